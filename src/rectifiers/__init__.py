@@ -1,0 +1,57 @@
+"""ReLU and its whole family for PyTorch: each one exact, and the evidence for which one a network needs.
+
+Names resolve on first use (PEP 562), so that importing the package costs next to nothing and the
+rooms that do without torch can be used without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rectifiers._version import __version__
+
+if TYPE_CHECKING:
+    from rectifiers import errors, functional, nn, reference
+    from rectifiers.activations import elementwise
+    from rectifiers.comparison import ComparisonResult, compare
+    from rectifiers.initialization import gain, init_
+    from rectifiers.report.functions import show
+
+_MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
+_NAMES = {
+    "ComparisonResult": "rectifiers.comparison",
+    "compare": "rectifiers.comparison",
+    "elementwise": "rectifiers.activations",
+    "gain": "rectifiers.initialization",
+    "init_": "rectifiers.initialization",
+    "show": "rectifiers.report.functions",
+}
+
+__all__ = [
+    "ComparisonResult",
+    "__version__",
+    "compare",
+    "elementwise",
+    "errors",
+    "functional",
+    "gain",
+    "init_",
+    "nn",
+    "reference",
+    "show",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"rectifiers.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'rectifiers' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_NAMES})

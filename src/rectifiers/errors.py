@@ -1,0 +1,136 @@
+"""Every error rectifiers raises, in one tree.
+
+::
+
+    RectifiersError
+    ├── ArgumentError         (ValueError)      a value outside its rule
+    │   ├── UnknownNameError                    a name nothing is registered under
+    │   └── ShapeError                          a tensor that does not fit
+    ├── ArgumentTypeError     (TypeError)       a value of the wrong type
+    ├── ImportPathError       (ImportError)     `package.module:name` leads nowhere
+    ├── MissingDependencyError (ImportError)    an optional library is not installed
+    ├── UserCodeError         (RuntimeError)    the user's model, data or activation raised
+    ├── BackendError          (RuntimeError)    an explicitly requested backend cannot run
+    ├── DefinitionError       (ValueError)      an activation's formula and derivative disagree
+    ├── DataError             (OSError)         a data file is missing, truncated or altered
+    │   └── DownloadError     (ConnectionError) a data file could not be fetched
+    └── StoreError            (OSError)         the study's file cannot be read or written
+        ├── SchemaError                         it was written by a newer version
+        └── PlanMismatchError (ValueError)      it holds a study of another plan
+
+A message is one line: the rule, what was received, what to do. Each class also derives from
+the matching standard exception, so ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "BackendError",
+    "DataError",
+    "DefinitionError",
+    "DownloadError",
+    "ImportPathError",
+    "MissingDependencyError",
+    "PlanMismatchError",
+    "RectifiersError",
+    "SchemaError",
+    "ShapeError",
+    "StoreError",
+    "UnknownNameError",
+    "UserCodeError",
+]
+
+
+class RectifiersError(Exception):
+    """Root of the tree: ``except RectifiersError`` catches whatever this library raises."""
+
+
+class ArgumentError(RectifiersError, ValueError):
+    """A value outside its rule."""
+
+
+class UnknownNameError(ArgumentError):
+    """A name nothing is registered under; the message proposes the nearest ones."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        """Build the message ``unknown <kind> 'x': did you mean 'y'? (known: ...)``.
+
+        Parameters
+        ----------
+        kind : str
+            What the name should have named, e.g. ``"activation"``.
+        name : str
+            What was received.
+        known : iterable of str
+            All registered names.
+        """
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.55)
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+        return cls(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names)})")
+
+
+class ShapeError(ArgumentError):
+    """A tensor whose shape does not fit."""
+
+
+class ArgumentTypeError(RectifiersError, TypeError):
+    """A value of the wrong type."""
+
+
+class ImportPathError(RectifiersError, ImportError):
+    """``package.module:name`` leads nowhere."""
+
+
+class MissingDependencyError(RectifiersError, ImportError):
+    """An optional library is needed and not installed; the message says how to install it."""
+
+
+class UserCodeError(RectifiersError, RuntimeError):
+    """The user's own model, data or activation raised.
+
+    Parameters
+    ----------
+    message : str
+        One line: which of the user's functions raised what.
+    frames : str, optional
+        The traceback shortened to the user's own frames, shown below the message.
+    """
+
+    def __init__(self, message: str, frames: str = "") -> None:
+        super().__init__(message)
+        self.frames = frames
+
+
+class BackendError(RectifiersError, RuntimeError):
+    """An explicitly requested backend cannot run; the message gives the reason."""
+
+
+class DefinitionError(RectifiersError, ValueError):
+    """An activation's formula, derivative and kept quantity contradict each other."""
+
+
+class DataError(RectifiersError, OSError):
+    """A data file is missing, truncated or altered."""
+
+
+class DownloadError(DataError, ConnectionError):
+    """A data file could not be fetched."""
+
+
+class StoreError(RectifiersError, OSError):
+    """The study's file cannot be read or written."""
+
+
+class SchemaError(StoreError):
+    """The study's file was written by a newer version of rectifiers."""
+
+
+class PlanMismatchError(StoreError, ValueError):
+    """The directory holds a study of another plan."""

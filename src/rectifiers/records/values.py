@@ -1,0 +1,285 @@
+"""What is planned and what was measured: immutable values, without torch.
+
+The flow is ``Plan -> Trial -> Run``; a `Study` is a plan with the runs there are so far.
+Everything here is made of plain Python values, so that it goes to JSON and back unchanged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+__all__ = ["ArmSpec", "Curve", "Outcome", "Phase", "Plan", "Run", "Study", "Trial", "content_hash"]
+
+Phase = Literal["tune", "test"]
+Outcome = Literal["finished", "diverged", "crashed"]
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON-able value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ArmSpec:
+    """One arm as it was compared.
+
+    Attributes
+    ----------
+    label : str
+        As the user wrote it, e.g. ``"leaky_relu(1/5.5)"``; unique within a plan.
+    identity : str
+        What it means, e.g. ``"leaky_relu(negative_slope=0.18181818181818182)"``; equal for two
+        spellings of one thing, and different when the user's code behind it changed.
+    name : str
+        The registry name (``"leaky_relu"``), or ``""`` for a torch module or the user's own.
+    gain : float
+        Initialisation gain of the layers this arm feeds (1 when gains are not matched).
+    width : int or None
+        Hidden width after matching; None for the user's own model.
+    curve : Curve or None
+        The function and its derivative on a grid, for drawing; None where it has no such picture.
+    """
+
+    label: str
+    identity: str
+    name: str
+    gain: float
+    width: int | None = None
+    curve: Curve | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function sampled on a grid: `x`, its value `f` and its derivative `df`, equally long.
+
+
+    x: tuple[float, ...]
+    f: tuple[float, ...]
+    df: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, how, and by which rule it is decided: chosen before the data.
+
+    Attributes
+    ----------
+    task, data_source, data_hash : str
+        Name of the task, where its data came from, SHA-256 of the tensors.
+    metric, unit : str
+        What is measured on the test set (higher is better) and in which unit.
+    resolution : float
+        Smallest step of the metric (100 / number of test samples for accuracy in %); 0 if continuous.
+    train_size, validation_size, test_size, outputs : int
+        Samples in each part (validation is taken out of train while tuning), classes or targets.
+    input_shape : tuple of int
+        Shape of one sample.
+    arms : tuple of ArmSpec
+        In the order given; `control` is the label of one of them.
+    norms : tuple of str
+        Normalisations crossed with the arms: ``"none"``, ``"batch"``.
+    seeds, tuning_seeds : int
+        Test seeds per cell (0 .. seeds-1) and tuning seeds (disjoint from them by construction).
+    learning_rates : tuple of float
+        The grid, equal for every arm; a single value means it was given, not tuned.
+    margin : float
+        Smallest difference worth caring about, in units of the metric.
+    confidence : float
+        Simultaneous confidence level over all comparisons of the plan.
+    target : float or None
+        Training error (in %) whose first crossing gives `Run.steps_to_target`.
+    match : {"parameters", "width"}
+        What is kept equal for arms that change the width (Maxout, CReLU).
+    initialization : {"gain", "own"}
+        Gains matched per arm, or the model's own initialisation.
+    model_code, data_code : str or None
+        ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
+    """
+
+    task: str
+    data_source: str
+    data_hash: str
+    metric: str
+    unit: str
+    resolution: float
+    train_size: int
+    validation_size: int
+    test_size: int
+    outputs: int
+    input_shape: tuple[int, ...]
+    arms: tuple[ArmSpec, ...]
+    control: str
+    norms: tuple[str, ...]
+    seeds: int
+    tuning_seeds: int
+    learning_rates: tuple[float, ...]
+    epochs: int
+    batch_size: int
+    optimizer: str
+    momentum: float
+    weight_decay: float
+    schedule: str
+    model: str
+    width: int
+    depth: int
+    match: Literal["parameters", "width"]
+    initialization: Literal["gain", "own"]
+    margin: float
+    confidence: float
+    target: float | None
+    device: str
+    model_code: str | None = None
+    data_code: str | None = None
+
+    @property
+    def tuned(self) -> bool:
+        """Whether each arm's learning rate is chosen on the grid."""
+        return len(self.learning_rates) > 1
+
+    @property
+    def comparisons(self) -> int:
+        """Number of comparisons with the control the intervals are corrected for."""
+        return max(1, (len(self.arms) - 1) * len(self.norms))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the whole plan."""
+        return content_hash(self.to_json())
+
+    def arm(self, label: str) -> ArmSpec:
+        """Return the arm of that label."""
+        return next(arm for arm in self.arms if arm.label == label)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON-able values."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild a plan from `to_json`."""
+        arms = tuple(
+            ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"]
+        )
+        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items() if key != "arms"}
+        return cls(**plain, arms=arms)
+
+
+def _curve(value: dict[str, Any] | None) -> Curve | None:
+    return None if value is None else Curve(**{key: tuple(v) for key, v in value.items()})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run to be made: (arm, norm, learning rate, seed) in a phase.
+
+    `key` is the content hash of everything that determines its outcome, so that a trial is never
+    run twice and survives a change of anything else.
+    """
+
+    key: str
+    phase: Phase
+    arm: str
+    norm: str
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one trial measured. Never changed once written.
+
+    Attributes
+    ----------
+    trial : Trial
+    outcome : {"finished", "diverged", "crashed"}
+    reason : str
+        Empty when finished; else one line (``"loss is nan at step 12"``).
+    metric : float or None
+        On the test set, read once at the end (phase ``test``), or on the validation split (phase ``tune``);
+        None unless finished.
+    steps, epochs : int
+        Optimiser steps and epochs done.
+    steps_to_target : int or None
+        First step at which the training error over the last epoch's worth of batches was <= the plan's target.
+    seconds : float
+        Wall time of training alone (no data loading, no evaluation).
+    peak_memory : int or None
+        Largest number of bytes held by tensors at once in one training step; None if unknown.
+    parameters : int
+        Learned numbers in the model.
+    train_loss, train_error : tuple of float
+        Per epoch, over the batches as they were trained on; error in %, empty where the task has none.
+    init_hash, order_hash, noise_hash : str
+        SHA-256 of the initial weights before the arm's gain, of the order in which samples came, and of the
+        state of the noise generator at the start: equal across arms of one seed and shape.
+    started : str
+        ISO 8601 time, UTC.
+    """
+
+    trial: Trial
+    outcome: Outcome
+    reason: str
+    metric: float | None
+    steps: int
+    epochs: int
+    steps_to_target: int | None
+    seconds: float
+    peak_memory: int | None
+    parameters: int
+    train_loss: tuple[float, ...]
+    train_error: tuple[float, ...]
+    init_hash: str
+    order_hash: str
+    noise_hash: str
+    started: str
+
+    def __post_init__(self) -> None:
+        if self.outcome == "finished" and (self.metric is None or not math.isfinite(self.metric)):
+            raise ValueError(f"a finished run has a finite metric, got {self.metric!r}")
+        if self.outcome != "finished" and self.metric is not None:
+            raise ValueError(f"a {self.outcome} run has no metric, got {self.metric!r}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A plan and the runs there are so far, with what else the report states.
+
+    Attributes
+    ----------
+    plan : Plan
+    runs : tuple of Run
+        Both phases, in the order they finished.
+    rates : dict
+        Chosen learning rate per ``(arm, norm)``; missing while it is not chosen yet.
+    warnings : tuple of str
+        One line each (rate at the grid's edge, ...).
+    environment : dict of str
+        Versions, machine, threads.
+    command : str
+        The command that reproduces the study.
+    """
+
+    plan: Plan
+    runs: tuple[Run, ...] = ()
+    rates: dict[tuple[str, str], float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+    def of(self, phase: Phase, arm: str | None = None, norm: str | None = None) -> tuple[Run, ...]:
+        """Return the runs of a phase, optionally of one arm and one norm, ordered by seed then rate."""
+        chosen = (
+            run
+            for run in self.runs
+            if run.trial.phase == phase
+            and (arm is None or run.trial.arm == arm)
+            and (norm is None or run.trial.norm == norm)
+        )
+        return tuple(sorted(chosen, key=lambda run: (run.trial.seed, run.trial.learning_rate)))
