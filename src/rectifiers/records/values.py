@@ -56,8 +56,7 @@ class ArmSpec:
 
 @dataclass(frozen=True)
 class Curve:
-    """A function sampled on a grid: `x`, its value `f` and its derivative `df`, equally long.
-
+    """A function sampled on a grid: `x`, its value `f` and its derivative `df`, equally long."""
 
     x: tuple[float, ...]
     f: tuple[float, ...]
