@@ -1,0 +1,74 @@
+# Everything a user or a developer runs. `make compare` and `make test` do all set-up themselves.
+#
+#   PYTHON=python3.12        the interpreter .venv is made with (3.11 or newer)
+#   PIP_ARGS='...'           handed to pip, e.g. --extra-index-url https://download.pytorch.org/whl/cpu
+#   ARGS='...'               handed to `rectifiers compare` or to pytest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+SET_UP := $(VENV)/.set-up
+SET_UP_DEV := $(VENV)/.set-up-dev
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(SET_UP)  ## .venv with the package installed under constraints.txt
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "rectifiers needs Python 3.11 or newer, got $$($(PYTHON) --version): set PYTHON=python3.11 or later"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(SET_UP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
+	@touch $@
+
+setup-dev: $(SET_UP_DEV)
+
+$(SET_UP_DEV): $(SET_UP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[dev]'
+	@touch $@
+
+compare: $(SET_UP)  ## which activation should this network use? opens with the verdict, writes report.html
+	$(BIN)/rectifiers compare $(ARGS)
+
+test: $(SET_UP)  ## the whole suite
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+lint: $(SET_UP_DEV)  ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(SET_UP_DEV)  ## mypy --strict
+	$(BIN)/mypy
+
+contract: $(SET_UP_DEV)  ## import-linter: imports point one way
+	$(BIN)/lint-imports
+
+docs: $(SET_UP_DEV)  ## the documentation into site/, strictly
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+wheel: $(SET_UP_DEV)  ## build the wheel and run the smoke test against it, not against src/
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --wheel --outdir dist >build.log 2>&1 || { cat build.log; exit 1; }
+	@rm -f build.log
+	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel dist/*.whl
+	PYTHONPATH=$(CURDIR)/build/wheel RECTIFIERS_EXPECTED_ROOT=$(CURDIR)/build/wheel \
+	  $(BIN)/python -m pytest -m wheel -p no:cacheprovider
+
+stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activations
+	$(BIN)/python -m rectifiers._stubs
+
+statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
+	$(BIN)/python benchmarks/statistics.py
+
+clean:  ## remove what was made (not .venv, not runs/)
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
