@@ -163,9 +163,7 @@ class Plan:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Rebuild a plan from `to_json`."""
-        arms = tuple(
-            ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"]
-        )
+        arms = tuple(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"])
         plain = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items() if key != "arms"}
         return cls(**plain, arms=arms)
 

@@ -1,0 +1,124 @@
+"""What a running study tells whoever watches it: plain values, without torch.
+
+They come in this order (a resumed study starts with ``done > 0`` and tells nothing about what it
+found finished)::
+
+    StudyStarted
+      PhaseStarted("tune")                    only where learning rates are chosen
+        TrialStarted EpochFinished* TrialFinished   per trial
+        RateChosen                            per (arm, norm), after its last tuning trial
+      PhaseStarted("test")
+        TrialStarted EpochFinished* TrialFinished
+    StudyFinished
+
+`Warned` may come anywhere. A handler that raises stops the study there; everything finished is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rectifiers.records.values import Phase, Plan, Run, Study, Trial
+
+__all__ = [
+    "EpochFinished",
+    "Event",
+    "Handler",
+    "PhaseStarted",
+    "RateChosen",
+    "StudyFinished",
+    "StudyStarted",
+    "TrialFinished",
+    "TrialStarted",
+    "Warned",
+]
+
+
+@dataclass(frozen=True)
+class StudyStarted:
+    """The study begins, or goes on: `done` of its `total` trials (both phases) are on disk already."""
+
+    plan: Plan
+    total: int
+    done: int
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    """A phase begins; `total` trials belong to it, `done` of them are on disk already."""
+
+    phase: Phase
+    total: int
+    done: int = 0
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """Trial number `index` (from 0) of the `total` in its phase begins."""
+
+    trial: Trial
+    index: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochFinished:
+    """Epoch number `epoch` (from 1) of `epochs` is done.
+
+    `train_loss` is the mean over the epoch's batches, `train_error` the same in % of the samples;
+    None where the task has no error rate (regression).
+    """
+
+    trial: Trial
+    epoch: int
+    epochs: int
+    train_loss: float
+    train_error: float | None
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """Trial number `index` (from 0) of the `total` in its phase is over, whatever its outcome, and on disk."""
+
+    run: Run
+    index: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RateChosen:
+    """The learning rate of one arm under one norm was chosen; `at_edge` of the grid warns of a better one outside."""
+
+    arm: str
+    norm: str
+    rate: float
+    at_edge: bool
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the reader of the result must know; also kept in the study's warnings."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class StudyFinished:
+    """All trials are done."""
+
+    study: Study
+
+
+Event = (
+    StudyStarted
+    | PhaseStarted
+    | TrialStarted
+    | EpochFinished
+    | TrialFinished
+    | RateChosen
+    | Warned
+    | StudyFinished
+)
+
+Handler = Callable[[Event], None]
