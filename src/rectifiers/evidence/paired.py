@@ -1,0 +1,176 @@
+"""An arm against a control over the same seeds, the number of seeds fixed beforehand.
+
+The interval is Student's for the mean of the paired differences. It holds at the number of seeds that was
+planned; looking again after each further seed is what `rectifiers.evidence.anytime` is for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rectifiers.errors import ShapeError
+from rectifiers.evidence._checks import level, not_negative, sample
+
+__all__ = ["PairedComparison", "Verdict", "compare", "decide", "deviation", "further_seeds"]
+
+Verdict = Literal["better", "worse", "equivalent", "undecided"]
+
+_MOST_SEEDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """What paired differences say about an arm and a control.
+
+    Attributes
+    ----------
+    n : int
+        Number of pairs.
+    difference : float or None
+        Mean of arm - control; None without a pair.
+    low, high : float or None
+        Interval for the difference; None means unbounded (fewer than two pairs).
+    sd : float or None
+        Standard deviation of the differences as observed (not floored); None below two pairs.
+    correlation : float or None
+        Correlation between the two arms over the seeds. Positive: pairing narrowed the interval. None where
+        it is undefined (fewer than three pairs, or an arm that never varies).
+    verdict : {"better", "worse", "equivalent", "undecided"}
+    more_seeds : int or None
+        Further seeds an undecided comparison would take if mean and SD stayed as observed; 0 once decided,
+        None when no number of seeds below a million would do or there is nothing to extrapolate from.
+    """
+
+    n: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    sd: float | None
+    correlation: float | None
+    verdict: Verdict
+    more_seeds: int | None
+
+
+def compare(
+    arm: ArrayLike, control: ArrayLike, *, margin: float, alpha: float, resolution: float = 0.0
+) -> PairedComparison:
+    """Compare an arm with a control over the same seeds.
+
+    Parameters
+    ----------
+    arm, control : array_like of shape (n,)
+        The metric (higher is better) of both; entry i of each comes from the same seed. Seeds where either
+        failed are left out by the caller and reported by `rectifiers.evidence.divergence`.
+    margin : float
+        Smallest difference worth caring about, in units of the metric; at least 0.
+    alpha : float
+        Probability that the interval misses, in (0, 1), already corrected for the number of comparisons.
+    resolution : float
+        Smallest step of the metric (``100 / test samples`` for accuracy in %); 0 if continuous.
+
+    Returns
+    -------
+    PairedComparison
+
+    Raises
+    ------
+    ArgumentError
+        If a value is not finite or outside its rule.
+    ShapeError
+        If the two differ in length.
+
+    Notes
+    -----
+    With mean x and standard deviation s of the n differences, the interval is
+    ``x +- t(1 - alpha/2, n - 1) * max(s, resolution/2) / sqrt(n)``.
+
+    The floor is for metrics that move in steps. A few seeds can all show the same difference although
+    the next would not; s is then 0 and an interval of no width would claim certainty. A difference that
+    takes two neighbouring steps has a standard deviation of at most ``resolution / 2``; with that floor the
+    interval covers with at least its nominal probability for every such distribution and every n from 2 to
+    30, while floors taken from rounding errors (``resolution / sqrt(12)``, ``/ sqrt(6)``) do not
+    (benchmarks/STATISTICS.md).
+
+    Examples
+    --------
+    >>> compare([97.5, 97.9, 97.4], [97.0, 97.5, 97.0], margin=0.2, alpha=0.05).verdict
+    'better'
+    """
+    ours, theirs = sample("arm", arm), sample("control", control)
+    if ours.shape != theirs.shape:
+        raise ShapeError(
+            f"`arm` and `control` must pair up seed by seed, but got {ours.size} and {theirs.size} values"
+        )
+    not_negative("margin", margin)
+    level(alpha)
+    differences = ours - theirs
+    n = differences.size
+    mean = float(differences.mean()) if n else None
+    if n < 2 or mean is None:
+        return PairedComparison(n, mean, None, None, None, None, "undecided", None)
+    spread = deviation(differences, resolution)
+    half = _half_width(spread, n, alpha)
+    low, high = mean - half, mean + half
+    verdict = decide(low, high, margin)
+    more = further_seeds(mean, spread, n, margin=margin, alpha=alpha) if verdict == "undecided" else 0
+    return PairedComparison(
+        n, mean, low, high, float(differences.std(ddof=1)), _correlation(ours, theirs), verdict, more
+    )
+
+
+def decide(low: float, high: float, margin: float) -> Verdict:
+    """Return the verdict an interval for arm - control allows.
+
+    Equivalence is looked at first: an interval inside (-margin, +margin) that leaves out 0 shows a
+    difference, but one too small to care about.
+    """
+    if -margin < low and high < margin:
+        return "equivalent"
+    if low > 0.0:
+        return "better"
+    if high < 0.0:
+        return "worse"
+    return "undecided"
+
+
+def deviation(differences: NDArray[np.float64], resolution: float) -> float:
+    """Return the standard deviation of differences, at least half a step of the metric."""
+    return max(float(differences.std(ddof=1)), not_negative("resolution", resolution) / 2.0)
+
+
+def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float) -> int | None:
+    """Return how many seeds beyond `n` would decide, if mean and SD stayed as they are.
+
+    Intervals around an unchanged mean are nested, so the first deciding number of seeds is found by
+    bisection. It is a plan for a fresh study of that size; adding seeds until the interval decides would
+    spoil its coverage.
+    """
+
+    def decided(seeds: int) -> bool:
+        half = _half_width(sd, seeds, alpha)
+        return decide(mean - half, mean + half, margin) != "undecided"
+
+    if not decided(_MOST_SEEDS):
+        return None
+    below, enough = n, _MOST_SEEDS
+    while enough - below > 1:
+        middle = (below + enough) // 2
+        below, enough = (below, middle) if decided(middle) else (middle, enough)
+    return enough - n
+
+
+def _half_width(sd: float, n: int, alpha: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, 1.0 - alpha / 2.0)) * sd / math.sqrt(n)
+
+
+def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    if first.size < 3 or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
+        return None
+    return float(np.clip(np.corrcoef(first, second)[0, 1], -1.0, 1.0))
