@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rectifiers.evidence._checks import level, not_negative, positive, sample
+from rectifiers.evidence._checks import level, positive, sample
 from rectifiers.evidence.paired import deviation
 
 __all__ = ["interval", "normal_mixture", "t_e_process"]
@@ -31,8 +31,7 @@ def t_e_process(differences: ArrayLike, g: float = 1.0) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n,)
-        E_1 .. E_n; decide against the null once an entry reaches 1/alpha. inf where every difference
-        was the same non-zero number, NaN-free.
+        E_1 .. E_n, finite; decide against the null once an entry reaches 1/alpha.
 
     Notes
     -----

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+
 from rectifiers.errors import ArgumentError
 from rectifiers.evidence._checks import level
 from rectifiers.evidence.paired import Verdict
@@ -69,7 +71,8 @@ def fisher(failed: int, n: int, control_failed: int, control_n: int, *, alpha: f
     if (failed or control_failed) and n and control_n:
         from scipy.stats import fisher_exact
 
-        p_value = float(fisher_exact([[failed, n - failed], [control_failed, control_n - control_failed]])[1])
+        table = np.array([[failed, n - failed], [control_failed, control_n - control_failed]])
+        p_value = float(fisher_exact(table).pvalue)
     more = failed * control_n > control_failed * n if p_value <= alpha else None
     return FailureComparison(failed, n, control_failed, control_n, p_value, more)
 
