@@ -79,7 +79,7 @@ class EpochFinished:
 
 @dataclass(frozen=True)
 class TrialFinished:
-    """Trial number `index` (from 0) of the `total` in its phase is over, whatever its outcome, and on disk."""
+    """Trial number `index` (from 0) of the `total` in its phase is over and on disk, whatever its outcome."""
 
     run: Run
     index: int
@@ -88,7 +88,7 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class RateChosen:
-    """The learning rate of one arm under one norm was chosen; `at_edge` of the grid warns of a better one outside."""
+    """The learning rate of an arm under a norm was chosen; `at_edge`: a better one may lie off the grid."""
 
     arm: str
     norm: str

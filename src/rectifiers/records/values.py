@@ -99,6 +99,8 @@ class Plan:
         Gains matched per arm, or the model's own initialisation.
     model_code, data_code : str or None
         ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
+    protocol : int
+        Version of the rules of training and measuring; runs made under different rules never mix.
     """
 
     task: str
@@ -135,6 +137,7 @@ class Plan:
     device: str
     model_code: str | None = None
     data_code: str | None = None
+    protocol: int = 1
 
     @property
     def tuned(self) -> bool:
@@ -204,7 +207,8 @@ class Run:
     steps, epochs : int
         Optimiser steps and epochs done.
     steps_to_target : int or None
-        First step at which the training error over the last epoch's worth of batches was <= the plan's target.
+        First step at which the training error over the last epoch's worth of batches was <= the
+        plan's target; None when it never was, or without a target.
     seconds : float
         Wall time of training alone (no data loading, no evaluation).
     peak_memory : int or None
@@ -213,6 +217,7 @@ class Run:
         Learned numbers in the model.
     train_loss, train_error : tuple of float
         Per epoch, over the batches as they were trained on; error in %, empty where the task has none.
+        They end before the epoch in which a run diverged or crashed, so every value is finite.
     init_hash, order_hash, noise_hash : str
         SHA-256 of the initial weights before the arm's gain, of the order in which samples came, and of the
         state of the noise generator at the start: equal across arms of one seed and shape.
