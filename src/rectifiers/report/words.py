@@ -1,0 +1,99 @@
+"""How numbers and names are written, alike in the terminal, the sentence and the HTML file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+__all__ = [
+    "between",
+    "bytes_text",
+    "decimals",
+    "duration",
+    "enumerate_names",
+    "norm_text",
+    "number",
+    "points",
+    "rate_text",
+    "signed",
+]
+
+MINUS = "\N{MINUS SIGN}"
+_NORMS = {"none": "without normalisation", "batch": "with batch normalisation"}
+
+
+def decimals(margin: float) -> int:
+    """Return how many decimals show a tenth of the margin, between 1 and 4."""
+    if margin <= 0.0:
+        return 2
+    return min(4, max(1, 1 + math.ceil(-math.log10(margin))))
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a value with `digits` decimals, a real minus sign, and a dash for nothing."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0.0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int) -> str:
+    """Return a difference with its sign."""
+    text = number(value, digits)
+    return text if value is None or text.startswith(MINUS) else f"+{text}"
+
+
+def between(low: float | None, high: float | None, digits: int) -> str:
+    """Return an interval as ``0.10 to 0.70``."""
+    if low is None or high is None:
+        return "unbounded"
+    return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def points(unit: str) -> str:
+    """Return what a difference is counted in: percentages differ by points."""
+    return "points" if unit == "%" else unit
+
+
+def norm_text(norm: str) -> str:
+    """Return a normalisation as a phrase."""
+    return _NORMS.get(norm, f"with {norm} normalisation")
+
+
+def enumerate_names(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def rate_text(rate: float | None) -> str:
+    """Return a learning rate without needless digits."""
+    return "–" if rate is None else f"{rate:.3g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as ``0.31 s``, ``12.3 s``, ``4 min 10 s`` or ``2 h 05 min``."""
+    if seconds is None:
+        return "–"
+    if seconds < 60.0:
+        return f"{seconds:.2f} s" if seconds < 9.95 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def bytes_text(count: int | None) -> str:
+    """Return bytes as ``12.3 MiB``."""
+    if count is None:
+        return "–"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024.0:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024.0
+    return f"{value:.2f} GiB"
