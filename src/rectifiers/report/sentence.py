@@ -35,7 +35,8 @@ def write(
     arms, comparisons, leads : sequence of rows
         As in `rectifiers.report.summary.Summary`.
     """
-    sentences, details = [], []
+    sentences: list[str] = []
+    details: list[str] = []
     done = sum(row.n + row.diverged + row.crashed for row in arms)
     planned = len(plan.arms) * len(plan.norms) * plan.seeds
     opening = "On" if done >= planned else f"Not finished, {done} of {planned} test runs: on"
@@ -56,8 +57,11 @@ def write(
         rest = writer.rest()
         if rest:
             details.append(f"{_upper(where.strip())}: {rest}." if named else f"{_upper(rest)}.")
-    level = f"{100.0 * plan.confidence:g} % simultaneous intervals"
-    scope = f"({level} over {plan.seeds} paired seeds; true of this task, model and protocol only.)"
+    scope = "It holds for this task, model and protocol only."
+    if comparisons:
+        level = f"In brackets: {100.0 * plan.confidence:g} % intervals over {plan.seeds} paired seeds"
+        many = f", simultaneous over {plan.comparisons} comparisons" if plan.comparisons > 1 else ""
+        scope = f"{level}{many}. {scope}"
     return Text(" ".join(sentences), tuple(details), scope)
 
 
