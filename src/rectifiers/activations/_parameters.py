@@ -1,0 +1,128 @@
+"""Parameters of activations: what values they take and where those come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from rectifiers.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["Choice", "Integer", "Learned", "Parameter", "Real", "Uniform"]
+
+
+def _number(value: Any, name: str) -> float:
+    """Return `value` as a finite float, or raise with `name` in the message."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(f"`{name}` must be a number, got {value!r}") from None
+    if not math.isfinite(number):
+        raise ArgumentError(f"`{name}` must be finite, got {value!r}")
+    return number
+
+
+@dataclass(frozen=True)
+class Real:
+    """A finite real number the user sets.
+
+    Parameters
+    ----------
+    default : float
+    above : float, optional
+        Exclusive lower bound.
+    nonzero : bool, default False
+        Whether 0 is refused.
+    """
+
+    default: float
+    above: float | None = None
+    nonzero: bool = False
+
+    def check(self, value: Any, name: str = "value") -> None:
+        """Raise `ArgumentError` or `ArgumentTypeError` unless `value` is allowed."""
+        number = _number(value, name)
+        if self.above is not None and not number > self.above:
+            raise ArgumentError(f"`{name} > {self.above}` must hold, but got {name}={value!r}")
+        if self.nonzero and number == 0:
+            raise ArgumentError(f"`{name} != 0` must hold, but got {name}={value!r}")
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number the user sets, at least `minimum`."""
+
+    default: int
+    minimum: int | None = None
+
+    def check(self, value: Any, name: str = "value") -> None:
+        """Raise `ArgumentError` or `ArgumentTypeError` unless `value` is allowed."""
+        try:
+            number = value.__index__()
+        except AttributeError:
+            raise ArgumentTypeError(f"`{name}` must be a whole number, got {value!r}") from None
+        if self.minimum is not None and number < self.minimum:
+            raise ArgumentError(f"`{name} >= {self.minimum}` must hold, but got {name}={value!r}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    default: str
+    options: tuple[str, ...]
+
+    def check(self, value: Any, name: str = "value") -> None:
+        """Raise `ArgumentError` unless `value` is one of the options."""
+        if value not in self.options:
+            options = " or ".join(repr(option) for option in self.options)
+            raise ArgumentError(f"`{name}` must be {options}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A number (or one per channel) trained with the network.
+
+    Parameters
+    ----------
+    default : float
+        Initial value.
+    derivative : callable
+        Formula of the activation's derivative with respect to this parameter, of ``(x, *parameters)``.
+    """
+
+    default: float
+    derivative: Callable[..., Any]
+
+    def check(self, value: Any, name: str = "value") -> None:
+        """Raise `ArgumentError` or `ArgumentTypeError` unless `value` can be an initial value."""
+        _number(value, name)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number drawn per element from U(lower, upper) in training, their mean otherwise."""
+
+    lower: float
+    upper: float
+
+    @property
+    def default(self) -> float:
+        """The mean, used outside training."""
+        return (self.lower + self.upper) / 2
+
+    def check(self, value: Any, name: str = "value") -> None:
+        """Raise `ArgumentError` or `ArgumentTypeError` unless `value` can be drawn from some interval."""
+        _number(value, name)
+
+    @staticmethod
+    def check_bounds(lower: Any, upper: Any) -> None:
+        """Raise unless ``lower <= upper``, both finite."""
+        if _number(lower, "lower") > _number(upper, "upper"):
+            raise ArgumentError(f"`lower <= upper` must hold, but got lower={lower!r}, upper={upper!r}")
+
+
+Parameter: TypeAlias = Real | Integer | Choice | Learned | Uniform

@@ -1,0 +1,235 @@
+"""What an activation is: a frozen record of its formula, derivative, parameters, kinks and source."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rectifiers.activations._parameters import Learned, Parameter, Uniform
+from rectifiers.errors import ArgumentTypeError, DefinitionError
+
+__all__ = ["Activation", "AlongAxis", "Elementwise", "Formula", "Keeps"]
+
+Formula: TypeAlias = Callable[..., Any]
+Keeps: TypeAlias = Literal["sign", "output", "input"]
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """An activation function, as data. Called through `f` and `df` it is its own NumPy reference.
+
+    Attributes
+    ----------
+    name : str
+        As in `rectifiers.functional` and as an arm of a comparison: ``"leaky_relu"``.
+    title : str
+        As in `rectifiers.nn`: ``"LeakyReLU"``.
+    summary : str
+        One line of prose.
+    formula : str
+        The function as people write it.
+    source : str
+        The paper.
+    parameters : mapping of str to Parameter
+        In the order of the formula's arguments.
+    """
+
+    name: str
+    _: KW_ONLY
+    title: str = ""
+    summary: str = ""
+    formula: str = ""
+    source: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or keyword.iskeyword(self.name):
+            raise DefinitionError(f"an activation's name must be a Python identifier, got {self.name!r}")
+        title = self.title or "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
+        object.__setattr__(self, "title", title)
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    @property
+    def defaults(self) -> tuple[Any, ...]:
+        """The parameters' default values, in order."""
+        return tuple(parameter.default for parameter in self.parameters.values())
+
+    def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Return the value of every parameter in order, given some; check them.
+
+        A learned or random parameter may be an array that broadcasts against the input.
+
+        Raises
+        ------
+        ArgumentError
+            A value is outside its rule.
+        ArgumentTypeError
+            A value of the wrong type, too many values, or an unknown or repeated name.
+        """
+        values = dict(zip(self.parameters, args, strict=False))
+        unknown = [*map(repr, args[len(values) :]), *(key for key in kwargs if key not in self.parameters)]
+        repeated = [key for key in kwargs if key in values]
+        if unknown or repeated:
+            known = ", ".join(self.parameters) or "no parameters"
+            what = f"unknown {unknown[0]}" if unknown else f"{repeated[0]} twice"
+            raise ArgumentTypeError(f"{self.name} takes {known}, got {what}")
+        values |= kwargs
+        for key, parameter in self.parameters.items():
+            if key not in values:
+                values[key] = parameter.default
+            elif isinstance(parameter, Learned | Uniform):
+                values[key] = np.asarray(values[key], dtype=np.float64)
+            else:
+                parameter.check(values[key], key)
+        return tuple(values[key] for key in self.parameters)
+
+    def f(self, x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        """Return the function's value, computed by NumPy in float64.
+
+        Parameters
+        ----------
+        x : array_like
+            Any shape, 0-d included.
+        *args, **kwargs
+            The parameters, by position or name; their defaults otherwise.
+        """
+        return self._run(self._value, x, args, kwargs)
+
+    def df(self, x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        """Return the derivative as a function of the input `x`, computed by NumPy in float64.
+
+        Takes what `f` takes.
+        """
+        return self._run(self._derivative, x, args, kwargs)
+
+    def _run(self, formula: Formula, x: ArrayLike, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        values = self.bind(*args, **kwargs)
+        # Every branch of a formula is computed everywhere; overflow where it is not selected is no news.
+        with np.errstate(all="ignore"):
+            return formula(np.asarray(x, dtype=np.float64), *values)
+
+    def _value(self, x: NDArray[np.float64], *values: Any) -> Any:
+        raise NotImplementedError
+
+    def _derivative(self, x: NDArray[np.float64], *values: Any) -> Any:
+        raise NotImplementedError
+
+    @property
+    def functional(self) -> Callable[..., Any]:
+        """The activation as a function of tensors: ``functional(input, *parameters, inplace=False)``."""
+        import rectifiers  # the package's face, on top of every layer: needs torch, which this one does without
+
+        return rectifiers.functional.of(self)  # type: ignore[no-any-return]
+
+    @property
+    def module(self) -> type[Any]:
+        """The activation as a `torch.nn.Module` class: ``module(*parameters, inplace=False)``."""
+        import rectifiers
+
+        return rectifiers.nn.of(self)  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from rectifiers.activations import registry
+
+        if registry.get(self.name) is self:
+            return registry.__getitem__, (self.name,)
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return _rebuild, (type(self), {**values, "parameters": dict(self.parameters)})
+
+
+def _rebuild(cls: type[Activation], values: dict[str, Any]) -> Activation:
+    return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Activation):
+    """An activation that acts on each element alone.
+
+    Attributes
+    ----------
+    value : callable
+        The formula, of ``(x, *parameters)``.
+    derivative : callable
+        The derivative's formula, of ``(kept, *parameters)``.
+    keeps : {"sign", "output", "input"}
+        What the derivative is a function of: ``x > 0``, ``f(x)`` or ``x``.
+    derivative_of_input : callable or None
+        The derivative in terms of the input, where that is more exact than composing the two formulas.
+    output_suffices : callable or None
+        Of ``(*parameters)``: whether the output determines the derivative for these values.
+    kinks : tuple of float or callable
+        Where the derivative jumps; a callable of ``(*parameters)`` where that depends on them.
+    """
+
+    _: KW_ONLY
+    value: Formula
+    derivative: Formula
+    keeps: Keeps
+    derivative_of_input: Formula | None = None
+    output_suffices: Callable[..., bool] | None = None
+    kinks: Sequence[float] | Callable[..., Sequence[float]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keeps not in ("sign", "output", "input"):
+            raise DefinitionError(
+                f"{self.name}: `keeps` must be 'sign', 'output' or 'input', got {self.keeps!r}"
+            )
+
+    def kinks_at(self, *values: Any) -> tuple[float, ...]:
+        """Return where the derivative jumps for these parameter values, the defaults if none are given."""
+        if callable(self.kinks):
+            return tuple(float(kink) for kink in self.kinks(*(values or self.defaults)))
+        return tuple(float(kink) for kink in self.kinks)
+
+    def keeps_at(self, *values: Any) -> Keeps:
+        """Return what has to be kept for these parameter values: `keeps`, or the input if it does not do."""
+        if self.keeps == "output" and self.output_suffices is not None and not self.output_suffices(*values):
+            return "input"
+        return self.keeps
+
+    def _value(self, x: NDArray[np.float64], *values: Any) -> Any:
+        return _shaped(self.value(x, *values), x)
+
+    def _derivative(self, x: NDArray[np.float64], *values: Any) -> Any:
+        if self.derivative_of_input is not None:
+            return _shaped(self.derivative_of_input(x, *values), x)
+        kept = {"sign": lambda: x > 0, "output": lambda: self.value(x, *values), "input": lambda: x}
+        return _shaped(self.derivative(kept[self.keeps](), *values), x)
+
+
+def _shaped(result: Any, x: NDArray[np.float64]) -> Any:
+    """Return `result` in float64 with at least the shape of `x` (a constant formula gives a number)."""
+    array = np.asarray(result, dtype=np.float64)
+    shape = np.broadcast_shapes(array.shape, x.shape)
+    return (array if array.shape == shape else np.array(np.broadcast_to(array, shape)))[()]
+
+
+@dataclass(frozen=True, eq=False)
+class AlongAxis(Activation):
+    """An activation that is not element by element: it joins, splits or normalises along an axis.
+
+    Attributes
+    ----------
+    shape : {"one to two", "k to one", "normalise"}
+        What it does to the axis.
+    value, derivative : callable
+        NumPy functions of ``(x, *parameters)``; `derivative` says in the activation's file which array it is.
+    """
+
+    _: KW_ONLY
+    shape: Literal["one to two", "k to one", "normalise"]
+    value: Formula
+    derivative: Formula
+
+    def _value(self, x: NDArray[np.float64], *values: Any) -> Any:
+        return self.value(x, *values)
+
+    def _derivative(self, x: NDArray[np.float64], *values: Any) -> Any:
+        return self.derivative(x, *values)

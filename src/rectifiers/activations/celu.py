@@ -1,0 +1,38 @@
+"""CELU: ELU made continuously differentiable for every alpha."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rectifiers.activations._definition import elementwise
+from rectifiers.activations._parameters import Real
+from rectifiers.vocabulary import exp, expm1, where
+
+
+def f(x: Any, alpha: Any) -> Any:
+    """The input where positive, alpha (e^(x / alpha) - 1) elsewhere."""
+    return where(x > 0, x, alpha * expm1(x / alpha))
+
+
+def df(y: Any, alpha: Any) -> Any:
+    """In terms of the output."""
+    return where(y > 0, 1.0, y / alpha + 1.0)
+
+
+def df_input(x: Any, alpha: Any) -> Any:
+    """In terms of the input: exact in the saturated tail, where y / alpha + 1 cancels."""
+    return where(x > 0, 1.0, exp(x / alpha))
+
+
+celu = elementwise(
+    "celu",
+    f,
+    df,
+    df_input=df_input,
+    keeps="output",
+    parameters={"alpha": Real(1.0, nonzero=True)},
+    title="CELU",
+    summary="ELU with x / alpha in the exponential, so that its slope is 1 on both sides of 0.",
+    formula="x if x > 0 else alpha * (exp(x / alpha) - 1)",
+    source="Barron 2017, Continuously differentiable exponential linear units",
+)

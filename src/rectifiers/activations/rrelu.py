@@ -1,0 +1,33 @@
+"""RReLU: LeakyReLU with a random slope in training and the mean slope otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rectifiers.activations._definition import elementwise
+from rectifiers.activations._parameters import Uniform
+from rectifiers.vocabulary import where
+
+
+def f(x: Any, slope: Any) -> Any:
+    """The input where positive, a random fraction of it elsewhere."""
+    return where(x > 0, x, slope * x)
+
+
+def df(positive: Any, slope: Any) -> Any:
+    """The slope at the kink."""
+    return where(positive, 1.0, slope)
+
+
+rrelu = elementwise(
+    "rrelu",
+    f,
+    df,
+    keeps="sign",
+    parameters={"slope": Uniform(1 / 8, 1 / 3)},
+    kinks=[0.0],
+    title="RReLU",
+    summary="Its input where positive, a random fraction of it elsewhere; the mean fraction outside training.",
+    formula="x if x > 0 else slope * x, slope ~ U(lower, upper)",
+    source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations in convolutional network",
+)
