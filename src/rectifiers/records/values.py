@@ -166,9 +166,10 @@ class Plan:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Rebuild a plan from `to_json`."""
-        arms = tuple(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"])
-        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items() if key != "arms"}
-        return cls(**plain, arms=arms)
+        plain: dict[str, Any] = {}
+        plain.update((key, tuple(v) if isinstance(v, list) else v) for key, v in value.items())
+        plain["arms"] = tuple(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"])
+        return cls(**plain)
 
 
 def _curve(value: dict[str, Any] | None) -> Curve | None:

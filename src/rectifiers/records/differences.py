@@ -1,0 +1,94 @@
+"""In what two plans differ, in the words of the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from rectifiers.records.values import ArmSpec, Plan
+
+__all__ = ["differences"]
+
+# what the user says for a field; fields that follow from the data or the package are told in words
+_OPTIONS = {
+    "control": "--control",
+    "norms": "--norm",
+    "seeds": "--seeds",
+    "tuning_seeds": "--tuning-seeds",
+    "learning_rates": "--lr",
+    "epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "optimizer": "--optimizer",
+    "momentum": "--momentum",
+    "weight_decay": "--weight-decay",
+    "schedule": "--schedule",
+    "model": "--model",
+    "width": "--width",
+    "depth": "--depth",
+    "match": "--match",
+    "initialization": "--init",
+    "margin": "--margin",
+    "confidence": "--confidence",
+    "target": "--target",
+    "device": "--device",
+}
+_DATA = {"data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"}
+_FROM_TASK = {"metric", "unit", "resolution"}
+
+
+def differences(old: Plan, new: Plan) -> list[str]:
+    """Say in what `new` differs from `old`, one phrase each; empty when a study can go on.
+
+    What is only drawn (an arm's curve) or follows from what an arm is (its gain) does not count.
+
+    Parameters
+    ----------
+    old, new : Plan
+
+    Returns
+    -------
+    list of str
+        For example ``["--seeds 5, now --seeds 7"]``.
+    """
+    told: list[str] = []
+    if old.task != new.task:
+        told.append(f"task {old.task}, now task {new.task}")
+    changed = {f.name for f in dataclasses.fields(Plan) if getattr(old, f.name) != getattr(new, f.name)}
+    told += _arms(old.arms, new.arms)
+    told += [
+        f"{option} {_text(getattr(old, field))}, now {option} {_text(getattr(new, field))}"
+        for field, option in _OPTIONS.items()
+        if field in changed
+    ]
+    if changed & _DATA and old.task == new.task:
+        told.append(f"data {old.data_hash[:12]}, now data {new.data_hash[:12]} ({new.data_source})")
+    if "validation_size" in changed and not changed & _DATA:
+        told.append(f"{old.validation_size} validation samples, now {new.validation_size}")
+    if "model_code" in changed and "model" not in changed:
+        told.append(f"another version of the code of {new.model}")
+    if "protocol" in changed:
+        told.append(f"protocol {old.protocol}, now protocol {new.protocol} of another rectifiers")
+    if changed & _FROM_TASK and old.task == new.task:
+        told.append(f"metric {old.metric} in {old.unit}, now {new.metric} in {new.unit}")
+    return told
+
+
+def _arms(old: tuple[ArmSpec, ...], new: tuple[ArmSpec, ...]) -> list[str]:
+    before, now = (",".join(arm.label for arm in arms) for arms in (old, new))
+    if before != now:
+        return [f"--arms {before}, now --arms {now}"]
+    told = []
+    for was, arm in zip(old, new, strict=True):
+        if was.identity != arm.identity:
+            told.append(f"{arm.label} meaning {was.identity}, now {arm.identity}")
+        elif was.width != arm.width:
+            told.append(f"{arm.label} of width {was.width}, now {arm.width}")
+    return told
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(_text(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
