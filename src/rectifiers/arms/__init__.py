@@ -1,0 +1,30 @@
+"""What is compared: an activation by name, out of torch, or the user's own, as one kind of thing.
+
+An arm is written as text, so that a command line, a record and a resumed study mean the same:
+
+=============================== ===================================================================
+``relu``                        a name of this library, with its defaults
+``leaky_relu(1/5.5)``           arguments as in ``rectifiers.nn``: numbers and arithmetic on them
+``torch:nn.Hardswish``          anything callable in torch
+``package.module:MyActivation`` the user's own; the current directory is importable
+``path/to/file.py:my_function`` the same, from a file
+=============================== ===================================================================
+
+What a path may lead to, and what is made of it for each layer:
+
+- an ``nn.Module`` class, or a factory: called with the arguments given. A parameter called ``channels``,
+  ``num_channels``, ``in_channels``, ``num_parameters``, ``num_features`` or ``features`` receives the number of
+  features, unless the arguments set it;
+- an ``nn.Module`` instance: copied, so that no two layers share its parameters;
+- a record made with ``rectifiers.elementwise``: its module;
+- any other function: applied to the tensor, followed by the arguments given.
+
+A function is taken for a factory if one of its parameters has one of the names above, or if it has none.
+"""
+
+from __future__ import annotations
+
+from rectifiers.arms._arm import Arm, Sampled, parse_arms
+from rectifiers.arms._objects import code_identity, load_object, user_code
+
+__all__ = ["Arm", "Sampled", "code_identity", "load_object", "parse_arms", "user_code"]

@@ -1,0 +1,119 @@
+"""Arms as text: split a list at its outer commas, and read arguments without evaluating code."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from rectifiers.errors import ArgumentError
+
+_LONGEST = 300
+_LARGEST_EXPONENT = 1000
+_CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def split(text: str) -> list[str]:
+    """Split at commas outside brackets and quotes; empty parts are an error."""
+    parts, start, depth, quote = [], 0, 0, ""
+    for i, c in enumerate(text):
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "'\"" and depth:
+            quote = c
+        elif c in _OPEN:
+            depth += 1
+        elif c in _CLOSE:
+            depth -= 1
+            if depth < 0:
+                raise ArgumentError(f"brackets must match, but {text[: i + 1]!r} closes one too many")
+        elif c == "," and not depth:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    if depth or quote:
+        raise ArgumentError(f"brackets and quotes must be closed, but got {text!r}")
+    parts.append(text[start:].strip())
+    if not all(parts):
+        raise ArgumentError(f"arms are separated by single commas and there is at least one, but got {text!r}")
+    return parts
+
+
+def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """Read ``name(1/8, upper=1/3)`` as its name, positional and named arguments.
+
+    Raises
+    ------
+    ArgumentError
+        If the arguments are not numbers, arithmetic on numbers, strings, True, False or None.
+    """
+    opening = label.find("(", label.rfind(":") + 1 if ":" in label.split("(")[0] else 0)
+    if opening < 0:
+        return label, (), {}
+    head = label[:opening].strip()
+    if not label.endswith(")"):
+        raise ArgumentError(f"an arm is `name` or `name(arguments)`, but got {label!r}")
+    if len(label) - opening > _LONGEST:
+        raise ArgumentError(f"arguments have at most {_LONGEST} characters, but {head!r} came with more")
+    try:
+        call = ast.parse(f"f{label[opening:]}", mode="eval").body
+    except (SyntaxError, ValueError):
+        raise ArgumentError(f"arguments are written as in Python, but got {label!r}") from None
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        raise ArgumentError(f"an arm is `name` or `name(arguments)`, but got {label!r}")
+    positional = tuple(_value(node, label) for node in call.args)
+    named: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise ArgumentError(f"arguments are written out, but got `**` in {label!r}")
+        named[keyword.arg] = _value(keyword.value, label)
+    return head, positional, named
+
+
+def _value(node: ast.expr, label: str) -> Any:
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() | None as value):
+            return value
+        case ast.Name(id=name) if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            return _UNARY[type(op)](_number(operand, label))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return _arithmetic(op, _number(left, label), _number(right, label), label)
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return tuple(_value(item, label) for item in items)
+    raise ArgumentError(
+        "arguments are numbers, arithmetic on them (1/5.5, pi, e), strings, True, False or None, "
+        f"but got {ast.unparse(node)} in {label!r}"
+    )
+
+
+def _number(node: ast.expr, label: str) -> int | float:
+    value = _value(node, label)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentError(f"arithmetic is for numbers, but got {ast.unparse(node)} in {label!r}")
+    return value
+
+
+def _arithmetic(op: ast.operator, left: int | float, right: int | float, label: str) -> int | float:
+    if isinstance(op, ast.Pow) and (abs(left) > _LARGEST_EXPONENT or abs(right) > _LARGEST_EXPONENT):
+        raise ArgumentError(f"powers stay below {_LARGEST_EXPONENT} ** {_LARGEST_EXPONENT}, but got {label!r}")
+    try:
+        value = _BINARY[type(op)](left, right)
+    except ZeroDivisionError:
+        raise ArgumentError(f"division by zero in {label!r}") from None
+    except OverflowError:
+        raise ArgumentError(f"a number too large in {label!r}") from None
+    if isinstance(value, complex):
+        raise ArgumentError(f"numbers are real, but {label!r} has the root of a negative one")
+    return value  # type: ignore[no-any-return]

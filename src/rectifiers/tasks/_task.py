@@ -1,0 +1,187 @@
+"""What a task is: data, a model that suits it, and the settings a comparison starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rectifiers.errors import UnknownNameError
+
+__all__ = ["Data", "Defaults", "LossName", "Task", "standardised_bytes"]
+
+LossName = Literal["cross entropy", "binary cross entropy", "mean squared error"]
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The settings a comparison on a task starts from.
+
+    Attributes
+    ----------
+    model : str
+        ``"mlp"`` or ``"cnn"``.
+    width, depth : int
+        Units (channels) in a hidden layer, number of hidden layers.
+    epochs, batch_size : int
+        A batch size not smaller than the training set means full batches.
+    learning_rates : tuple of float
+        The grid, from low to high, the same for every arm.
+    validation : float
+        Fraction of the training set held out while the rate is chosen; 0 to validate on the training set.
+    optimizer : str
+    momentum, weight_decay : float
+    schedule : {"cosine", "constant"}
+        Of the learning rate over the steps of a run.
+    """
+
+    model: str
+    width: int
+    depth: int
+    epochs: int
+    batch_size: int
+    learning_rates: tuple[float, ...]
+    validation: float = 1 / 6
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """The samples of a task, each part one tensor.
+
+    Attributes
+    ----------
+    train_x, test_x : Tensor
+        float32, samples along axis 0: ``(n, features)``, ``(n, channels, length)`` or
+        ``(n, channels, height, width)``.
+    train_y, test_y : Tensor
+        int64 labels ``(n,)`` or float32 targets ``(n, outputs)``.
+    classes : int or None
+        Number of classes; None for regression.
+    loss : {"cross entropy", "binary cross entropy", "mean squared error"}
+    source : str
+        Where it came from, for the record.
+    """
+
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    classes: int | None
+    loss: LossName
+    source: str
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.train_x.shape[1:])
+
+    @property
+    def outputs(self) -> int:
+        """Numbers a model puts out per sample."""
+        if self.loss == "cross entropy":
+            assert self.classes is not None
+            return self.classes
+        return 1 if self.loss == "binary cross entropy" else self.train_y.shape[1]
+
+    @property
+    def resolution(self) -> float:
+        """Smallest step of the metric, in %; 0 where it is continuous."""
+        return 0.0 if self.classes is None else 100.0 / len(self.test_y)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) over the four tensors: their types, shapes and values."""
+        digest = hashlib.sha256()
+        for part in (self.train_x, self.train_y, self.test_x, self.test_y):
+            digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
+            digest.update(part.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to learn, by name.
+
+    Attributes
+    ----------
+    name, title, summary : str
+    metric, unit : str
+        What is measured on the test set; higher is better.
+    loader : callable
+        Loads the data, given the directory to look in or None.
+    defaults : Defaults
+        For the model that suits the task best.
+    variants : mapping of str to dict
+        What differs from `defaults` for the other models.
+    """
+
+    name: str
+    title: str
+    summary: str
+    loader: Callable[[Path | None], Data]
+    defaults: Defaults
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    metric: str = "accuracy"
+    unit: str = "%"
+
+    def load(self, data_dir: Path | str | None = None) -> Data:
+        """Return the task's data.
+
+        Parameters
+        ----------
+        data_dir : path, optional
+            Where the files are. Without it they are looked for in the directory named by the environment
+            variable ``RECTIFIERS_DATA``, then in the cache, then downloaded into the cache. Tasks that bring
+            their data with them (xor, digits, mnist1d) read no files.
+
+        Raises
+        ------
+        DataError
+            If a file is missing from `data_dir`, empty, truncated or altered.
+        DownloadError
+            If a file could not be fetched.
+        """
+        return self.loader(None if data_dir is None else Path(data_dir).expanduser())
+
+    def defaults_for(self, model: str | None = None) -> Defaults:
+        """Return the settings for a model: one of the built-in ones, or None for the task's own choice."""
+        if model is None or model == self.defaults.model:
+            return self.defaults
+        if model not in self.variants:
+            raise UnknownNameError.of(
+                f"model for task {self.name!r}", model, [self.defaults.model, *self.variants]
+            )
+        return dataclasses.replace(self.defaults, model=model, **self.variants[model])
+
+
+def standardised_bytes(
+    train: NDArray[np.uint8], *others: NDArray[np.uint8]
+) -> tuple[Tensor, ...]:
+    """Return byte images ``(n, channels, ...)`` as float32 with mean 0 and variance 1 per training channel.
+
+    The statistics are exact (sums of integers), so the result does not depend on the machine.
+    """
+    count = train[:, 0].size
+    tables = []
+    for channel in range(train.shape[1]):
+        counts = np.bincount(train[:, channel].reshape(-1), minlength=256).tolist()
+        mean = sum(v * n for v, n in enumerate(counts)) / count
+        variance = sum(v * v * n for v, n in enumerate(counts)) / count - mean * mean
+        tables.append(((np.arange(256) - mean) / variance**0.5).astype(np.float32))
+    return tuple(
+        torch.from_numpy(np.stack([table[part[:, c]] for c, table in enumerate(tables)], axis=1))
+        for part in (train, *others)
+    )

@@ -1,0 +1,86 @@
+"""What is minimised and what is measured, by the name of the loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rectifiers.tasks._task import Data, LossName
+
+__all__ = ["Loss", "of"]
+
+
+class Loss(ABC):
+    """A loss and the metric that goes with it."""
+
+    metric: str = "accuracy"
+    unit: str = "%"
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss over a batch, a tensor without axes to be minimised."""
+
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
+        """Return how many samples of a batch are classified wrongly; None for regression."""
+        return None
+
+    def score(self, outputs: Tensor, targets: Tensor) -> float:
+        """Return the metric over a whole set, in `unit`: higher is better."""
+        wrong = self.errors(outputs, targets)
+        assert wrong is not None
+        return 100.0 * (1 - int(wrong) / len(targets))
+
+
+class CrossEntropy(Loss):
+    """One output per class; wrong where the largest is another's."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy."""
+        return functional.cross_entropy(outputs, targets)
+
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Count the samples whose largest output is another class's."""
+        return (outputs.argmax(1) != targets).sum()
+
+
+class BinaryCrossEntropy(Loss):
+    """One output for two classes; wrong where its sign is the other class's."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy of the output as a logit of class 1."""
+        return functional.binary_cross_entropy_with_logits(outputs.squeeze(1), targets.to(outputs.dtype))
+
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Count the samples on the wrong side; an output of exactly 0 is on neither."""
+        return (torch.sign(outputs.squeeze(1)) != 2 * targets - 1).sum()
+
+
+class MeanSquaredError(Loss):
+    """Regression; measured as the explained variance R2 in %."""
+
+    metric = "R2"
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean squared error."""
+        return functional.mse_loss(outputs, targets)
+
+    def score(self, outputs: Tensor, targets: Tensor) -> float:
+        """Return 100 (1 - squared error / variance around the mean); 0 is the mean's score."""
+        outputs, targets = outputs.double(), targets.double()
+        spread = (targets - targets.mean(0)).square().sum()
+        return float(100 * (1 - (outputs - targets).square().sum() / spread))
+
+
+_LOSSES: dict[LossName, Loss] = {
+    "cross entropy": CrossEntropy(),
+    "binary cross entropy": BinaryCrossEntropy(),
+    "mean squared error": MeanSquaredError(),
+}
+
+
+def of(data: Data) -> Loss:
+    """Return the loss a task's data asks for."""
+    return _LOSSES[data.loss]

@@ -1,0 +1,239 @@
+"""The models: an mlp and a cnn whose activation is an arm, and the user's own."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from rectifiers.arms import Arm, load_object, user_code
+from rectifiers.errors import ArgumentError, UnknownNameError, UserCodeError
+
+__all__ = ["NAMES", "build", "count_parameters", "match_width", "own"]
+
+_CONVOLUTIONS: dict[int, tuple[type[nn.Module], type[nn.Module], type[nn.Module]]] = {
+    1: (nn.Conv1d, nn.MaxPool1d, nn.BatchNorm1d),
+    2: (nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d),
+}
+_SMALLEST_SIDE = 8  # sides of at least this many samples are halved by pooling
+
+
+def build(
+    name: str,
+    *,
+    input_shape: Sequence[int],
+    outputs: int,
+    activation: Arm,
+    width: int,
+    depth: int,
+    norm: str = "none",
+) -> nn.Module:
+    """Build a model by name.
+
+    Parameters
+    ----------
+    name : {"mlp", "cnn"}
+    input_shape : sequence of int
+        Shape of one sample.
+    outputs : int
+        Numbers it puts out per sample.
+    activation : Arm
+        Makes the activation of each hidden layer.
+    width : int
+        Units (mlp) or channels (cnn) of a hidden layer, counted before a CReLU doubles them and after a
+        Maxout has taken the largest of its pieces.
+    depth : int
+        Number of hidden layers.
+    norm : {"none", "batch"}
+        Normalisation between the weights and the activation.
+
+    Returns
+    -------
+    nn.Module
+        Maps ``(n, *input_shape)`` to ``(n, outputs)``. Its initial weights are torch's.
+    """
+    if name not in _BUILDERS:
+        raise UnknownNameError.of("model", name, _BUILDERS)
+    for key, value in (("width", width), ("depth", depth)):
+        if value < 1:
+            raise ArgumentError(f"`{key} >= 1` must hold, but got {key}={value}")
+    if norm not in ("none", "batch"):
+        raise UnknownNameError.of("norm", norm, ("none", "batch"))
+    return _BUILDERS[name](tuple(input_shape), outputs, activation, width, depth, norm == "batch")
+
+
+def _mlp(
+    shape: tuple[int, ...], outputs: int, activation: Arm, width: int, depth: int, batch_norm: bool
+) -> nn.Module:
+    layers: list[nn.Module] = [nn.Flatten()]
+    features = math.prod(shape)
+    pre = activation.inputs(width)
+    for _ in range(depth):
+        layers.append(nn.Linear(features, pre, bias=not batch_norm))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(pre))
+        layers.append(activation(pre))
+        features = activation.outputs(pre)
+    return nn.Sequential(*layers, nn.Linear(features, outputs))
+
+
+def _cnn(
+    shape: tuple[int, ...], outputs: int, activation: Arm, width: int, depth: int, batch_norm: bool
+) -> nn.Module:
+    channels, *sides = shape
+    if len(sides) not in _CONVOLUTIONS:
+        raise ArgumentError(
+            "model 'cnn' needs samples of shape (channels, length) or (channels, height, width), "
+            f"but these have shape {shape}: use model 'mlp'"
+        )
+    convolution, pooling, normalisation = _CONVOLUTIONS[len(sides)]
+    halvings = max(0, int(math.log2(min(sides) / _SMALLEST_SIDE)) + 1) if min(sides) >= _SMALLEST_SIDE else 0
+    pre = activation.inputs(width)
+    layers: list[nn.Module] = []
+    for layer in range(depth):
+        layers.append(convolution(channels, pre, 3, padding=1, bias=not batch_norm))
+        if batch_norm:
+            layers.append(normalisation(pre))
+        layers.append(activation(pre))
+        channels = activation.outputs(pre)
+        # halvings spread evenly over the layers, the earlier ones first
+        due = math.ceil((layer + 1) * halvings / depth) - math.ceil(layer * halvings / depth)
+        if due:
+            layers.append(pooling(2**due))
+            sides = [side // 2**due for side in sides]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), outputs))
+
+
+_Builder = Callable[[tuple[int, ...], int, Arm, int, int, bool], nn.Module]
+_BUILDERS: dict[str, _Builder] = {"mlp": _mlp, "cnn": _cnn}
+NAMES = tuple(_BUILDERS)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers a model learns."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+class _OnCpu:
+    """An arm whose modules are made on the CPU, although the layers around them have no memory."""
+
+    def __init__(self, arm: Arm) -> None:
+        self._arm = arm
+        self.inputs, self.outputs = arm.inputs, arm.outputs
+
+    def __call__(self, channels: int) -> nn.Module:
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):
+            return self._arm(channels)
+
+
+def match_width(
+    name: str,
+    arm: Arm,
+    control: Arm,
+    *,
+    input_shape: Sequence[int],
+    outputs: int,
+    width: int,
+    depth: int,
+    norm: str = "none",
+    match: Literal["parameters", "width"] = "parameters",
+) -> int:
+    """Return the width at which a model with `arm` is as large as one of `width` with `control`.
+
+    Arms that keep the number of features keep `width`, so that their initial weights can be the control's;
+    the few slopes PReLU learns change nothing. For CReLU and Maxout of k pieces the width is searched whose
+    number of parameters comes nearest: about width / sqrt 2 and width / sqrt k between equal hidden layers.
+
+    Parameters
+    ----------
+    name : {"mlp", "cnn"}
+    arm, control : Arm
+    input_shape, outputs, width, depth, norm
+        As for `build`.
+    match : {"parameters", "width"}
+        ``"width"`` keeps the number of units instead, whatever the parameters.
+    """
+    if match not in ("parameters", "width"):
+        raise UnknownNameError.of("match", match, ("parameters", "width"))
+    if match == "width" or (arm.keeps_width and control.keeps_width):
+        return width
+
+    def parameters(candidate: Arm, units: int) -> int:
+        with torch.device("meta"):  # shapes without memory
+            model = build(
+                name,
+                input_shape=input_shape,
+                outputs=outputs,
+                activation=_OnCpu(candidate),  # type: ignore[arg-type]
+                width=units,
+                depth=depth,
+                norm=norm,
+            )
+        return count_parameters(model)
+
+    wanted = parameters(control, width)
+    low, high = 1, 2
+    while parameters(arm, high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if parameters(arm, middle) <= wanted else (low, middle)
+    return min((low, high), key=lambda units: abs(parameters(arm, units) - wanted))
+
+
+def own(
+    path: str, activation: Arm, *, input_shape: Sequence[int] | None = None, outputs: int | None = None
+) -> nn.Module:
+    """Build the user's own model: ``build(activation)``, where ``activation(channels)`` makes a module.
+
+    Parameters
+    ----------
+    path : str
+        ``package.module:build`` or ``path/to/file.py:build``.
+    activation : Arm
+        What `build` receives; ``activation.outputs(channels)`` tells how many features leave it.
+    input_shape, outputs : optional
+        If given, the model is tried once on two samples of zeros (a copy of it, so that nothing in it changes).
+
+    Raises
+    ------
+    ImportPathError
+        If the path leads nowhere.
+    UserCodeError
+        If `build` raises, does not return a module, or its model does not fit the data.
+    """
+    function = load_object(path)
+    with user_code(f"{path} with arm {activation.label!r}"):
+        model = function(activation)
+    if not isinstance(model, nn.Module):
+        raise UserCodeError(f"{path} must return a torch.nn.Module, but returned {type(model).__name__}")
+    if input_shape is not None:
+        _try(model, path, activation, input_shape, outputs)
+    return model
+
+
+def _try(
+    model: nn.Module, path: str, activation: Arm, input_shape: Sequence[int], outputs: int | None
+) -> None:
+    hint = ""
+    if not activation.keeps_width:
+        hint = (
+            f" (arm {activation.label!r} makes {activation.outputs(840)} features of 840: "
+            "size the next layer with activation.outputs(channels))"
+        )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            with user_code(f"the model of {path} on samples of shape {tuple(input_shape)}"):
+                y = copy.deepcopy(model)(torch.zeros(2, *input_shape))
+        except UserCodeError as error:
+            raise UserCodeError(f"{error}{hint}", error.frames) from None
+    shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+    if outputs is not None and shape != (2, outputs):
+        raise UserCodeError(
+            f"the model of {path} must put out a tensor (n, {outputs}) for this data, "
+            f"but for n = 2 gave {shape}{hint}"
+        )
