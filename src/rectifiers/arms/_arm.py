@@ -126,7 +126,8 @@ class Arm:
         from rectifiers.initialization import gain
 
         if self.name:
-            return float(gain(self.name, **self.arguments))
+            known = {"init": "weight"}
+            return float(gain(self.name, **{known.get(k, k): v for k, v in self.arguments.items() if k not in ("dim", "grouping")}))
         with torch.random.fork_rng(devices=[]), user_code(f"gain of arm {self.label!r}"):
             return float(gain(self(_PROBE).eval()))
 
@@ -339,9 +340,12 @@ def _bound(
             f"{label!r}: {error} (it takes {', '.join(allowed) or 'no arguments'})"
         ) from None
     bound.apply_defaults()
-    values = dict(bound.arguments)
-    for first in list(values)[: len(lead)]:
-        del values[first]
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    values = {
+        key: value
+        for key, value in list(bound.arguments.items())[len(lead) :]
+        if value or signature.parameters[key].kind not in open_ended
+    }
     for key, value in values.items():
         default = signature.parameters[key].default
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):

@@ -29,7 +29,7 @@ task = Task(
         depth=1,
         epochs=200,
         batch_size=4,
-        learning_rates=(0.01, 0.03, 0.1, 0.3, 1.0),
+        learning_rates=(0.03, 0.1, 0.3, 1.0),
         validation=0.0,
     ),
 )
