@@ -1,0 +1,111 @@
+"""A trial's own random state and settings of torch, swapped in and out.
+
+Between two epochs a trial gives the process back as it found it: what a progress display or another
+part of the program draws or sets neither reaches the training nor is reached by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+__all__ = ["Isolation"]
+
+
+_FILL: Any = torch.utils.deterministic  # its switch is a property torch's stubs do not know
+
+
+class Isolation:
+    """Context manager, entered as often as wanted: inside, the trial's state; outside, the caller's.
+
+    Parameters
+    ----------
+    seed : int
+        What all generators start from: torch's (of the CPU and of `device`), Python's and NumPy's,
+        because a user's module may draw from any of them.
+    device : torch.device
+    threads : int
+        Of torch, inside.
+    """
+
+    def __init__(self, seed: int, device: torch.device, threads: int) -> None:
+        self._device = device
+        self._threads = threads
+        self._settings: dict[str, Any] = {}
+        outside = self._state()
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # the legacy state is what user code draws from
+        self._inside = self._state()
+        self._restore(outside)
+        self._outside = outside
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the state of torch's generators as they are at the next entry."""
+        states = self._inside["torch"], self._inside["device"]
+        return hashlib.sha256(b"".join(s.numpy().tobytes() for s in states if s is not None)).hexdigest()
+
+    def __enter__(self) -> Self:
+        self._settings = {
+            "threads": torch.get_num_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+            "fill": _FILL.fill_uninitialized_memory,
+            "benchmark": torch.backends.cudnn.benchmark,
+            "grad": torch.is_grad_enabled(),
+        }
+        self._outside = self._state()
+        if self._settings["threads"] != self._threads:
+            torch.set_num_threads(self._threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # filling fresh memory with NaN would only cost time: the study does not read it
+        _FILL.fill_uninitialized_memory = False
+        torch.backends.cudnn.benchmark = False
+        torch.set_grad_enabled(True)
+        self._restore(self._inside)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._inside = self._state()
+        self._restore(self._outside)
+        was = self._settings
+        torch.set_grad_enabled(was["grad"])
+        torch.backends.cudnn.benchmark = was["benchmark"]
+        _FILL.fill_uninitialized_memory = was["fill"]
+        torch.use_deterministic_algorithms(was["deterministic"], warn_only=was["warn_only"])
+        if was["threads"] != self._threads:
+            torch.set_num_threads(was["threads"])
+
+    def _state(self) -> dict[str, Any]:
+        on_device = self._device.type == "cuda"
+        return {
+            "torch": torch.get_rng_state(),
+            "device": torch.cuda.get_rng_state(self._device) if on_device else None,
+            "python": random.getstate(),
+            "numpy": np.random.get_state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["torch"])
+        if state["device"] is not None:
+            torch.cuda.set_rng_state(state["device"], self._device)
+        random.setstate(state["python"])
+        np.random.set_state(state["numpy"])
+
+
+def prepare_device(device: torch.device) -> None:
+    """Ask cuBLAS for reproducible results; it reads the variable when it is first used."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

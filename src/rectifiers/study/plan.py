@@ -1,0 +1,333 @@
+"""From a user's words to a plan that has been tried."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+
+from rectifiers import tasks
+from rectifiers.arms import Arm, code_identity, parse_arms
+from rectifiers.errors import ArgumentError, DataError
+from rectifiers.records.values import ArmSpec, Curve, Plan
+from rectifiers.study import arguments
+from rectifiers.study.environment import environment
+from rectifiers.study.isolation import prepare_device
+from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES
+from rectifiers.study.preflight import threads_for, try_every_arm
+from rectifiers.study.prepared import Prepared
+from rectifiers.tasks import Data, Defaults, Task, losses, models
+
+__all__ = ["make_plan"]
+
+NORMS = ("none", "batch")
+TUNING_SEEDS = 2
+
+
+def make_plan(
+    task: str | None = None,
+    *,
+    arms: str | Iterable[Any],
+    control: str | None = None,
+    norms: str | Iterable[str] = ("none",),
+    seeds: int = 5,
+    tuning_seeds: int | None = None,
+    epochs: int | None = None,
+    learning_rate: str | float | Sequence[float] = "auto",
+    batch_size: int | None = None,
+    optimizer: str | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    model: str | None = None,
+    width: int | None = None,
+    depth: int | None = None,
+    match: str = "parameters",
+    initialization: str | None = None,
+    margin: float = 0.2,
+    confidence: float = 0.95,
+    target: float | None = None,
+    data: str | None = None,
+    data_dir: str | Path | None = None,
+    device: str = "cpu",
+) -> Prepared:
+    """Validate what is to be compared and how, load the data, and take a first step with every arm.
+
+    Nothing is trained and nothing is written. None means: as the task says.
+
+    Parameters
+    ----------
+    task : str, optional
+        Name of a task; ``"digits"`` when neither it nor `data` is given.
+    arms : str or iterable
+        At least two, as `rectifiers.arms.parse_arms` reads them.
+    control : str, optional
+        The arm the others are compared with; by default ``relu`` if it is among them, else the first.
+    norms : str or iterable of str
+        ``"none"``, ``"batch"``, or both: crossed with the arms. An own model takes ``"none"`` only.
+    seeds : int
+        Trials per arm and norm, at least 1 (a single one gives no interval).
+    tuning_seeds : int, optional
+        Further trials per learning rate of the grid, disjoint from `seeds` by construction; 2 by default.
+    epochs, batch_size : int, optional
+        Each at least 1; a batch size beyond the number of training samples means full batches.
+    learning_rate : str, float or sequence of float
+        ``"auto"`` for the task's grid, one rate for all, or a grid.
+    optimizer : {"sgd", "adam", "adamw"}, optional
+    momentum : float, optional
+        Of sgd, in [0, 1).
+    weight_decay : float, optional
+        Acts on weights only: not on biases, normalisation, or learned slopes.
+    schedule : {"cosine", "constant"}, optional
+    model : str, optional
+        ``"mlp"``, ``"cnn"``, or ``package.module:build``.
+    width, depth : int, optional
+        Of a built-in model's hidden layers.
+    match : {"parameters", "width"}
+        What arms that change the number of features keep equal to the control.
+    initialization : {"gain", "own"}, optional
+        Weights drawn anew and scaled by each arm's gain (default of the built-in models), or as the model
+        itself draws them (default of an own model).
+    margin : float
+        Smallest difference worth caring about, in units of the metric.
+    confidence : float
+        Simultaneous, in (0, 1).
+    target : float, optional
+        Training error in %, in [0, 100).
+    data : str, optional
+        ``package.module:load`` instead of a task.
+    data_dir : path, optional
+        Where the task's files are.
+    device : str
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``; never chosen for the user, because it is part of the result.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ArgumentError, UnknownNameError, ArgumentTypeError
+        For a value outside its rule.
+    ImportPathError, UserCodeError
+        For the user's own arm, model or data that is not found, raises, or does not fit.
+    DataError, DownloadError
+        For data that is missing, altered, not finite, or all of one class.
+    """
+    protocol: dict[str, Any] = {
+        "seeds": arguments.whole("seeds", seeds, 1),
+        "tuning_seeds": arguments.whole(
+            "tuning seeds", TUNING_SEEDS if tuning_seeds is None else tuning_seeds, 1
+        ),
+        "norms": arguments.names("norm", norms, NORMS),
+        "match": arguments.one_of("match", match, ("parameters", "width")),
+        "margin": arguments.real("margin", margin, 0),
+        "confidence": arguments.real("confidence", confidence, 0, 1),
+    }
+    parsed = parse_arms(arms)
+    if len(parsed) < 2:
+        raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
+    place = arguments.device(device)
+    found, loaded = _data(task, data, data_dir)
+    own_model = model is not None and ":" in model
+    defaults = found.defaults_for(None if own_model else model)
+    chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
+    rates = arguments.learning_rates(learning_rate, defaults.learning_rates)
+    shape = _shape(defaults, model, own_model, width, depth, protocol["norms"])
+    if initialization is None:
+        initialization = "own" if own_model else "gain"
+    if len(rates) == 1:
+        protocol["tuning_seeds"] = 0
+    loss = losses.of(loaded)
+    plan = Plan(
+        task=found.name,
+        data_source=loaded.source,
+        data_hash=loaded.content_hash,
+        metric=loss.metric,
+        unit=loss.unit,
+        resolution=loaded.resolution,
+        train_size=len(loaded.train_y),
+        validation_size=_validation(defaults, len(loaded.train_y)) if len(rates) > 1 else 0,
+        test_size=len(loaded.test_y),
+        outputs=loaded.outputs,
+        input_shape=loaded.input_shape,
+        arms=(),
+        control=_control(control, parsed),
+        learning_rates=rates,
+        initialization=cast(
+            Literal["gain", "own"], arguments.one_of("initialization", initialization, ("gain", "own"))
+        ),
+        target=_target(target, loaded),
+        device=str(place),
+        data_code=None if data is None else code_identity(data),
+        **protocol,
+        **chosen,
+        **shape,
+    )
+    plan = dataclasses.replace(plan, arms=_specs(plan, parsed))
+    prepare_device(place)
+    return _tried(
+        Prepared(plan, _to(loaded, place), {arm.label: arm for arm in parsed}, torch.get_num_threads())
+    )
+
+
+def _tried(prepared: Prepared) -> Prepared:
+    cells, warnings = try_every_arm(prepared)
+    threads = threads_for(cells, prepared.threads)
+    plan = prepared.plan
+    if plan.resolution > plan.margin:
+        warnings += (
+            f"margin {plan.margin:g} {plan.unit} is less than one test sample "
+            f"({plan.resolution:.2g} {plan.unit}): equivalence can hardly be shown",
+        )
+    return dataclasses.replace(
+        prepared,
+        cells=cells,
+        warnings=warnings,
+        threads=threads,
+        environment=environment(prepared.device, threads),
+    )
+
+
+def _data(task: str | None, data: str | None, data_dir: str | Path | None) -> tuple[Task, Data]:
+    if data is not None:
+        if task is not None:
+            raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r}")
+        found, loaded = tasks.own(data)
+    else:
+        found = tasks.get("digits" if task is None else task)
+        loaded = found.load(data_dir)
+    for part, x, y in (("training", loaded.train_x, loaded.train_y), ("test", loaded.test_x, loaded.test_y)):
+        if not len(x):
+            raise DataError(f"the {part} set of {found.name} is empty: {loaded.source}")
+        for what, values in (("inputs", x), ("targets", y)):
+            if values.is_floating_point() and not values.isfinite().all():
+                bad = int((~values.isfinite()).sum())
+                raise DataError(
+                    f"{bad} of the {part} {what} of {found.name} are nan or infinite: {loaded.source}"
+                )
+    first = loaded.train_y[0]
+    if bool((loaded.train_y == first).all()):
+        raise DataError(
+            f"all {len(loaded.train_y)} training samples of {found.name} have the same target "
+            f"({first.tolist()}): there is nothing to learn; check how the labels are made"
+        )
+    return found, loaded
+
+
+def _training(
+    defaults: Defaults,
+    epochs: int | None,
+    batch_size: int | None,
+    optimizer: str | None,
+    momentum: float | None,
+    weight_decay: float | None,
+    schedule: str | None,
+) -> dict[str, Any]:
+    def given(value: Any, name: str) -> Any:
+        return getattr(defaults, name) if value is None else value
+
+    kind = arguments.one_of("optimizer", given(optimizer, "optimizer"), tuple(OPTIMIZERS))
+    if momentum is not None and kind != "sgd":
+        raise ArgumentError(f"momentum is an argument of sgd, but got momentum={momentum} with {kind}")
+    return {
+        "epochs": arguments.whole("epochs", given(epochs, "epochs"), 1),
+        "batch_size": arguments.whole("batch size", given(batch_size, "batch_size"), 1),
+        "optimizer": kind,
+        "momentum": arguments.real("momentum", given(momentum, "momentum"), 0, 1, ends="[)")
+        if kind == "sgd"
+        else 0.0,
+        "weight_decay": arguments.real("weight decay", given(weight_decay, "weight_decay"), 0, ends="[)"),
+        "schedule": arguments.one_of("schedule", given(schedule, "schedule"), tuple(SCHEDULES)),
+    }
+
+
+def _shape(
+    defaults: Defaults,
+    model: str | None,
+    own_model: bool,
+    width: int | None,
+    depth: int | None,
+    norms: tuple[str, ...],
+) -> dict[str, Any]:
+    if not own_model:
+        return {
+            "model": defaults.model,
+            "width": arguments.whole("width", defaults.width if width is None else width, 1),
+            "depth": arguments.whole("depth", defaults.depth if depth is None else depth, 1),
+        }
+    for name, value in (("width", width), ("depth", depth)):
+        if value is not None:
+            raise ArgumentError(f"{name} is for the built-in models: {model} decides it itself; leave it out")
+    if norms != ("none",):
+        raise ArgumentError(
+            f"norm {','.join(norms)} is for the built-in models: {model} decides it itself; leave it out"
+        )
+    return {"model": model, "width": 0, "depth": 0, "model_code": code_identity(str(model))}
+
+
+def _control(control: str | None, arms: tuple[Arm, ...]) -> str:
+    labels = [arm.label for arm in arms]
+    if control is None:
+        return next((arm.label for arm in arms if arm.identity == "relu"), labels[0])
+    if control in labels:
+        return control
+    (meant,) = parse_arms([control])
+    for arm in arms:
+        if arm.identity == meant.identity:
+            return arm.label
+    raise ArgumentError(f"the control must be one of the arms ({', '.join(labels)}), but got {control!r}")
+
+
+def _target(target: float | None, data: Data) -> float | None:
+    if target is None:
+        return None
+    if data.classes is None:
+        raise ArgumentError(
+            f"target is a training error in %, which regression has not, but got target={target}"
+        )
+    return arguments.real("target", target, 0, 100, ends="[)")
+
+
+def _validation(defaults: Defaults, samples: int) -> int:
+    if not defaults.validation:
+        return 0
+    if samples < 2:
+        raise DataError("one training sample cannot be split for tuning: give one --lr")
+    return min(max(1, round(defaults.validation * samples)), samples - 1)
+
+
+def _specs(plan: Plan, arms: tuple[Arm, ...]) -> tuple[ArmSpec, ...]:
+    control = next(arm for arm in arms if arm.label == plan.control)
+    specs = []
+    for arm in arms:
+        width = None
+        if plan.model_code is None:
+            width = models.match_width(
+                plan.model,
+                arm,
+                control,
+                input_shape=plan.input_shape,
+                outputs=plan.outputs,
+                width=plan.width,
+                depth=plan.depth,
+                norm=plan.norms[0],
+                match=plan.match,
+            )
+        sampled = arm.curve()
+        curve = None if sampled is None else Curve(*sampled)
+        gain = arm.gain if plan.initialization == "gain" else 1.0
+        specs.append(ArmSpec(arm.label, arm.identity, arm.name, gain, width, curve))
+    return tuple(specs)
+
+
+def _to(data: Data, device: torch.device) -> Data:
+    """Move the data; images as channels_last, which is how convolutions read them fastest."""
+    moved = {name: getattr(data, name).to(device) for name in ("train_x", "train_y", "test_x", "test_y")}
+    if data.train_x.ndim == 4:
+        for name in ("train_x", "test_x"):
+            moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
+    return dataclasses.replace(data, **moved)

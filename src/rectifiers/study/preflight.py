@@ -1,0 +1,112 @@
+"""One step of every arm before anything is trained: what cannot work is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from rectifiers.arms import user_code
+from rectifiers.errors import ArgumentError, UserCodeError
+from rectifiers.study.isolation import Isolation
+from rectifiers.study.memory import peak_of_step
+from rectifiers.study.optimisers import optimiser
+from rectifiers.study.prepared import Cell, Prepared
+from rectifiers.study.seeds import derive
+from rectifiers.tasks import losses, models
+
+__all__ = ["threads_for", "try_every_arm"]
+
+_SMALL = 2**20  # bytes of a step below which a second thread costs more than it gives
+
+
+def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[str, ...]]:
+    """Build each arm under each norm and take two training steps with it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Without cells yet.
+
+    Returns
+    -------
+    cells : mapping of (arm, norm) to Cell
+    warnings : tuple of str
+        Arms that start from other weights than the control although their model has the same shapes.
+
+    Raises
+    ------
+    UserCodeError
+        If a model or an arm raises, or the model's output does not fit the data.
+    ArgumentError
+        If the control's loss is not finite before any update.
+    """
+    plan = prepared.plan
+    cells: dict[tuple[str, str], Cell] = {}
+    warnings: list[str] = []
+    for norm in plan.norms:
+        proofs: dict[str, tuple[list[torch.Size], str]] = {}
+        for spec in plan.arms:
+            with Isolation(derive("tune", "preflight", 0), prepared.device, prepared.threads):
+                model, digest = prepared.model(spec.label, norm, "test", 0)
+                cells[spec.label, norm] = Cell(
+                    models.count_parameters(model), _first_steps(prepared, model, spec.label, norm)
+                )
+            proofs[spec.label] = [p.shape for p in model.parameters() if p.ndim > 1], digest
+        shapes, proof = proofs[plan.control]
+        warnings += [
+            f"{label}: starts from other weights than {plan.control} at the same seed: "
+            f"its pairs share only the order of the data"
+            for label, (own_shapes, own_proof) in proofs.items()
+            if own_shapes == shapes and own_proof != proof
+        ]
+    return cells, tuple(dict.fromkeys(warnings))
+
+
+def threads_for(cells: Mapping[tuple[str, str], Cell], available: int) -> int:
+    """Return how many threads to train with: one for a model so small that waking others costs more."""
+    peaks = [cell.peak_memory for cell in cells.values()]
+    return 1 if all(peak is not None and peak < _SMALL for peak in peaks) else available
+
+
+def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> int | None:
+    plan, data, loss_of = prepared.plan, prepared.data, losses.of(prepared.data)
+    batch = slice(0, min(plan.batch_size, plan.train_size))
+    what = f"a training step of {plan.model} with arm {arm!r} on {tuple(data.train_x[batch].shape)}"
+    model.train()
+
+    def step() -> Tensor:
+        # indexing copies: the batch counts as held by the step
+        targets = data.train_y[batch].clone()
+        outputs = model(data.train_x[batch].clone())
+        _check_outputs(outputs, (len(targets), plan.outputs), what)
+        loss = loss_of.loss(outputs, targets)
+        chosen.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        chosen.step()
+        return loss.detach()
+
+    with user_code(what, ArgumentError):
+        chosen = optimiser(model, plan, plan.learning_rates[0])
+        loss = float(step())
+        if arm == plan.control and not abs(loss) < float("inf"):
+            norms = "" if norm == "none" else f" with {norm} norm"
+            raise ArgumentError(
+                f"loss of the control {arm!r}{norms} is {loss:g} on the first batch, before any update: "
+                f"check the data for nan and outliers, and the model's outputs"
+            )
+        chosen.zero_grad(set_to_none=True)
+        held = [*model.parameters(), *model.buffers()]
+        for state in chosen.state.values():
+            held += [value for value in state.values() if isinstance(value, Tensor)]
+        return peak_of_step(step, held, prepared.device)
+
+
+def _check_outputs(outputs: object, expected: tuple[int, int], what: str) -> None:
+    if not isinstance(outputs, Tensor):
+        raise UserCodeError(f"{what}: the model must return a tensor, but returned {type(outputs).__name__}")
+    if tuple(outputs.shape) != expected:
+        raise UserCodeError(
+            f"{what}: the model must return (samples, outputs) = {expected}, but gave {tuple(outputs.shape)}"
+        )

@@ -1,0 +1,222 @@
+"""One trial, from initial weights to its record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from rectifiers.records.events import EpochFinished
+from rectifiers.records.values import Outcome, Run, Trial
+from rectifiers.study.evaluation import NotFiniteError, constant_loss, test_score, train_score
+from rectifiers.study.isolation import Isolation
+from rectifiers.study.optimisers import SCHEDULES, optimiser
+from rectifiers.study.prepared import Prepared
+from rectifiers.study.seeds import Order, derive, split
+from rectifiers.tasks import losses
+
+__all__ = ["HOPELESS", "train"]
+
+HOPELESS = 3.0
+_CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
+_LONGEST_REASON = 200
+
+
+class _DivergedError(ArithmeticError):
+    """Training left the finite or the sensible."""
+
+
+def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
+    """Carry out one trial: tell of each epoch, and end with the record.
+
+    A trial ends in one of three ways.
+
+    - *finished*: trained to the end, with a finite metric.
+    - *diverged*: a batch's loss was nan or infinite; or a parameter or buffer was at the end; or the
+      model's answers were, when it was evaluated; or the mean training loss over the last epoch was more
+      than `HOPELESS` = 3 times that of a constant answer (ln(classes), or the targets' variance). A dead
+      network, whose loss *is* that of a constant answer, has finished: its low metric is the finding.
+    - *crashed*: the model, the activation or torch raised, out-of-memory included.
+
+    What stops the program (Ctrl-C, ``SystemExit``) ends the generator without a record.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    trial : Trial
+
+    Yields
+    ------
+    EpochFinished
+        After each epoch.
+    Run
+        Last.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    outcome: Outcome = "finished"
+    reason, metric = "", None
+    state = _Training(prepared, trial)
+    try:
+        with state.isolation:
+            state.begin()
+        for epoch in range(1, prepared.plan.epochs + 1):
+            with state.isolation:
+                state.epoch()
+            yield EpochFinished(
+                trial,
+                epoch,
+                prepared.plan.epochs,
+                state.losses[-1],
+                state.errors[-1] if state.errors else None,
+            )
+        with state.isolation:
+            metric = state.score()
+    except (_DivergedError, NotFiniteError) as error:
+        outcome, reason = "diverged", str(error)
+    except Exception as error:  # noqa: BLE001  the user's model and activation may raise anything
+        outcome, reason = "crashed", _one_line(error)
+    cell = prepared.cells[trial.arm, trial.norm]
+    yield Run(
+        trial=trial,
+        outcome=outcome,
+        reason=reason,
+        metric=metric,
+        steps=state.steps,
+        epochs=len(state.losses),
+        steps_to_target=state.steps_to_target(),
+        seconds=state.seconds,
+        peak_memory=cell.peak_memory,
+        parameters=cell.parameters,
+        train_loss=tuple(state.losses),
+        train_error=tuple(state.errors),
+        init_hash=state.init_hash,
+        order_hash=state.order.hash(),
+        noise_hash=state.noise_hash,
+        started=started,
+    )
+
+
+class _Training:
+    """The moving parts of one trial."""
+
+    def __init__(self, prepared: Prepared, trial: Trial) -> None:
+        plan = prepared.plan
+        self._prepared, self._trial, self._plan = prepared, trial, plan
+        self._loss = losses.of(prepared.data)
+        everything = torch.arange(plan.train_size)
+        train, self._validation = everything, everything
+        if trial.phase == "tune" and plan.validation_size:
+            train, self._validation = split(plan.train_size, plan.validation_size, trial.seed)
+        self._train = train.to(prepared.device)
+        self._batch = min(plan.batch_size, len(train))
+        self._steps_per_epoch = len(train) // self._batch
+        self.order = Order(trial.phase, trial.seed, len(train), plan.epochs)
+        self.isolation = Isolation(
+            derive(trial.phase, "noise", trial.seed), prepared.device, prepared.threads
+        )
+        self.noise_hash = self.isolation.hash
+        self.init_hash = ""
+        self.steps = 0
+        self.seconds = 0.0
+        self.losses: list[float] = []
+        self.errors: list[float] = []
+        self._wrong: list[int] = []
+
+    def begin(self) -> None:
+        """Build the model; its draws leave the noise generator as it was."""
+        trial = self._trial
+        with torch.random.fork_rng(devices=_cuda(self._prepared.device)):
+            self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
+        self._model.train()
+        self._optimiser = optimiser(self._model, self._plan, trial.learning_rate)
+
+    def epoch(self) -> None:
+        """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
+        clock = time.perf_counter()
+        x, y = self._prepared.data.train_x, self._prepared.data.train_y
+        order = self._train[next(self.order).to(self._train.device)]
+        model, step, loss_of, errors_of = self._model, self._step, self._loss.loss, self._loss.errors
+        found: list[Tensor] = []
+        wrong: list[Tensor] = []
+        sums: list[float] = []
+        last = self._steps_per_epoch - 1
+        for i in range(self._steps_per_epoch):
+            chosen = order[i * self._batch : (i + 1) * self._batch]
+            targets = y[chosen]
+            outputs = model(x[chosen])
+            loss = loss_of(outputs, targets)
+            step(loss)
+            found.append(loss.detach())
+            missed = errors_of(outputs.detach(), targets)
+            if missed is not None:
+                wrong.append(missed)
+            if i == last or len(found) == _CHECK_EVERY:
+                sums += self._finite(found, self.steps - len(found))
+                found.clear()
+        if wrong:
+            self._wrong += torch.stack(wrong).tolist()
+            self.errors.append(100 * sum(self._wrong[-len(wrong) :]) / (len(wrong) * self._batch))
+        self.losses.append(sum(sums) / len(sums))
+        self.seconds += time.perf_counter() - clock
+
+    def _step(self, loss: Tensor) -> None:
+        plan, optimiser = self._plan, self._optimiser
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        done = self.steps / (plan.epochs * self._steps_per_epoch)
+        rate = self._trial.learning_rate * SCHEDULES[plan.schedule](done)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+        self.steps += 1
+
+    @staticmethod
+    def _finite(found: list[Tensor], before: int) -> list[float]:
+        values: list[float] = torch.stack(found).tolist()
+        for i, value in enumerate(values):
+            if not abs(value) < float("inf"):
+                raise _DivergedError(f"loss is {value:g} at step {before + i + 1}")
+        return values
+
+    def score(self) -> float:
+        """Return the metric of the trained model, unless training has diverged."""
+        named = [*self._model.named_parameters(), *self._model.named_buffers()]
+        for name, tensor in named:
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise _DivergedError(f"{name} is not finite after step {self.steps}")
+        data = self._prepared.data
+        limit = HOPELESS * constant_loss(data)
+        if self.losses[-1] > limit:
+            raise _DivergedError(
+                f"training loss {self.losses[-1]:.3g} in the last epoch, "
+                f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
+            )
+        if self._trial.phase == "tune":
+            return train_score(self._model, data, self._validation)
+        return test_score(self._model, data)
+
+    def steps_to_target(self) -> int | None:
+        """Return the first step at which the error over the last epoch's worth of batches met the target."""
+        target, window = self._plan.target, self._steps_per_epoch
+        if target is None:
+            return None
+        sums = [0, *accumulate(self._wrong)]
+        allowed = target / 100 * window * self._batch
+        for end in range(window, len(sums)):
+            if sums[end] - sums[end - window] <= allowed:
+                return end
+        return None
+
+
+def _cuda(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []
+
+
+def _one_line(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
