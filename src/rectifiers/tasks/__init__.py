@@ -12,12 +12,15 @@
 from __future__ import annotations
 
 from rectifiers.errors import UnknownNameError
-from rectifiers.tasks import digits, losses, models, xor
+from rectifiers.tasks import cifar10, digits, losses, mnist, mnist1d, models, xor
 from rectifiers.tasks._task import Data, Defaults, Task
 
 __all__ = ["Data", "Defaults", "Task", "get", "losses", "models", "names"]
 
-_TASKS: dict[str, Task] = {module.task.name: module.task for module in (xor, digits)}
+_TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (xor.task, digits.task, mnist1d.task, mnist.mnist, mnist.fashion_mnist, cifar10.task)
+}
 
 
 def names() -> tuple[str, ...]:

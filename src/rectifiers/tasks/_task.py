@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,9 @@ class Data:
         Number of classes; None for regression.
     loss : {"cross entropy", "binary cross entropy", "mean squared error"}
     source : str
-        Where it came from, for the record.
+        What it is and who made it, for the record; the same wherever the files were found.
+    notes : tuple of str
+        What the user should know about how it was found, one line each.
     """
 
     train_x: Tensor
@@ -82,6 +85,7 @@ class Data:
     classes: int | None
     loss: LossName
     source: str
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -167,21 +171,19 @@ class Task:
         return dataclasses.replace(self.defaults, model=model, **self.variants[model])
 
 
-def standardised_bytes(
-    train: NDArray[np.uint8], *others: NDArray[np.uint8]
-) -> tuple[Tensor, ...]:
+def standardised_bytes(train: NDArray[np.uint8], *others: NDArray[np.uint8]) -> tuple[Tensor, ...]:
     """Return byte images ``(n, channels, ...)`` as float32 with mean 0 and variance 1 per training channel.
 
     The statistics are exact (sums of integers), so the result does not depend on the machine.
     """
-    count = train[:, 0].size
-    tables = []
+    parts = (train, *others)
+    results = tuple(np.empty(part.shape, np.float32) for part in parts)
     for channel in range(train.shape[1]):
         counts = np.bincount(train[:, channel].reshape(-1), minlength=256).tolist()
-        mean = sum(v * n for v, n in enumerate(counts)) / count
-        variance = sum(v * v * n for v, n in enumerate(counts)) / count - mean * mean
-        tables.append(((np.arange(256) - mean) / variance**0.5).astype(np.float32))
-    return tuple(
-        torch.from_numpy(np.stack([table[part[:, c]] for c, table in enumerate(tables)], axis=1))
-        for part in (train, *others)
-    )
+        pixels = sum(counts)
+        mean = sum(value * n for value, n in enumerate(counts)) / pixels
+        variance = sum(value * value * n for value, n in enumerate(counts)) / pixels - mean * mean
+        table = ((np.arange(256) - mean) / math.sqrt(variance)).astype(np.float32)
+        for part, result in zip(parts, results, strict=True):
+            result[:, channel] = table[part[:, channel]]
+    return tuple(torch.from_numpy(result) for result in results)
