@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rectifiers.activations import registry
 
-__all__ = ["BACKGROUND", "PALETTE", "Style", "of", "styles"]
+__all__ = ["BACKGROUND", "INK", "PALETTE", "Style", "of", "styles"]
 
 BACKGROUND = ("#ffffff", "#15181d")
 """What charts are drawn on, light and dark."""
@@ -27,6 +27,9 @@ PALETTE = (
     ("#00986f", "#00a666"),
     ("#b184ad", "#c980ac"),
 )
+INK = PALETTE[2]
+"""The colour of ReLU and of the page's text."""
+
 _DASHES: tuple[tuple[int, ...], ...] = (
     (2, 2),
     (10, 3, 2, 3),

@@ -1,0 +1,40 @@
+"""The application: what is common to the commands, and the list of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rectifiers import __version__
+from rectifiers.cli import compare, report, show
+from rectifiers.cli._help import Command
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("compare", cls=Command, short_help="Find out which activation a network should use.")(
+    compare.compare
+)
+app.command("report", cls=Command, short_help="Write a study's report again.")(report.report)
+app.command("show", cls=Command, short_help="Draw activations and derivatives.")(show.show)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rectifiers {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _rectifiers(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """ReLU and its whole family for PyTorch, and the evidence for which one a network needs."""

@@ -1,0 +1,23 @@
+"""How commands end: with the verdict first, or with one JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rectifiers.comparison import ComparisonResult
+
+__all__ = ["print_result"]
+
+
+def print_result(result: ComparisonResult, *, as_json: bool) -> None:
+    """Print a result on standard output."""
+    if as_json:
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    from rectifiers.report import terminal
+
+    terminal.show(terminal.output(), result.summary, result.study.plan.arms, result.places)

@@ -1,0 +1,169 @@
+"""``rectifiers compare``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from rectifiers.cli._result import print_result
+
+__all__ = ["compare"]
+
+_WHAT = "What is compared"
+_HOW = "How it is trained (default: as the task says)"
+_DECIDE = "How it is decided"
+_OUT = "Where it goes"
+
+
+def _option(panel: str, help: str, *names: str, metavar: str | None = None, default: bool = True) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar, show_default=default)
+
+
+def compare(
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            rich_help_panel=_WHAT,
+            help="xor, digits (default), mnist1d, mnist, fashion-mnist or cifar10.",
+        ),
+    ] = None,
+    arms: Annotated[
+        str | None,
+        _option(
+            _WHAT, "Activations, e.g. 'relu,elu,leaky_relu(1/5.5)'. [default: seven of them]", metavar="LIST"
+        ),
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        _option(_WHAT, "One more: 'package.module:MyActivation'. Repeatable.", metavar="ARM"),
+    ] = None,
+    control: Annotated[
+        str | None,
+        _option(
+            _WHAT, "The arm all others are compared with. [default: relu, else the first]", metavar="ARM"
+        ),
+    ] = None,
+    norm: Annotated[
+        str, _option(_WHAT, "Normalisation before the activation: none,batch.", metavar="LIST")
+    ] = "none",
+    model: Annotated[
+        str | None,
+        _option(
+            _WHAT,
+            "mlp, cnn, or your own 'package.module:build', called as build(activation).",
+            metavar="MODEL",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        _option(
+            _WHAT,
+            "Your own 'package.module:load', giving train_x, train_y, test_x, test_y; replaces TASK.",
+            metavar="DATA",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, _option(_WHAT, "Where data files lie or are kept.", metavar="DIR")
+    ] = None,
+    width: Annotated[int | None, _option(_HOW, "Units (channels) of a hidden layer.", metavar="N")] = None,
+    depth: Annotated[int | None, _option(_HOW, "Hidden layers.", metavar="N")] = None,
+    epochs: Annotated[int | None, _option(_HOW, "Passes over the training set.", metavar="N")] = None,
+    batch_size: Annotated[int | None, _option(_HOW, "Samples in a step.", metavar="N")] = None,
+    lr: Annotated[
+        str,
+        _option(_HOW, "auto (the task's grid), one rate, or a grid: 0.01,0.03,0.1.", "--lr", metavar="RATES"),
+    ] = "auto",
+    optimizer: Annotated[str | None, _option(_HOW, "sgd, adam or adamw.", metavar="NAME")] = None,
+    momentum: Annotated[float | None, _option(_HOW, "Momentum of sgd.", metavar="X")] = None,
+    weight_decay: Annotated[
+        float | None, _option(_HOW, "Weight decay; never on learned slopes.", metavar="X")
+    ] = None,
+    schedule: Annotated[
+        str | None, _option(_HOW, "Of the learning rate: cosine or constant.", metavar="NAME")
+    ] = None,
+    match: Annotated[
+        Literal["parameters", "width"],
+        _option(
+            _HOW, "What arms that change the width (maxout, crelu) keep equal.", metavar="parameters|width"
+        ),
+    ] = "parameters",
+    init: Annotated[
+        Literal["gain", "own"] | None,
+        _option(_HOW, "Weights with a gain matched to each arm, or the model's own.", metavar="gain|own"),
+    ] = None,
+    device: Annotated[str, _option(_HOW, "Where it is trained, e.g. cuda.", metavar="DEVICE")] = "cpu",
+    seeds: Annotated[int, _option(_DECIDE, "Trials per arm and normalisation.", metavar="N")] = 5,
+    tuning_seeds: Annotated[
+        int | None, _option(_DECIDE, "Further seeds on which rates are chosen.", metavar="N")
+    ] = None,
+    margin: Annotated[
+        float,
+        _option(_DECIDE, "Smallest difference worth caring about, in units of the metric.", metavar="X"),
+    ] = 0.2,
+    confidence: Annotated[float, _option(_DECIDE, "Of all intervals together.", metavar="X")] = 0.95,
+    target: Annotated[
+        float | None, _option(_DECIDE, "Training error in % whose first crossing is timed.", metavar="X")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        _option(
+            _OUT,
+            "Directory of the study; the same command goes on there. [default: runs/TASK-...]",
+            metavar="DIR",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, _option(_OUT, "Print one JSON object on standard output, all else on standard error.", "--json")
+    ] = False,
+    quiet: Annotated[bool, _option(_OUT, "No progress.", "--quiet", "-q")] = False,
+    no_report: Annotated[bool, _option(_OUT, "Write no report.html.", "--no-report")] = False,
+) -> None:
+    """Which activation should a network use? Trains it with each of them and decides.
+
+    All activations get the same seeds, weights and order of data, and each its own learning rate.
+    Stop with Ctrl-C whenever you like: the same command goes on where it stopped.
+    """
+    from rectifiers import comparison
+
+    named = comparison.DEFAULT_ARMS if arms is None else arms
+    # What the user's code prints while it trains must not get between the JSON.
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        try:
+            result = comparison.compare(
+                task,
+                arms=[named, *(arm or ())],
+                control=control,
+                norms=norm,
+                model=model,
+                data=data,
+                data_dir=data_dir,
+                width=width,
+                depth=depth,
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=lr,
+                optimizer=optimizer,
+                momentum=momentum,
+                weight_decay=weight_decay,
+                schedule=schedule,
+                match=match,
+                initialization=init,
+                device=device,
+                seeds=seeds,
+                tuning_seeds=tuning_seeds,
+                margin=margin,
+                confidence=confidence,
+                target=target,
+                out=out,
+                progress=not quiet,
+                report=not no_report,
+            )
+        except comparison.Interrupted as stop:
+            typer.echo(str(stop), err=True)
+            raise typer.Exit(130) from None
+    print_result(result, as_json=as_json)

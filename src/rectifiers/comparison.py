@@ -1,0 +1,330 @@
+"""`compare`: which activation should a network use? From a question to a verdict, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rectifiers.errors import StoreError
+from rectifiers.records.values import Plan, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rectifiers.report.summary import Summary
+
+__all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare"]
+
+DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
+
+_STORE = "study.db"
+_REPORT = "report.html"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A study was stopped with Ctrl-C. What was finished is kept; `str` says where and how to go on.
+
+    Attributes
+    ----------
+    done, total : int
+        Trials there are, and trials there will be.
+    directory : Path
+        Where they are kept.
+    """
+
+    def __init__(self, done: int, total: int, directory: Path) -> None:
+        super().__init__(
+            f"stopped: {done} of {total} trials are kept in {directory}; the same command goes on"
+        )
+        self.done, self.total, self.directory = done, total, directory
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """What a comparison found. Shows itself in a notebook and as text.
+
+    Attributes
+    ----------
+    study : Study
+        The plan and every run, as recorded.
+    store : Path
+        The file that keeps them.
+    report : Path or None
+        The HTML report, if one was written.
+    """
+
+    study: Study
+    store: Path
+    report: Path | None = None
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """Read a study back, finished or not; needs no torch.
+
+        Parameters
+        ----------
+        directory : path
+            Where `compare` kept it (its ``out``), or the ``study.db`` in it.
+
+        Raises
+        ------
+        StoreError
+            There is no study there, or it cannot be read.
+        """
+        from rectifiers.records.store import Store
+
+        place = Path(directory)
+        file = place / _STORE if place.is_dir() or not place.suffix else place
+        if not file.is_file():
+            raise StoreError(f"a study is kept in {_STORE}, but there is no {file}")
+        with Store.open(file, readonly=True) as store:
+            study = store.study()
+        report = file.parent / _REPORT
+        return cls(study, file, report if report.is_file() else None)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Every fact of the study as plain data."""
+        from rectifiers.report.summary import summarize
+
+        return summarize(self.study)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a sentence, and what it holds for."""
+        return self.summary.sentence
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What lies where, as text: the report, if there is one, and the store."""
+        return {
+            name: str(path)
+            for name, path in (("report", self.report), ("store", self.store))
+            if path is not None
+        }
+
+    def write(self, directory: str | Path | None = None, *, svg: bool = False, png: bool = False) -> Self:
+        """Write the HTML report, and the charts as files of their own if asked for.
+
+        Parameters
+        ----------
+        directory : path, optional
+            Where to; beside the store without.
+        svg, png : bool
+            Whether each chart is also written as such a file.
+
+        Returns
+        -------
+        ComparisonResult
+            With `report` at the new file.
+        """
+        from rectifiers.report import files, html
+
+        place = self.store.parent if directory is None else Path(directory)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(f"cannot make the directory {place}: {reason}; choose another --out") from error
+        report = html.write(self.study, place / _REPORT)
+        if svg or png:
+            files.export(self.study, place, svg=svg, png=png)
+        return dataclasses.replace(self, report=report)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON-able values, as ``rectifiers compare --json`` prints it."""
+        report = None if self.report is None else str(self.report)
+        return {**self.summary.to_json(), "report": report, "store": str(self.store)}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per arm and normalisation: what was measured, and against the control."""
+        import pandas as pd
+
+        found = self.to_json()
+        arms = pd.DataFrame(found["arms"])
+        if not found["comparisons"]:
+            return arms
+        return arms.merge(pd.DataFrame(found["comparisons"]), on=["arm", "norm"], how="left")
+
+    def __str__(self) -> str:
+        from rectifiers.report import terminal
+
+        return terminal.plain(self.summary, self.study.plan.arms, self.places)
+
+    def _repr_html_(self) -> str:
+        from rectifiers.report import notebook
+
+        return notebook.fragment(self.summary, self.places)
+
+
+def compare(
+    task: str | None = None,
+    arms: str | Iterable[Any] = DEFAULT_ARMS,
+    *,
+    control: str | None = None,
+    norms: str | Iterable[str] = ("none",),
+    seeds: int = 5,
+    tuning_seeds: int | None = None,
+    epochs: int | None = None,
+    learning_rate: str | float | Sequence[float] = "auto",
+    batch_size: int | None = None,
+    optimizer: str | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    model: str | None = None,
+    width: int | None = None,
+    depth: int | None = None,
+    match: str = "parameters",
+    initialization: str | None = None,
+    margin: float = 0.2,
+    confidence: float = 0.95,
+    target: float | None = None,
+    data: str | None = None,
+    data_dir: str | Path | None = None,
+    device: str = "cpu",
+    out: str | Path | None = None,
+    progress: bool | None = None,
+    report: bool = True,
+) -> ComparisonResult:
+    """Train one network with each of several activations and decide which it should use.
+
+    Every arm gets the same seeds, the same initial weights up to its gain, the same order of data, and a
+    learning rate chosen for it on the same grid. Runs are kept on disk as they finish: the same call goes on
+    where it was stopped, and trains nothing if all runs are there.
+
+    Parameters
+    ----------
+    task : str, optional
+        ``"xor"``, ``"digits"`` (default), ``"mnist1d"``, ``"mnist"``, ``"fashion-mnist"`` or ``"cifar10"``.
+    arms : str or iterable
+        Activations: text such as ``"relu,leaky_relu(1/5.5),torch:nn.Hardswish,package.module:MyActivation"``,
+        or a list of such texts, `torch.nn.Module` classes or instances, functions of a tensor, and records
+        made with `rectifiers.elementwise`.
+    control : str, optional
+        The arm all others are compared with; by default ``relu`` if it is among them, else the first.
+    norms : str or iterable of {"none", "batch"}
+        Normalisations before the activation, crossed with the arms.
+    seeds : int
+        Trials per arm and normalisation.
+    tuning_seeds : int, optional
+        Further trials per learning rate of the grid, disjoint from `seeds`.
+    epochs, batch_size : int, optional
+        By default as the task says.
+    learning_rate : {"auto"}, float, or sequence of float
+        ``"auto"`` chooses each arm's rate on the task's grid, a sequence on that grid.
+    optimizer : {"sgd", "adam", "adamw"}, optional
+    momentum, weight_decay : float, optional
+    schedule : {"cosine", "constant"}, optional
+    model : str, optional
+        ``"mlp"``, ``"cnn"``, or your own as ``"package.module:build"``, called as ``build(activation)`` where
+        ``activation(channels)`` returns a module.
+    width, depth : int, optional
+        Of the hidden layers of ``mlp`` and ``cnn``.
+    match : {"parameters", "width"}
+        What arms that change the number of features (maxout, crelu) keep equal to the control.
+    initialization : {"gain", "own"}, optional
+        Weights with a gain matched to each arm, or as the model itself draws them.
+    margin : float
+        Smallest difference worth caring about, in units of the metric.
+    confidence : float
+        Of all intervals together.
+    target : float, optional
+        Training error in % whose first crossing is timed.
+    data : str, optional
+        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y; replaces
+        `task`.
+    data_dir : path, optional
+        Where the task's files are or will be kept.
+    device : str
+        Where it is trained.
+    out : path, optional
+        Directory of the study; by default ``runs/<task>-<hash of the plan>``.
+    progress : bool, optional
+        Whether to show how far it is; None shows it in a terminal and in a notebook.
+    report : bool
+        Whether to write ``report.html``.
+
+    Returns
+    -------
+    ComparisonResult
+
+    Raises
+    ------
+    RectifiersError
+        Bad input, in one line; see `rectifiers.errors`. What is finished is kept.
+    Interrupted
+        On Ctrl-C. What is finished is kept.
+
+    Examples
+    --------
+    >>> result = rectifiers.compare("digits", "relu,elu,prelu", seeds=3)  # doctest: +SKIP
+    >>> print(result.verdict)  # doctest: +SKIP
+    """
+    # Every argument but the three that say where the result goes is part of the plan.
+    planned = {name: value for name, value in locals().items() if name not in ("out", "progress", "report")}
+    from rectifiers.report.live import watching
+
+    with watching(progress) as watcher:
+        from rectifiers import study
+        from rectifiers.records.store import Store
+
+        prepared = study.make_plan(**planned)
+        plan = prepared.plan
+        directory = Path("runs", f"{plan.task}-{plan.hash[:8]}") if out is None else Path(out)
+        file = directory / _STORE
+        with Store.open(file) if file.exists() else Store.create(file) as store:
+            if store.plan() == plan:
+                watcher.progress.recall(store.study())
+            try:
+                finished = study.run(prepared, store, watcher, command=_command(plan, data_dir))
+            except KeyboardInterrupt:
+                state = watcher.progress
+                raise Interrupted(state.done, state.total, directory) from None
+    result = ComparisonResult(finished, file)
+    return result.write() if report else result
+
+
+def _command(plan: Plan, data_dir: str | Path | None) -> str:
+    """Return the command line that reproduces a plan, with every choice spelt out."""
+    words = ["rectifiers", "compare"]
+    options: dict[str, Any] = {}
+    if plan.data_code is None:
+        words.append(plan.task)
+    else:
+        options["data"] = plan.data_code.rpartition("@")[0]
+    options |= {
+        "data-dir": data_dir,
+        "arms": ",".join(arm.label for arm in plan.arms),
+        "control": plan.control,
+        "norm": ",".join(plan.norms),
+        "model": plan.model,
+    }
+    if plan.model_code is None:
+        options |= {"width": plan.width, "depth": plan.depth}
+    options |= {
+        "epochs": plan.epochs,
+        "batch-size": plan.batch_size,
+        "lr": ",".join(str(rate) for rate in plan.learning_rates),
+        "optimizer": plan.optimizer,
+        "momentum": plan.momentum if plan.optimizer == "sgd" else None,
+        "weight-decay": plan.weight_decay,
+        "schedule": plan.schedule,
+        "match": plan.match,
+        "init": plan.initialization,
+        "device": plan.device,
+        "seeds": plan.seeds,
+        "tuning-seeds": plan.tuning_seeds if plan.tuned else None,
+        "margin": plan.margin,
+        "confidence": plan.confidence,
+        "target": plan.target,
+    }
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)

@@ -1,0 +1,255 @@
+"""What is seen of a running study, from scripted events: live table, notebook, plain lines."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from rectifiers.records import events
+from rectifiers.records.values import Study
+from rectifiers.report import live
+from rectifiers.report.live import sparkline, watching
+from rectifiers.report.progress import Progress
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def script(study: Study, done: int = 0) -> Iterator[events.Event]:
+    """What a runner would tell of the runs of a study, the first `done` of them found finished."""
+    runs = study.of("tune") + study.of("test")
+    yield events.StudyStarted(study.plan, len(runs), done)
+    phase = ""
+    for index, run in enumerate(runs):
+        if index < done:
+            continue
+        if run.trial.phase != phase:
+            phase = run.trial.phase
+            if phase == "test":
+                for (arm, norm), rate in study.rates.items():
+                    yield events.RateChosen(arm, norm, rate, at_edge=False)
+            yield events.PhaseStarted(run.trial.phase, len(study.of(run.trial.phase)))
+        yield events.TrialStarted(run.trial, index, len(runs))
+        for epoch, loss in enumerate(run.train_loss, 1):
+            yield events.EpochFinished(run.trial, epoch, study.plan.epochs, loss, None)
+        yield events.TrialFinished(run, index, len(runs))
+    yield events.StudyFinished(study)
+
+
+def terminal(width: int = 80, height: int = 24, **options: object) -> Console:
+    settings = {"file": io.StringIO(), "force_terminal": True, "_environ": {}, "legacy_windows": False}
+    return Console(width=width, height=height, **{**settings, **options})  # type: ignore[arg-type]
+
+
+def drawn(progress: Progress, console: Console) -> list[str]:
+    with console.capture() as capture:
+        console.print(live._View(progress))
+    return capture.get().splitlines()
+
+
+def after(study: Study, count: int, clock: Clock | None = None) -> Progress:
+    progress = Progress(clock or Clock())
+    for event, _ in zip(script(study), range(count), strict=False):
+        progress.apply(event)
+    return progress
+
+
+def test_progress_ends_with_every_run_counted(study: Study) -> None:
+    progress = Progress(Clock())
+    for event in script(study):
+        progress.apply(event)
+    assert progress.finished
+    assert progress.done == progress.total == progress.position == len(study.runs)
+    rrelu = progress.cells["rrelu", "none"]
+    assert (len(rrelu.metrics), rrelu.diverged, rrelu.tried) == (6, 2, 8)
+    assert progress.cells["prelu", "batch"].crashed == 1
+    assert progress.cells["tanh", "none"].rate == study.rates["tanh", "none"]
+    assert progress.cells["relu", "none"].tuned == 10
+
+
+def test_progress_of_a_resumed_study_knows_the_means_from_the_start(study: Study) -> None:
+    progress = Progress(Clock())
+    progress.recall(study)
+    progress.apply(events.StudyStarted(study.plan, len(study.runs), len(study.runs)))
+    assert progress.kept == progress.done == len(study.runs)
+    expected = [run.metric for run in study.of("test", "elu", "none")]
+    assert progress.cells["elu", "none"].metrics == expected
+    assert progress.cells["elu", "none"].rate == study.rates["elu", "none"]
+
+
+def test_time_left_counts_only_what_this_session_made(study: Study) -> None:
+    clock = Clock()
+    progress = Progress(clock)
+    told = script(study, done=100)
+    progress.apply(next(told))
+    assert progress.seconds_left is None
+    for event in told:
+        progress.apply(event)
+        if isinstance(event, events.TrialFinished):
+            clock.now += 2.0
+            if progress.done == 110:
+                break
+    assert progress.seconds_left == pytest.approx(2.0 * (len(study.runs) - 110))
+
+
+def test_a_trial_under_way_counts_by_its_epochs(study: Study) -> None:
+    progress = after(study, 2 + 1 + 5)  # started, phase, trial, five of ten epochs
+    assert progress.position == pytest.approx(0.5)
+    assert len(progress.cells["relu", "none"].curve) == 5
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan, 0.0], [math.inf]])
+def test_sparkline_takes_any_values(values: list[float]) -> None:
+    assert len(sparkline(values, 8, 0.0, 1.0)) == (8 if values else 0)
+
+
+def test_sparkline_rises_and_falls_with_its_values() -> None:
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8, 0, 7) == "▁▂▃▄▅▆▇█"
+    assert sparkline([7, 0], 3, 0, 7) == "█▅▁"
+    assert sparkline([3, 3], 2, 3, 3) == "▁▁"
+    assert sparkline([-9, 99], 2, 0, 1) == "▁█"
+    assert sparkline([0.0, math.nan, 1.0], 3, 0, 1) == "▁ █"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+@pytest.mark.parametrize("height", [5, 24])
+def test_the_table_fits_its_terminal(study: Study, width: int, height: int) -> None:
+    lines = drawn(after(study, 1500), terminal(width, height, color_system=None))
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= max(height, 8)
+
+
+def test_the_table_shows_progress_means_and_curves(study: Study) -> None:
+    clock = Clock()
+    progress = after(study, 2600, clock)
+    clock.now += 61
+    text = "\n".join(drawn(progress, terminal(120, 40, color_system=None)))
+    assert f"{progress.done}/{len(study.runs)} trials" in text
+    assert " left" in text
+    relu = progress.cells["relu", "none"]
+    assert f"{relu.mean:.2f} ± {relu.sd:.2f}" in text
+    assert "█" in text
+    assert "▁" in text
+
+
+def test_rows_that_do_not_fit_are_counted_and_the_one_under_way_is_shown(study: Study) -> None:
+    progress = after(study, 1500)
+    assert progress.active is not None
+    lines = drawn(progress, terminal(100, 12, color_system=None))
+    assert any(progress.active[0] in line for line in lines)
+    assert any(line.startswith("and ") and line.strip().endswith(" more") for line in lines)
+
+
+def test_an_ascii_terminal_gets_ascii(study: Study) -> None:
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    lines = drawn(after(study, 1500), terminal(100, 40, color_system=None, file=Ascii()))
+    table = "\n".join(lines[1:]).replace("±", "")
+    assert table.isascii()
+
+
+def test_labels_are_text_and_no_markup(study: Study) -> None:
+    progress = after(study, 1500)
+    progress.warnings.append("[bold]not markup[/bold] [/]")
+    assert "[bold]not markup[/bold] [/]" in "\n".join(drawn(progress, terminal(100, color_system=None)))
+
+
+def test_nothing_is_shown_unless_someone_watches(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    for show, console in ((None, None), (False, terminal())):
+        with watching(show=show, console=console) as handle:
+            for event in script(study):
+                handle(event)
+        if console is not None:
+            assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_live_table_goes_away_and_leaves_the_greeting(study: Study) -> None:
+    console = terminal(color_system=None)
+    with watching(console=console) as handle:
+        handle.progress.recall(study)
+        for event in script(study, done=200):
+            handle(event)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"going on: 200 of {len(study.runs)} trials are there" in text
+    assert text.rstrip().endswith("\x1b[2K") or "\x1b[1A" in text.rsplit("trials", 1)[-1]
+
+
+def test_the_cursor_comes_back_after_an_interruption(study: Study) -> None:
+    console = terminal()
+
+    def interrupted() -> None:
+        with watching(console=console) as handle:
+            for event in script(study):
+                handle(event)
+                if isinstance(event, events.TrialFinished):
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert "\x1b[?25h" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("dumb", [False, True], ids=["log", "dumb terminal"])
+def test_logs_get_plain_lines_now_and_then(study: Study, dumb: bool) -> None:
+    clock = Clock()
+    console = terminal(
+        color_system=None, force_terminal=dumb, _environ={"TERM": "dumb"} if dumb else {}, width=30
+    )
+    with watching(show=True, console=console, clock=clock) as handle:
+        for event in script(study):
+            clock.now += 0.05
+            handle(event)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = text.splitlines()
+    assert "\x1b" not in text
+    assert lines[0] == f"digits: 7 arms, 2 norms, 8 seeds: {len(study.runs)} trials of 10 epochs"
+    assert "relu: learning rate 0.1" in lines
+    assert "tanh with batch normalisation: learning rate 0.316" in lines
+    assert sum(line.startswith("elu with batch normalisation: accuracy ") for line in lines) == 1
+    assert any(line.startswith("rrelu: accuracy ") and line.endswith(" %, 2 diverged") for line in lines)
+    assert any(" left" in line for line in lines)
+    assert len(lines) < 60
+
+
+def test_a_finished_study_says_so(study: Study) -> None:
+    console = terminal(color_system=None, force_terminal=False)
+    with watching(show=True, console=console) as handle:
+        handle(events.StudyStarted(study.plan, 70, 70))
+        handle(events.StudyFinished(study))
+    expected = "finished before: all 70 trials are there, nothing is trained\n"
+    assert console.file.getvalue() == expected  # type: ignore[attr-defined]
+
+
+def test_a_notebook_gets_one_cell_that_is_redrawn_and_emptied(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates: list[dict[str, str]] = []
+    handle_of_cell = SimpleNamespace(update=lambda data, raw: updates.append(data))
+    ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())  # type: ignore[attr-defined]
+    display.display = lambda data, raw, display_id: handle_of_cell  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    clock = Clock()
+    with watching(clock=clock) as handle:
+        for event in script(study):
+            clock.now += 0.01
+            handle(event)
+    pages = [data["text/html"] for data in updates[:-1]]
+    assert 10 < len(pages) < 200
+    assert all(page.startswith("<pre>") for page in pages)
+    assert "leaky_relu" in pages[-1]
+    assert updates[-1] == {"text/plain": ""}
