@@ -1,0 +1,142 @@
+"""Charts of lines, one per arm: learning curves, rates tried, functions and derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rectifiers.report import _layout, words
+from rectifiers.report._looks import Look
+from rectifiers.report._pieces import (
+    HEIGHT,
+    altair,
+    arm_colour,
+    arm_line,
+    arm_shape,
+    data,
+    end_labels,
+    focus,
+    room_for,
+)
+from rectifiers.report.summary import Band, RateRow
+
+__all__ = ["functions", "learning", "rates"]
+
+_RATES_HEIGHT = 240
+
+
+def functions(
+    lines: Sequence[tuple[str, Sequence[float], Sequence[float | None]]], part: str, look: Look
+) -> Any:
+    """Return functions (``part="f"``) or derivatives (``"df"``) in one chart."""
+    alt = altair()
+    seen = [value for _, _, values in lines for value in values if value is not None]
+    low, high = max(min(seen), -4.0), min(max(seen), 4.0)
+    room = 0.06 * (high - low or 1.0)
+    domain = (low - room, high + room)
+    rows: list[dict[str, Any]] = [
+        {"arm": label, "order": index, "x": x, "y": y}
+        for label, xs, values in lines
+        for index, (x, y) in enumerate(zip(xs, values, strict=True))
+    ]
+    title = "f(x)" if part == "f" else "f′(x)"
+    x = alt.X("x:Q", title="x", scale=alt.Scale(nice=False))
+    y = alt.Y("y:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False))
+    curves = (
+        alt.Chart(data(rows))
+        .mark_line(strokeWidth=2, clip=True)
+        .encode(x=x, y=y, order="order:Q", opacity=focus(), **arm_line(look))
+    )
+    zero = alt.Chart(data([{}])).mark_rule(color=look.line)
+    axes = [zero.encode(x=alt.datum(0.0)), zero.encode(y=alt.datum(0.0))]
+    ends = {label: next((v for v in reversed(values) if v is not None), None) for label, _, values in lines}
+    right = max(x for _, xs, _ in lines for x in xs)
+    labels = end_labels(ends, right, domain, False, look)
+    return alt.layer(*axes, curves, labels).properties(height=HEIGHT, padding=room_for(ends))
+
+
+def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
+    alt = altair()
+    rows: list[dict[str, Any]] = [
+        {"arm": band.arm, "epoch": epoch, "mean": mean, "low": low, "high": high}
+        for band in bands
+        for epoch, (mean, low, high) in enumerate(zip(band.mean, band.low, band.high, strict=True), 1)
+    ]
+    epochs = max(row["epoch"] for row in rows)
+    smallest, largest = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    logarithmic = smallest > 0.0 and largest > 10.0 * smallest
+    domain = _layout.padded(smallest, largest, logarithmic)
+    scale = alt.Scale(type="log" if logarithmic else "linear", domain=list(domain), nice=False)
+    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, epochs)], nice=False))
+    x.axis = alt.Axis(format="d", tickMinStep=1)
+    ticks = _layout.decades(*domain) if logarithmic else alt.Undefined
+    axis = alt.Axis(format="~g", tickCount=5, values=ticks)
+    base = alt.Chart(data(rows))
+    tooltip = [
+        "arm:N",
+        "epoch:Q",
+        *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high")),
+    ]
+    band = base.mark_area().encode(
+        x=x,
+        y=alt.Y("low:Q", title=title, scale=scale, axis=axis),
+        y2="high:Q",
+        color=arm_colour(look),
+        opacity=focus(0.12, 0.02),
+    )
+    line = base.mark_line(strokeWidth=2, point={"size": 14} if epochs < 3 else False).encode(
+        x=x, y=alt.Y("mean:Q", scale=scale, axis=axis), opacity=focus(), tooltip=tooltip, **arm_line(look)
+    )
+    ends = {band.arm: band.mean[-1] for band in bands}
+    labels = end_labels(ends, max(2, epochs), domain, logarithmic, look)
+    return alt.layer(band, line, labels).properties(height=HEIGHT, padding=room_for(ends))
+
+
+def rates(found: Sequence[RateRow], measured: str, look: Look) -> Any:
+    alt = altair()
+    rows: list[dict[str, Any]] = [
+        {
+            "arm": row.arm,
+            "rate": point.rate,
+            "mean": point.mean,
+            "low": point.low,
+            "high": point.high,
+            "finished": point.n,
+            "failed": point.failed,
+            "chosen": row.chosen == point.rate,
+        }
+        for row in found
+        for point in row.points
+    ]
+    means = [row["mean"] for row in rows if row["mean"] is not None]
+    domain = _layout.best_part(means) if means else (0.0, 1.0)
+    scale = alt.Scale(domain=list(domain), nice=False)
+    rates = sorted({row["rate"] for row in rows})
+    x = alt.X("rate:Q", title="learning rate", scale=alt.Scale(type="log", nice=False, padding=16))
+    x.axis = alt.Axis(values=rates, format="~g", grid=False, labelOverlap=True)
+    y = alt.Y("mean:Q", title=f"validation {measured}", scale=scale)
+    shown = [alt.Tooltip(f"{key}:Q", format=".4~g") for key in ("rate", "mean", "low", "high")]
+    tooltip = ["arm:N", *shown, "finished:Q", "failed:Q"]
+    measured_runs = alt.Chart(data([row for row in rows if row["mean"] is not None])).encode(
+        x=x, opacity=focus(), tooltip=tooltip
+    )
+    line = measured_runs.mark_line(strokeWidth=1.5, clip=True).encode(y=y, **arm_line(look))
+    marks = measured_runs.mark_point(filled=True, size=45, clip=True).encode(
+        y=y, color=arm_colour(look), shape=arm_shape(look)
+    )
+    chosen = (
+        measured_runs.transform_filter("datum.chosen")
+        .mark_point(size=190, strokeWidth=2, shape="circle", clip=True)
+        .encode(y=y, color=arm_colour(look))
+    )
+    crosses = [
+        {"rate": rate, "shown": f"{len(arms)} failed", "failed": words.enumerate_names(arms)}
+        for rate in rates
+        if (arms := [row["arm"] for row in rows if row["rate"] == rate and row["failed"]])
+    ]
+    failed = (
+        alt.Chart(data(crosses))
+        .mark_text(fontSize=12, dy=-8, color=look.muted)
+        .encode(x=x, y=alt.value(_RATES_HEIGHT), text="shown:N", tooltip=["failed:N"])
+    )
+    return alt.layer(line, marks, chosen, failed).properties(height=_RATES_HEIGHT)

@@ -1,0 +1,145 @@
+"""Charts of what was measured, one row per arm: differences, scores, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rectifiers.report import _layout, words
+from rectifiers.report._looks import Look
+from rectifiers.report._pieces import ROW, altair, arm_axis, arm_colour, arm_shape, data, focus
+from rectifiers.report.summary import Summary
+
+__all__ = ["COSTS", "cost", "differences", "scores"]
+
+
+def differences(summary: Summary, norm: str, look: Look) -> Any:
+    alt = altair()
+    ranking = [row.arm for row in summary.ranking(norm)]
+    found = [row for row in summary.comparisons if row.norm == norm]
+    limit = _layout.reach([(row.difference, row.low, row.high) for row in found], summary.margin)
+    digits = summary.digits
+    rows = []
+    for row in found:
+        if row.difference is None:
+            continue
+        low = -limit if row.low is None else max(row.low, -limit)
+        high = limit if row.high is None else min(row.high, limit)
+        rows.append(
+            {
+                "arm": row.arm,
+                "difference": row.difference,
+                "low": low,
+                "high": high,
+                "verdict": row.verdict,
+                "interval": words.between(row.low, row.high, digits),
+                "pairs": row.n,
+            }
+        )
+    unit = words.points(summary.unit)
+    title = f"difference in {summary.metric}{f' ({unit})' if unit else ''}, higher is better"
+    scale = alt.Scale(domain=[-limit, limit], nice=False)
+    x = alt.X("difference:Q", title=title, scale=scale)
+    y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
+    tooltip = [
+        "arm:N",
+        alt.Tooltip("difference:Q", format=f"+.{digits}f"),
+        "interval:N",
+        "verdict:N",
+        "pairs:Q",
+    ]
+    looks = {"color": arm_colour(look), "opacity": focus(), "tooltip": tooltip}
+    base = alt.Chart(data(rows)).encode(y=y, **looks)
+    band = (
+        alt.Chart(data([{"low": -summary.margin, "high": summary.margin}]))
+        .mark_rect(color=look.band)
+        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    )
+    zero = alt.Chart(data([{}])).mark_rule(color=look.muted).encode(x=alt.datum(0.0))
+    layers = [
+        band,
+        zero,
+        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
+        base.mark_point(filled=True, size=90).encode(x=x, shape=arm_shape(look)),
+    ]
+    # An interval that leaves the chart ends in an arrow.
+    for side, end, angle in (("low", -limit, 270), ("high", limit, 90)):
+        cut = [row for row in rows if row[side] == end]
+        arrow = alt.Chart(data(cut)).mark_point(filled=True, size=90, shape="triangle-up", angle=angle)
+        layers.append(arrow.encode(x=alt.X(f"{side}:Q", scale=scale), y=y, **looks))
+    verdicts = (
+        alt.Chart(data(rows), name="wide-verdicts")
+        .mark_text(align="left", dx=10, color=look.ink)
+        .encode(y=y, x=alt.value("width"), text="verdict:N", opacity=focus())
+    )
+    control = (
+        alt.Chart(data([{"arm": summary.control}]))
+        .mark_point(filled=False, size=90, strokeWidth=2)
+        .encode(y=y, x=alt.datum(0.0), color=arm_colour(look), shape=arm_shape(look))
+    )
+    chart = alt.layer(*layers, control, verdicts)
+    return chart.properties(
+        height=ROW * len(ranking), padding={"right": 84, "left": 4, "top": 4, "bottom": 4}
+    )
+
+
+def scores(summary: Summary, norm: str, measured: str, look: Look) -> Any:
+    alt = altair()
+    ranking = [row.arm for row in summary.ranking(norm)]
+    arms = [row for row in summary.arms if row.norm == norm]
+    dots = [{"arm": row.arm, "value": value} for row in arms for value in row.values]
+    means = [{"arm": row.arm, "value": row.mean, "runs": row.n} for row in arms if row.n]
+    x = alt.X("value:Q", title=measured, scale=alt.Scale(zero=False))
+    y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
+    value = alt.Tooltip("value:Q", title=measured, format=f".{summary.digits}f")
+    seeds = (
+        alt.Chart(data(dots))
+        .mark_point(filled=True, size=42)
+        .encode(
+            x=x,
+            y=y,
+            color=arm_colour(look),
+            shape=arm_shape(look),
+            opacity=focus(0.55),
+            tooltip=["arm:N", value],
+        )
+    )
+    mean = (
+        alt.Chart(data(means))
+        .mark_tick(thickness=3, size=20)
+        .encode(x=x, y=y, color=arm_colour(look), opacity=focus(), tooltip=["arm:N", value, "runs:Q"])
+    )
+    return alt.layer(seeds, mean).properties(height=ROW * len(ranking))
+
+
+COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
+    ("time", "seconds_per_trial", "Training time per trial (s)", words.duration),
+    ("memory", "peak_memory", "Peak memory of a step (MiB)", words.bytes_text),
+    ("parameters", "parameters", "Learned parameters", lambda count: f"{count:,}"),
+    ("steps", "steps_to_target", "Steps to the target training error", lambda count: f"{count:,}"),
+)
+
+
+def cost(summary: Summary, key: str, title: str, text: Callable[[Any], str], look: Look) -> Any:
+    alt = altair()
+    order = [row.arm for row in summary.arms if row.norm == summary.norms[0]]
+    several = len(summary.norms) > 1
+    rows = []
+    for row in summary.arms:
+        value = getattr(row, key)
+        if value is None:
+            continue
+        shown = text(value) + (f" · {row.norm}" if several else "")
+        amount = value / 2**20 if key == "peak_memory" else value
+        rows.append({"arm": row.arm, "norm": row.norm, "value": amount, "shown": shown})
+    top = max(row["value"] for row in rows)
+    # Room for the figure behind the longest bar.
+    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.5 or 1], nice=False))
+    y = alt.Y("arm:N", title=None, sort=order, axis=arm_axis(look))
+    offset = alt.YOffset("norm:N", sort=list(summary.norms))
+    base = alt.Chart(data(rows)).encode(x=x, y=y, yOffset=offset, opacity=focus())
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(
+        color=arm_colour(look), tooltip=["arm:N", "norm:N", "shown:N"]
+    )
+    figures = base.mark_text(align="left", dx=5, fontSize=11, color=look.ink).encode(text="shown:N")
+    return alt.layer(bars, figures).properties(height=(16 * len(summary.norms) + 8) * len(order))

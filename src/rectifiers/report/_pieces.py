@@ -1,0 +1,92 @@
+"""What the report's charts are made of: data, the look of an arm, labels at the ends of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rectifiers.report import _layout
+from rectifiers.report._looks import Look
+
+__all__ = [
+    "HEIGHT",
+    "ROW",
+    "altair",
+    "arm_axis",
+    "arm_colour",
+    "arm_line",
+    "arm_shape",
+    "data",
+    "end_labels",
+    "focus",
+    "room_for",
+]
+
+ROW = 30
+HEIGHT = 300
+
+
+def altair() -> Any:
+    """Return altair, imported when something is drawn: it takes longer than all the rest of this room."""
+    import altair as library
+
+    return library
+
+
+def data(rows: Iterable[dict[str, Any]]) -> Any:
+    alt = altair()
+    return alt.Data(values=list(rows))
+
+
+def _arm_scale(look: Look, values: Sequence[Any]) -> Any:
+    alt = altair()
+    return alt.Scale(domain=list(look.styles), range=list(values))
+
+
+def arm_colour(look: Look) -> Any:
+    alt = altair()
+    return alt.Color("arm:N", legend=None, scale=_arm_scale(look, list(look.arms.values())))
+
+
+def arm_shape(look: Look) -> Any:
+    alt = altair()
+    return alt.Shape("arm:N", legend=None, scale=_arm_scale(look, [s.shape for s in look.styles.values()]))
+
+
+def arm_line(look: Look) -> dict[str, Any]:
+    alt = altair()
+    dashes = [list(style.dash) or [1, 0] for style in look.styles.values()]
+    return {
+        "color": arm_colour(look),
+        "strokeDash": alt.StrokeDash("arm:N", legend=None, scale=_arm_scale(look, dashes)),
+    }
+
+
+def arm_axis(look: Look) -> Any:
+    alt = altair()
+    return alt.Axis(labelLimit=150, labelColor=look.ink, labelFontSize=12.5)
+
+
+def focus(full: float = 1.0, faint: float = 0.12) -> Any:
+    """Return the opacity of an arm: faint while the page's legend points at another one."""
+    alt = altair()
+    return alt.condition("focus === '' || datum.arm === focus", alt.value(full), alt.value(faint))
+
+
+def end_labels(
+    ends: dict[str, Any], x: float, domain: tuple[float, float], logarithmic: bool, look: Look
+) -> Any:
+    alt = altair()
+    known = {label: value for label, value in ends.items() if value is not None}
+    places = _layout.spread(list(known.values()), domain, HEIGHT, logarithmic)
+    rows = [{"arm": label, "x": x, "y": y} for label, y in zip(known, places, strict=True)]
+    return (
+        alt.Chart(data(rows), name="wide-labels")
+        .mark_text(align="left", dx=6, fontSize=11.5, limit=130)
+        .encode(x="x:Q", y="y:Q", text="arm:N", color=arm_colour(look), opacity=focus())
+    )
+
+
+def room_for(labels: Iterable[str]) -> dict[str, int]:
+    longest = max(map(len, labels), default=0)
+    return {"left": 4, "top": 6, "bottom": 4, "right": min(138, 12 + 7 * longest)}
