@@ -55,8 +55,7 @@ class Isolation:
     def __enter__(self) -> Self:
         self._settings = {
             "threads": torch.get_num_threads(),
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-            "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+            "deterministic": torch.get_deterministic_debug_mode(),
             "fill": _FILL.fill_uninitialized_memory,
             "benchmark": torch.backends.cudnn.benchmark,
             "grad": torch.is_grad_enabled(),
@@ -64,7 +63,8 @@ class Isolation:
         self._outside = self._state()
         if self._settings["threads"] != self._threads:
             torch.set_num_threads(self._threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # the mode rather than use_deterministic_algorithms, which imports all of Inductor (3 s)
+        torch.set_deterministic_debug_mode("warn")
         # filling fresh memory with NaN would only cost time: the study does not read it
         _FILL.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = False
@@ -84,7 +84,7 @@ class Isolation:
         torch.set_grad_enabled(was["grad"])
         torch.backends.cudnn.benchmark = was["benchmark"]
         _FILL.fill_uninitialized_memory = was["fill"]
-        torch.use_deterministic_algorithms(was["deterministic"], warn_only=was["warn_only"])
+        torch.set_deterministic_debug_mode(was["deterministic"])
         if was["threads"] != self._threads:
             torch.set_num_threads(was["threads"])
 

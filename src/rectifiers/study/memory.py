@@ -37,18 +37,20 @@ def peak_of_step(step: Callable[[], Any], held: Iterable[Tensor], device: torch.
         None on a device whose memory cannot be asked for.
     """
     if device.type == "cpu":
-        with _LiveBytes(held) as live:
+        live = _LiveBytes(held)
+        with live:
             step()
         return live.peak
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
-        storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in held}
+        before: int = torch.cuda.memory_allocated(device)
+        storages: dict[int, int] = {
+            t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in held
+        }
         torch.cuda.reset_peak_memory_stats(device)
         step()
         torch.cuda.synchronize(device)
-        peak = int(torch.cuda.max_memory_allocated(device))
-        return peak - before + sum(storages.values())
+        return int(torch.cuda.max_memory_allocated(device) - before) + sum(storages.values())
     return None
 
 
@@ -62,6 +64,10 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._known: dict[int, weakref.finalize[Any, Any]] = {}
         for tensor in held:
             self._see(tensor)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and the wrapper would import the whole compiler (3 s)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -82,13 +82,13 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> i
         outputs = model(data.train_x[batch].clone())
         _check_outputs(outputs, (len(targets), plan.outputs), what)
         loss = loss_of.loss(outputs, targets)
-        chosen.zero_grad(set_to_none=True)
+        chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
-        chosen.step()
+        chosen.step(plan.learning_rates[0])
         return loss.detach()
 
     with user_code(what, ArgumentError):
-        chosen = optimiser(model, plan, plan.learning_rates[0])
+        chosen = optimiser(model, plan)
         loss = float(step())
         if arm == plan.control and not abs(loss) < float("inf"):
             norms = "" if norm == "none" else f" with {norm} norm"
@@ -96,10 +96,8 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> i
                 f"loss of the control {arm!r}{norms} is {loss:g} on the first batch, before any update: "
                 f"check the data for nan and outliers, and the model's outputs"
             )
-        chosen.zero_grad(set_to_none=True)
-        held = [*model.parameters(), *model.buffers()]
-        for state in chosen.state.values():
-            held += [value for value in state.values() if isinstance(value, Tensor)]
+        chosen.zero()
+        held = [*model.parameters(), *model.buffers(), *chosen.state]
         return peak_of_step(step, held, prepared.device)
 
 

@@ -132,7 +132,7 @@ class _Training:
         with torch.random.fork_rng(devices=_cuda(self._prepared.device)):
             self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
         self._model.train()
-        self._optimiser = optimiser(self._model, self._plan, trial.learning_rate)
+        self._optimiser = optimiser(self._model, self._plan)
 
     def epoch(self) -> None:
         """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
@@ -164,14 +164,11 @@ class _Training:
         self.seconds += time.perf_counter() - clock
 
     def _step(self, loss: Tensor) -> None:
-        plan, optimiser = self._plan, self._optimiser
-        optimiser.zero_grad(set_to_none=True)
+        plan = self._plan
+        self._optimiser.zero()
         loss.backward()  # type: ignore[no-untyped-call]
         done = self.steps / (plan.epochs * self._steps_per_epoch)
-        rate = self._trial.learning_rate * SCHEDULES[plan.schedule](done)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.step()
+        self._optimiser.step(self._trial.learning_rate * SCHEDULES[plan.schedule](done))
         self.steps += 1
 
     @staticmethod
