@@ -117,7 +117,7 @@ class Store:
             )
         lock = None if readonly else _take_lock(path)
         try:
-            with _translated(path, "read"):
+            with _translated(path, "open"):
                 connection = _connect_readonly(path) if readonly else _connect(path)
                 _check_schema(path, connection)
                 if not readonly:

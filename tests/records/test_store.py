@@ -1,0 +1,294 @@
+"""The file that keeps a study."""
+
+import dataclasses
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
+from rectifiers.records import _schema
+from rectifiers.records.store import Store
+
+ENVIRONMENT = {"torch": "2.13.0", "cpu": "made up"}
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "out" / "study.db"
+
+
+@pytest.fixture
+def store(file, plan):
+    with Store.create(file) as made:
+        made.write_plan(plan, ENVIRONMENT, "rectifiers compare digits")
+        yield made
+
+
+def test_what_is_written_comes_back_bit_for_bit(store, plan, make_run):
+    runs = (
+        make_run(phase="tune", rate=0.01),
+        make_run(seed=0, train_loss=(0.1 + 0.2, 1e-308), seconds=1 / 3),
+        make_run(
+            "net:Mine", "batch", outcome="diverged", train_loss=(), train_error=(), steps_to_target=None
+        ),
+        make_run("net:Mine", outcome="crashed", reason="RuntimeError: é ' \" <script>", peak_memory=None),
+        make_run("maxout(pieces=3)", train_error=()),
+    )
+    for run in runs:
+        store.add(run)
+    store.add_rate("relu", "none", 0.1, at_edge=True)
+    store.add_warning("careful")
+    study = store.study()
+    assert study.plan == plan
+    assert study.runs == runs
+    assert study.rates == {("relu", "none"): 0.1}
+    assert study.warnings == ("careful",)
+    assert study.environment == ENVIRONMENT
+    assert study.command == "rectifiers compare digits"
+
+
+def test_it_is_there_again_after_closing(file, store, plan, make_run):
+    store.add(make_run())
+    store.close()
+    store.close()
+    with Store.open(file, readonly=True) as again:
+        assert again.study().runs == (make_run(),)
+    with Store.open(file.parent, readonly=True) as again:
+        assert again.plan() == plan
+
+
+def test_a_warning_is_kept_once(store):
+    assert store.add_warning("careful")
+    assert not store.add_warning("careful")
+    assert store.study().warnings == ("careful",)
+
+
+def test_a_trial_is_written_once(store, make_run):
+    store.add(make_run())
+    with pytest.raises(StoreError, match="cannot write .*UNIQUE"):
+        store.add(make_run(metric=50.0))
+    assert [run.metric for run in store.study().runs] == [make_run().metric]
+
+
+def test_a_run_is_written_whole_or_not_at_all(store, make_run, monkeypatch):
+    with pytest.raises(ValueError):
+        store.add(make_run(train_loss=(1.0, 2.0), train_error=(1.0,)))
+    assert store.study().runs == ()
+    with pytest.raises(StoreError, match="NOT NULL"):
+        store.add(make_run(train_loss=(1.0, None), train_error=()))
+    assert store.study().runs == ()
+    store.add(make_run())
+
+
+@pytest.mark.parametrize("table", _schema._TABLES)
+def test_no_row_can_be_changed_or_removed(file, store, make_run, table):
+    store.add(make_run())
+    store.add_rate("relu", "none", 0.1, at_edge=False)
+    store.add_warning("careful")
+    store.close()
+    other = sqlite3.connect(file)
+    (column,) = [row[1] for row in other.execute(f"PRAGMA table_info({table})")][-1:]
+    for change in (f"UPDATE {table} SET {column} = 1", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match="immutable"):
+            other.execute(change)
+    other.close()
+
+
+def test_it_is_read_while_it_is_written(file, store, make_run):
+    store.add(make_run(seed=0))
+    with Store.open(file, readonly=True) as reader:
+        assert len(reader.study().runs) == 1
+        store.add(make_run(seed=1))
+        assert len(reader.study().runs) == 2
+        with pytest.raises(StoreError, match="opened for reading"):
+            reader.add(make_run(seed=2))
+
+
+def test_a_second_writer_is_refused_until_the_first_is_done(file, store):
+    with pytest.raises(StoreError, match=r"is being written by another run: wait for it"):
+        Store.open(file)
+    store.close()
+    Store.open(file).close()
+
+
+def test_the_lock_dies_with_its_process(file, store):
+    store.close()
+    code = f"""
+import sys, time
+from rectifiers.records.store import Store
+store = Store.open({str(file)!r})
+print("locked", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(StoreError, match="another run"):
+            Store.open(file)
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+    Store.open(file).close()
+
+
+def test_another_plan_is_refused_with_what_differs(file, store, plan, make_run):
+    store.add(make_run())
+    store.close()
+    with Store.open(file) as again:
+        again.write_plan(plan, ENVIRONMENT)
+        with pytest.raises(PlanMismatchError) as caught:
+            again.write_plan(dataclasses.replace(plan, seeds=7, margin=1.0), ENVIRONMENT)
+        assert str(caught.value) == (
+            f"the study in {file.parent} was made with --seeds 2, now --seeds 7; "
+            "--margin 0.2, now --margin 1: use another --out or the same options"
+        )
+        assert again.plan() == plan
+        assert len(again.study().runs) == 1
+
+
+def test_each_session_keeps_what_it_ran_on_and_the_first_is_told(file, store, plan):
+    store.close()
+    with Store.open(file) as again:
+        again.write_plan(plan, {"torch": "9.9"}, "the same again")
+        assert again.study().environment == ENVIRONMENT
+        assert again.study().command == "rectifiers compare digits"
+    other = sqlite3.connect(file)
+    assert other.execute("SELECT value FROM environment WHERE session = 2").fetchall() == [("9.9",)]
+    other.close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(file, store, monkeypatch):
+    store.close()
+    other = sqlite3.connect(file)
+    other.execute("PRAGMA user_version = 2")
+    other.close()
+    before = file.read_bytes()
+    for readonly in (True, False):
+        with pytest.raises(SchemaError) as caught:
+            Store.open(file, readonly=readonly)
+        assert str(caught.value) == (
+            f"{file} was written by a newer rectifiers (schema 2; this one reads 1): upgrade rectifiers"
+        )
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    file = tmp_path / "study.db"
+    file.write_text("not a database, and long enough to look at: " * 100)
+    before = file.read_bytes()
+    for readonly in (True, False):
+        with pytest.raises(StoreError, match="study.db: file is not a database") as caught:
+            Store.open(file, readonly=readonly)
+        assert "\n" not in str(caught.value)
+    assert file.read_bytes() == before
+
+
+def test_another_database_is_refused(tmp_path):
+    file = tmp_path / "study.db"
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE notes (text)")
+    other.commit()
+    other.close()
+    with pytest.raises(StoreError, match="not a study of rectifiers"):
+        Store.open(file)
+
+
+def test_a_damaged_file_is_told_in_one_line(file, store, make_run):
+    for seed in range(50):
+        store.add(make_run(seed=seed))
+    store.close()
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="cannot read .*malformed") as caught, Store.open(file) as again:
+        again.study()
+    assert "\n" not in str(caught.value)
+
+
+def test_there_must_be_something_to_open_and_nothing_to_create(file, tmp_path):
+    with pytest.raises(StoreError, match="there is no study at"):
+        Store.open(tmp_path)
+    Store.create(file).close()
+    with pytest.raises(StoreError, match="exists already"):
+        Store.create(file)
+
+
+def test_an_empty_store_has_no_plan_and_no_study(file):
+    with Store.create(file) as store:
+        assert store.plan() is None
+        with pytest.raises(StoreError, match="never started"):
+            store.study()
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot make the directory .*file"):
+        Store.create(tmp_path / "file" / "study.db")
+    with pytest.raises(StoreError, match="cannot make the directory"):
+        Store.create("/proc/nowhere/study.db")
+    with pytest.raises(StoreError, match="cannot write in .*choose another --out"):
+        Store.create("/proc/study.db")
+
+
+@pytest.fixture
+def protected(plan, make_run):
+    """A finished study in a directory that cannot be written, not even by root."""
+    with tempfile.TemporaryDirectory() as made:  # tmp_path lies under a directory only its owner may enter
+        directory = Path(made)
+        with Store.create(directory / "study.db") as store:
+            store.write_plan(plan, ENVIRONMENT)
+            store.add(make_run())
+        directory.chmod(0o555)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            yield directory
+        finally:
+            if root:
+                os.seteuid(0)
+            directory.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_where_nothing_can_be_written_a_finished_study_is_read_and_nothing_else(protected):
+    with Store.open(protected / "study.db", readonly=True) as store:
+        assert len(store.study().runs) == 1
+    with pytest.raises(StoreError, match="cannot write .*; choose another --out"):
+        Store.create(protected / "another.db")
+    with pytest.raises(StoreError, match="cannot make the directory .*Permission denied"):
+        Store.create(protected / "deeper" / "study.db")
+    with pytest.raises(StoreError, match="cannot open .*readonly"):
+        Store.open(protected / "study.db")
+
+
+def test_a_full_disk_is_told_and_loses_nothing(store, make_run):
+    store.add(make_run(seed=0))
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="database or disk is full"):
+        for seed in range(1, 1000):
+            store.add(make_run(seed=seed))
+    runs = store.study().runs
+    assert runs == tuple(make_run(seed=seed) for seed in range(len(runs)))
+    assert len(runs) > 0
+
+
+def test_a_study_is_read_without_torch(file, store, make_run):
+    store.add(make_run())
+    store.close()
+    code = f"""
+import sys
+from rectifiers.records.store import Store
+from rectifiers.records import events
+with Store.open({str(file)!r}, readonly=True) as store:
+    assert len(store.study().runs) == 1
+assert not {{"torch", "numpy", "scipy"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
