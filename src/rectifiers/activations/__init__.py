@@ -14,24 +14,24 @@ from rectifiers.activations._parameters import Choice, Integer, Learned, Paramet
 from rectifiers.activations._record import Activation, AlongAxis, Elementwise
 
 # isort: off
-from rectifiers.activations.sigmoid import sigmoid
-from rectifiers.activations.tanh import tanh
-from rectifiers.activations.relu import relu
-from rectifiers.activations.leaky_relu import leaky_relu
-from rectifiers.activations.prelu import prelu
-from rectifiers.activations.rrelu import rrelu
-from rectifiers.activations.elu import elu
-from rectifiers.activations.selu import selu
-from rectifiers.activations.celu import celu
-from rectifiers.activations.relu6 import relu6
-from rectifiers.activations.softplus import softplus
-from rectifiers.activations.gelu import gelu
-from rectifiers.activations.silu import silu
-from rectifiers.activations.mish import mish
-from rectifiers.activations.squared_relu import squared_relu
-from rectifiers.activations.maxout import maxout
-from rectifiers.activations.crelu import crelu
-from rectifiers.activations.softmax import softmax
+from rectifiers.activations.sigmoid import sigmoid as sigmoid
+from rectifiers.activations.tanh import tanh as tanh
+from rectifiers.activations.relu import relu as relu
+from rectifiers.activations.leaky_relu import leaky_relu as leaky_relu
+from rectifiers.activations.prelu import prelu as prelu
+from rectifiers.activations.rrelu import rrelu as rrelu
+from rectifiers.activations.elu import elu as elu
+from rectifiers.activations.selu import selu as selu
+from rectifiers.activations.celu import celu as celu
+from rectifiers.activations.relu6 import relu6 as relu6
+from rectifiers.activations.softplus import softplus as softplus
+from rectifiers.activations.gelu import gelu as gelu
+from rectifiers.activations.silu import silu as silu
+from rectifiers.activations.mish import mish as mish
+from rectifiers.activations.squared_relu import squared_relu as squared_relu
+from rectifiers.activations.maxout import maxout as maxout
+from rectifiers.activations.crelu import crelu as crelu
+from rectifiers.activations.softmax import softmax as softmax
 # isort: on
 
 registry: Mapping[str, Activation] = MappingProxyType(

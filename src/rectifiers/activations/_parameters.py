@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeAlias
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError
@@ -32,6 +32,8 @@ class Real:
     Parameters
     ----------
     default : float
+    about : str, optional
+        One line of documentation.
     above : float, optional
         Exclusive lower bound.
     nonzero : bool, default False
@@ -39,6 +41,8 @@ class Real:
     """
 
     default: float
+    about: str = ""
+    _: KW_ONLY
     above: float | None = None
     nonzero: bool = False
 
@@ -56,6 +60,8 @@ class Integer:
     """A whole number the user sets, at least `minimum`."""
 
     default: int
+    about: str = ""
+    _: KW_ONLY
     minimum: int | None = None
 
     def check(self, value: Any, name: str = "value") -> None:
@@ -74,6 +80,7 @@ class Choice:
 
     default: str
     options: tuple[str, ...]
+    about: str = ""
 
     def check(self, value: Any, name: str = "value") -> None:
         """Raise `ArgumentError` unless `value` is one of the options."""
@@ -84,7 +91,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Learned:
-    """A number (or one per channel) trained with the network.
+    """A number, or one per channel, trained with the network.
 
     Parameters
     ----------
@@ -92,10 +99,13 @@ class Learned:
         Initial value.
     derivative : callable
         Formula of the activation's derivative with respect to this parameter, of ``(x, *parameters)``.
+    about : str, optional
+        One line of documentation.
     """
 
     default: float
     derivative: Callable[..., Any]
+    about: str = ""
 
     def check(self, value: Any, name: str = "value") -> None:
         """Raise `ArgumentError` or `ArgumentTypeError` unless `value` can be an initial value."""
@@ -104,10 +114,14 @@ class Learned:
 
 @dataclass(frozen=True)
 class Uniform:
-    """A number drawn per element from U(lower, upper) in training, their mean otherwise."""
+    """A number drawn per element from U(lower, upper) in training, and their mean otherwise.
+
+    An activation has at most one such parameter; its functions and modules take `lower` and `upper`.
+    """
 
     lower: float
     upper: float
+    about: str = ""
 
     @property
     def default(self) -> float:

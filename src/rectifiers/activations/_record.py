@@ -36,6 +36,8 @@ class Activation:
         The function as people write it.
     source : str
         The paper.
+    notes : str
+        What libraries disagree about, and which way this one goes.
     parameters : mapping of str to Parameter
         In the order of the formula's arguments.
     """
@@ -46,6 +48,7 @@ class Activation:
     summary: str = ""
     formula: str = ""
     source: str = ""
+    notes: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,7 @@ class Activation:
             raise DefinitionError(f"an activation's name must be a Python identifier, got {self.name!r}")
         title = self.title or "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
         object.__setattr__(self, "title", title)
+        object.__setattr__(self, "notes", " ".join(self.notes.split()))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
     @property
@@ -123,16 +127,16 @@ class Activation:
     @property
     def functional(self) -> Callable[..., Any]:
         """The activation as a function of tensors: ``functional(input, *parameters, inplace=False)``."""
-        import rectifiers  # the package's face, on top of every layer: needs torch, which this one does without
+        import rectifiers  # the package's face, above all layers: this one does without torch
 
-        return rectifiers.functional.of(self)  # type: ignore[no-any-return]
+        return rectifiers.functional.of(self)
 
     @property
     def module(self) -> type[Any]:
         """The activation as a `torch.nn.Module` class: ``module(*parameters, inplace=False)``."""
         import rectifiers
 
-        return rectifiers.nn.of(self)  # type: ignore[no-any-return]
+        return rectifiers.nn.of(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from rectifiers.activations import registry
@@ -181,6 +185,10 @@ class Elementwise(Activation):
             raise DefinitionError(
                 f"{self.name}: `keeps` must be 'sign', 'output' or 'input', got {self.keeps!r}"
             )
+        if self.output_suffices is not None and self.derivative_of_input is None:
+            raise DefinitionError(f"{self.name}: `output_suffices` needs `df_input` for when it does not")
+        if sum(isinstance(parameter, Uniform) for parameter in self.parameters.values()) > 1:
+            raise DefinitionError(f"{self.name}: an activation has at most one random parameter")
 
     def kinks_at(self, *values: Any) -> tuple[float, ...]:
         """Return where the derivative jumps for these parameter values, the defaults if none are given."""
@@ -200,8 +208,12 @@ class Elementwise(Activation):
     def _derivative(self, x: NDArray[np.float64], *values: Any) -> Any:
         if self.derivative_of_input is not None:
             return _shaped(self.derivative_of_input(x, *values), x)
-        kept = {"sign": lambda: x > 0, "output": lambda: self.value(x, *values), "input": lambda: x}
-        return _shaped(self.derivative(kept[self.keeps](), *values), x)
+        kept: Any = x
+        if self.keeps == "sign":
+            kept = x > 0
+        elif self.keeps == "output":
+            kept = self.value(x, *values)
+        return _shaped(self.derivative(kept, *values), x)
 
 
 def _shaped(result: Any, x: NDArray[np.float64]) -> Any:

@@ -30,7 +30,7 @@ celu = elementwise(
     df,
     df_input=df_input,
     keeps="output",
-    parameters={"alpha": Real(1.0, nonzero=True)},
+    parameters={"alpha": Real(1.0, "Minus the value the function saturates at; not 0.", nonzero=True)},
     title="CELU",
     summary="ELU with x / alpha in the exponential, so that its slope is 1 on both sides of 0.",
     formula="x if x > 0 else alpha * (exp(x / alpha) - 1)",

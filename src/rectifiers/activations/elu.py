@@ -31,7 +31,7 @@ elu = elementwise(
     df_input=df_input,
     keeps="output",
     output_suffices=lambda alpha: alpha >= 0,  # with alpha < 0 both sides have positive outputs
-    parameters={"alpha": Real(1.0)},
+    parameters={"alpha": Real(1.0, "Minus the value the function saturates at; any sign.")},
     kinks=[0.0],
     title="ELU",
     summary="Its input where positive, an exponential that saturates at -alpha elsewhere.",

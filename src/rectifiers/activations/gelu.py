@@ -10,7 +10,7 @@ from rectifiers.vocabulary import abs, erfc, exp, sigmoid, where
 
 
 def f(x: Any, approximate: Any) -> Any:
-    """x Phi(x); erfc keeps every digit of the tail, where 1 + erf has none."""
+    """Phi as erfc, which keeps every digit of the tail where 1 + erf has none."""
     if approximate == "tanh":  # (1 + tanh(u)) / 2 is the logistic function of 2 u
         phi = sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
     else:
@@ -19,7 +19,7 @@ def f(x: Any, approximate: Any) -> Any:
 
 
 def df(x: Any, approximate: Any) -> Any:
-    """Phi(x) + x phi(x); constant where it has long rounded to 0 or 1, so that infinity does not give NaN."""
+    """Phi(x) + x phi(x); constant where it has long rounded to 0 or 1, infinity included."""
     if approximate == "tanh":
         u = 1.5957691216057308 * (x + 0.044715 * x * x * x)
         du = 1.5957691216057308 * (1.0 + 0.134145 * x * x)
@@ -34,7 +34,11 @@ gelu = elementwise(
     f,
     df,
     keeps="input",
-    parameters={"approximate": Choice("none", ("none", "tanh"))},
+    parameters={
+        "approximate": Choice(
+            "none", ("none", "tanh"), "``'tanh'`` for 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."
+        )
+    },
     title="GELU",
     summary="Its input times the probability that a standard normal variable is below it.",
     formula="x * Phi(x)",

@@ -24,10 +24,14 @@ leaky_relu = elementwise(
     f,
     df,
     keeps="sign",
-    parameters={"negative_slope": Real(0.01)},
+    parameters={"negative_slope": Real(0.01, "Slope where the input is not positive; any sign.")},
     kinks=[0.0],
     title="LeakyReLU",
     summary="Its input where positive, a fixed fraction of it elsewhere.",
     formula="x if x > 0 else negative_slope * x",
     source="Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models",
+    notes="""
+    Xu et al. 2015 write the slope as a divisor: their 5.5 is `rectifiers.nn.LeakyReLU.from_divisor(5.5)`,
+    a slope of 0.1818.
+    """,
 )

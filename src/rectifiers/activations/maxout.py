@@ -6,30 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rectifiers.activations._groups import pieces_axis
 from rectifiers.activations._parameters import Choice, Integer
 from rectifiers.activations._record import AlongAxis
-from rectifiers.errors import ShapeError
-
-
-def pieces_axis(shape: tuple[int, ...], pieces: int, dim: int, grouping: str) -> tuple[tuple[int, ...], int]:
-    """Return `shape` with axis `dim` split into groups and pieces, and the axis of the pieces.
-
-    Raises
-    ------
-    ShapeError
-        There is no such axis, or it does not divide into groups of `pieces`.
-    """
-    if not -len(shape) <= dim < len(shape):
-        raise ShapeError(f"`dim` must be an axis of the input, got dim={dim} for shape {tuple(shape)}")
-    dim %= len(shape)
-    groups, rest = divmod(shape[dim], pieces)
-    if rest:
-        raise ShapeError(
-            f"the features along `dim` must divide into groups of `pieces`, but got {shape[dim]} features "
-            f"along dim={dim} and pieces={pieces}"
-        )
-    split = (groups, pieces) if grouping == "consecutive" else (pieces, groups)
-    return (*shape[:dim], *split, *shape[dim + 1 :]), dim + (grouping == "consecutive")
 
 
 def f(x: Any, pieces: int, dim: int, grouping: str) -> Any:
@@ -53,12 +32,16 @@ maxout = AlongAxis(
     value=f,
     derivative=df,
     parameters={
-        "pieces": Integer(2, minimum=1),
-        "dim": Integer(1),
-        "grouping": Choice("consecutive", ("consecutive", "strided")),
+        "pieces": Integer(2, "Features per group.", minimum=1),
+        "dim": Integer(1, "Axis of the features."),
+        "grouping": Choice("consecutive", ("consecutive", "strided"), "Which features form a group."),
     },
     title="Maxout",
     summary="The largest of k pieces: a learned convex function, with weights of its own.",
     formula="max(x_1, ..., x_k)",
     source="Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, Maxout networks",
+    notes="""
+    Groups are of consecutive features, as in the paper, Chainer and Paddle; TensorFlow Addons groups strided
+    ones. The first of equal pieces takes the gradient.
+    """,
 )

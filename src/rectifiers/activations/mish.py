@@ -9,21 +9,19 @@ from rectifiers.vocabulary import abs, exp, sigmoid, where
 
 
 def f(x: Any) -> Any:
-    """x tanh(log(1 + e^x)), with the tangent written in e^-|x| so that nothing overflows or cancels."""
+    """With e = e^-|x|, tanh(log(1 + e^x)) is a ratio of polynomials that neither overflows nor cancels."""
     e = exp(-abs(x))
-    weight = where(
-        x > 0, (1.0 + 2.0 * e) / (1.0 + 2.0 * e * (1.0 + e)), e * (e + 2.0) / (e * (e + 2.0) + 2.0)
-    )
+    scale = where(x > 0, 1.0 + 2.0 * e + 2.0 * e * e, e * e + 2.0 * e + 2.0)
+    weight = where(x > 0, 1.0 + 2.0 * e, e * (e + 2.0)) / scale
     return where(x < -1000.0, -0.0, x * weight)
 
 
 def df(x: Any) -> Any:
-    """With w the tangent: w + x (1 - w) (1 + w) sigmoid(x)."""
+    """With w the tangent, w + x (1 - w) (1 + w) sigmoid(x)."""
     e = exp(-abs(x))
-    rest = where(x > 0, 2.0 * e * e / (1.0 + 2.0 * e * (1.0 + e)), 2.0 / (e * (e + 2.0) + 2.0))  # 1 - w
-    weight = where(
-        x > 0, (1.0 + 2.0 * e) / (1.0 + 2.0 * e * (1.0 + e)), e * (e + 2.0) / (e * (e + 2.0) + 2.0)
-    )
+    scale = where(x > 0, 1.0 + 2.0 * e + 2.0 * e * e, e * e + 2.0 * e + 2.0)
+    weight = where(x > 0, 1.0 + 2.0 * e, e * (e + 2.0)) / scale
+    rest = where(x > 0, 2.0 * e * e, 2.0) / scale
     slope = weight + x * rest * (1.0 + weight) * sigmoid(x)
     return where(abs(x) > 1000.0, where(x > 0, 1.0, 0.0), slope)
 

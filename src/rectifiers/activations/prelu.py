@@ -29,10 +29,21 @@ prelu = elementwise(
     f,
     df,
     keeps="input",
-    parameters={"weight": Learned(0.25, df_weight)},
+    parameters={
+        "weight": Learned(
+            0.25,
+            df_weight,
+            "Slope where the input is not positive; one, or one per feature.",
+        )
+    },
     kinks=[0.0],
     title="PReLU",
     summary="Its input where positive, a learned fraction of it elsewhere; one slope, or one per channel.",
     formula="x if x > 0 else weight * x",
     source="He, Zhang, Ren & Sun 2015, Delving deep into rectifiers",
+    notes="""
+    The gradient at 0 is the slope, in backward, forward mode and double backward. A slope of any sign trains
+    correctly. Its authors train it without weight decay: `rectifiers.nn.parameter_groups`. Features on the
+    last axis, as in (N, L, C), need dim=-1.
+    """,
 )

@@ -29,4 +29,5 @@ relu = elementwise(
     formula="max(0, x)",
     source="Nair & Hinton 2010, Rectified linear units improve restricted Boltzmann machines; "
     "Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks",
+    notes="The derivative at 0 is 0.",
 )

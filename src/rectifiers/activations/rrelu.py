@@ -27,7 +27,13 @@ rrelu = elementwise(
     parameters={"slope": Uniform(1 / 8, 1 / 3)},
     kinks=[0.0],
     title="RReLU",
-    summary="Its input where positive, a random fraction of it elsewhere; the mean fraction outside training.",
+    summary="Its input where positive, a random fraction of it elsewhere (the mean one outside training).",
     formula="x if x > 0 else slope * x, slope ~ U(lower, upper)",
     source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations in convolutional network",
+    notes="""
+    Slopes are drawn in logical element order, in float32 (float64 for float64): they depend on the generator,
+    the shape and nothing else. lower <= upper, both finite; negative ones are allowed. Xu et al. write the
+    slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. Activation checkpointing restores torch's
+    default generators but not one of your own, with which recomputed slopes differ.
+    """,
 )

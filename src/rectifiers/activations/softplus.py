@@ -25,7 +25,10 @@ softplus = elementwise(
     f,
     df,
     keeps="input",
-    parameters={"beta": Real(1.0, nonzero=True), "threshold": Real(20.0)},
+    parameters={
+        "beta": Real(1.0, "Sharpness; not 0.", nonzero=True),
+        "threshold": Real(20.0, "The function is the input where beta * x is above it."),
+    },
     kinks=lambda beta, threshold: (threshold / beta,),
     title="Softplus",
     summary="A smooth ReLU; sharper for a larger beta, the input itself where beta * x > threshold.",

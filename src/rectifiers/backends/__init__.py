@@ -6,6 +6,6 @@ The formulas stay in `rectifiers.activations`; a backend lends them its words (`
 from __future__ import annotations
 
 from rectifiers.backends._binding import rebind
-from rectifiers.backends._torch import executor, overwrite
+from rectifiers.backends._torch import Execute, executor
 
-__all__ = ["executor", "overwrite", "rebind"]
+__all__ = ["Execute", "executor", "rebind"]

@@ -1,4 +1,4 @@
-"""Plain torch operations: torch's own where it is right, the formula with torch's words elsewhere."""
+"""Plain torch operations: torch's own where they are right, the formula with torch's words elsewhere."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rectifiers.activations import Elementwise
 from rectifiers.activations import (
+    Elementwise,
     celu,
     elu,
     gelu,
     leaky_relu,
     mish,
+    prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
@@ -26,64 +28,106 @@ from rectifiers.activations import (
     squared_relu,
     tanh,
 )
+from rectifiers.backends._formula import formula_executor
 
-__all__ = ["executor", "overwrite"]
+__all__ = ["Execute", "executor"]
 
 Execute: TypeAlias = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class _Native:
-    """torch's own operation, and its in-place form with the parameter values for which that is right."""
+class _Own:
+    """An activation in torch's operations, and its in-place form with the values for which that is right."""
 
-    out: Callable[..., Tensor]
-    in_place: Callable[..., Tensor] | None = None
+    out: Execute
+    in_place: Execute | None = None
     in_place_if: Callable[..., bool] = lambda *values: True
 
 
-_NATIVE: dict[Elementwise, _Native] = {
-    sigmoid: _Native(torch.sigmoid, torch.sigmoid_),
-    tanh: _Native(torch.tanh, torch.tanh_),
-    relu: _Native(torch.relu, torch.relu_),
-    # torch's in-place backward reads the sign of the input off the output, and refuses if it cannot.
-    leaky_relu: _Native(F.leaky_relu, F.leaky_relu_, lambda slope: slope >= 0),
-    elu: _Native(F.elu, F.elu_, lambda alpha: alpha >= 0),
-    celu: _Native(F.celu, F.celu_, lambda alpha: alpha > 0),
-    selu: _Native(F.selu, F.selu_),
-    relu6: _Native(F.relu6, lambda x: F.relu6(x, inplace=True)),
-    softplus: _Native(F.softplus),
-    gelu: _Native(lambda x, approximate: F.gelu(x, approximate=approximate)),
-    silu: _Native(F.silu, lambda x: F.silu(x, inplace=True)),
-    mish: _Native(F.mish, lambda x: F.mish(x, inplace=True)),
-    squared_relu: _Native(lambda x: torch.relu(x).square()),
+def _between(low: float, high: float, operation: Execute) -> Execute:
+    """Return `operation`, replaced by its limits -0 below `low` and x above `high`.
+
+    Both bounds lie where the function has long rounded to its limit. torch's operations give NaN there:
+    GELU, SiLU and Mish at -infinity, their derivatives from about 1e13 (GELU) or 89 (Mish, second) on.
+    """
+
+    def guarded(input: Tensor, *values: Any) -> Tensor:
+        return torch.where(input > high, input, operation(input.clamp(low, high), *values))
+
+    return guarded
+
+
+def _prelu(input: Tensor, weight: Tensor | float) -> Tensor:
+    positive = input > 0
+    # torch's own takes the slope 1 at 0 in forward mode. The inner `where` keeps 0 * infinity out of
+    # the gradient of the slope.
+    return torch.where(positive, input, weight * torch.where(positive, 0.0, input))
+
+
+def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
+    if not isinstance(slope, Tensor):
+        return F.leaky_relu(input, slope)
+    # A slope is drawn in float32 for half types: the product is rounded once.
+    return (input * torch.where(input > 0, 1.0, slope)).to(input.dtype)
+
+
+def _rrelu_(input: Tensor, slope: Tensor | float) -> Tensor:
+    return input.mul_(torch.where(input > 0, 1.0, slope))
+
+
+_OWN: dict[Elementwise, _Own] = {
+    sigmoid: _Own(torch.sigmoid, torch.sigmoid_),
+    tanh: _Own(torch.tanh, torch.tanh_),
+    relu: _Own(torch.relu, torch.relu_),
+    # torch's in-place backward reads the sign of the input off the output, and refuses where it cannot.
+    leaky_relu: _Own(F.leaky_relu, F.leaky_relu_, lambda slope: slope >= 0),
+    prelu: _Own(_prelu),
+    rrelu: _Own(_rrelu, _rrelu_),
+    elu: _Own(F.elu, F.elu_, lambda alpha: alpha >= 0),
+    selu: _Own(F.selu, F.selu_),
+    celu: _Own(F.celu, F.celu_, lambda alpha: alpha > 0),
+    relu6: _Own(F.relu6, lambda x: F.relu6(x, inplace=True)),
+    softplus: _Own(F.softplus),
+    gelu: _Own(_between(-50.0, 50.0, lambda x, approximate: F.gelu(x, approximate=approximate))),
+    silu: _Own(_between(-1000.0, 50.0, F.silu)),
+    mish: _Own(_between(-1000.0, 50.0, F.mish)),
+    squared_relu: _Own(lambda x: torch.relu(x).square()),
 }
 
 
 def executor(record: Elementwise) -> Execute:
     """Return what applies an elementwise activation to a tensor.
 
-    The choice is made here, once, and not where the function is called: a compiler that traces the
-    call sees torch operations only.
+    The way is chosen here, once, and not where the function is called: a compiler that traces a call
+    sees torch operations only.
+
+    Parameters
+    ----------
+    record : Elementwise
+        A built-in activation, or one made with `rectifiers.elementwise`.
 
     Returns
     -------
     callable
-        Of ``(input, values, inplace)``: a tensor of any shape and floating dtype, the value of every
-        parameter in order, and whether to write the result into `input`.
+        Of ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of every
+        parameter in order, a number or a tensor that broadcasts against the input; and whether to write
+        the result into `input`.
     """
-    native = _NATIVE[record]
+    own = _OWN.get(record) or _Own(formula_executor(record))
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
         if not inplace:
-            return native.out(input, *values)
-        if native.in_place is not None and native.in_place_if(*values):
-            return native.in_place(input, *values)
-        return overwrite(input, lambda x: native.out(x, *values))
+            return own.out(input, *values)
+        if own.in_place is not None and own.in_place_if(*values):
+            return own.in_place(input, *values)
+        return _overwrite(own.out, input, values)
 
     return execute
 
 
-def overwrite(input: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Write ``function(input)`` into `input`, correctly under autograd whatever `function` keeps."""
-    kept = input.clone() if torch.is_grad_enabled() and input.requires_grad else input
-    return input.copy_(function(kept))
+def _overwrite(function: Execute, input: Tensor, values: tuple[Any, ...]) -> Tensor:
+    """Write the function's output into `input`, correctly under autograd whatever the function keeps."""
+    learning = any(isinstance(value, Tensor) and value.requires_grad for value in values)
+    if torch.is_grad_enabled() and (input.requires_grad or learning):
+        return input.copy_(function(input.clone(), *values))
+    return input.copy_(function(input, *values))

@@ -1,4 +1,8 @@
-"""Activations as functions of tensors, named, ordered and defaulted as in `torch.nn.functional`."""
+"""Activations as functions of tensors, named, ordered and defaulted as in `torch.nn.functional`.
+
+The functions of elementwise activations are derived from their records (`rectifiers.activations`); the
+stub beside this file spells them out for editors and type checkers.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,20 @@ from torch import Tensor
 from rectifiers.activations import Activation, registry
 from rectifiers.functional._axis import crelu, maxout, softmax
 from rectifiers.functional._derived import derive
-from rectifiers.functional._prelu import prelu
-from rectifiers.functional._rrelu import rrelu
 
-_OWN_SHAPE = {function.__name__: function for function in (prelu, rrelu, maxout, crelu, softmax)}
+_AXIS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (maxout, crelu, softmax)}
 
-__all__ = list(registry)  # noqa: PLE0605
+__all__ = [*registry, "of"]
+
+
+def is_registered(record: Activation) -> bool:
+    """Whether an activation is one of the library's own."""
+    return registry.get(record.name) is record
 
 
 def of(record: Activation) -> Callable[..., Tensor]:
     """Return the function of tensors of an activation, built in or made with `rectifiers.elementwise`."""
-    if registry.get(record.name) is record and record.name in _OWN_SHAPE:
-        return _OWN_SHAPE[record.name]
-    return derive(record)
+    return (_AXIS.get(record.name) if is_registered(record) else None) or derive(record)
 
 
 globals().update({name: of(record) for name, record in registry.items()})

@@ -7,25 +7,86 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from rectifiers.activations import maxout as _maxout
-from rectifiers.activations.maxout import pieces_axis
+from rectifiers.activations._groups import pieces_axis
 from rectifiers.errors import ArgumentError, ShapeError
 
 __all__ = ["crelu", "maxout", "softmax"]
 
 
 def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consecutive") -> Tensor:
-    """Maxout."""
+    """Take the largest of each group of `pieces` features.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and real dtype.
+    pieces : int, default 2
+        Features per group, at least 1.
+    dim : int, default 1
+        Axis of the features; its length must be a multiple of `pieces`.
+    grouping : {"consecutive", "strided"}, default "consecutive"
+        Which features form a group; see Notes.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` `pieces` times shorter.
+
+    Raises
+    ------
+    ArgumentError
+        ``pieces < 1`` or an unknown grouping.
+    ShapeError
+        There is no axis `dim`, or its features do not divide into groups.
+
+    Notes
+    -----
+    Group i holds the *consecutive* features i * pieces ... (i + 1) * pieces - 1, as in the paper, Chainer and
+    Paddle. ``grouping="strided"`` takes i, i + M, i + 2 M, ... as TensorFlow Addons does. The first of equal
+    pieces takes the gradient, in every mode of differentiation. NaN wins, as in `torch.max`.
+
+    References
+    ----------
+    Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, Maxout networks.
+    """
     if has_torch_function_unary(input):
         result: Tensor = handle_torch_function(maxout, (input,), input, pieces, dim, grouping)
         return result
     _maxout.parameters["pieces"].check(pieces, "pieces")
     _maxout.parameters["grouping"].check(grouping, "grouping")
-    shape, axis = pieces_axis(tuple(input.shape), pieces, dim, grouping)
+    shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
     return input.reshape(shape).max(axis).values
 
 
 def crelu(input: Tensor, dim: int = 1) -> Tensor:
-    """CReLU."""
+    """Concatenate the positive and the negative part of the input.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape with an axis `dim`.
+    dim : int, default 1
+        Axis of the features.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` twice as long: all positive parts, then all negative parts.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`.
+
+    Notes
+    -----
+    ``(max(0, x), max(0, -x))``. The derivative at 0 is 0 in both halves.
+
+    References
+    ----------
+    Shang, Sohn, Almeida & Lee 2016, Understanding and improving convolutional neural networks via
+    concatenated rectified linear units.
+    """
     if has_torch_function_unary(input):
         result: Tensor = handle_torch_function(crelu, (input,), input, dim)
         return result
@@ -37,7 +98,31 @@ def crelu(input: Tensor, dim: int = 1) -> Tensor:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Softmax."""
+    """Return positive numbers that sum to one along an axis: exponentials over their sum.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    dim : int
+        The axis that sums to one. It must be given: torch guesses it, with a warning, when it is not.
+    dtype : torch.dtype, optional
+        Type the input is cast to first.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape.
+
+    Raises
+    ------
+    ArgumentError
+        `dim` is not given.
+
+    Notes
+    -----
+    ``exp(x_j) / sum_k exp(x_k)``, computed by torch, which shifts by the largest so that none overflows.
+    """
     if dim is None:
         raise ArgumentError("softmax needs the axis that sums to one: give `dim`, e.g. dim=-1")
-    return torch.softmax(input, dim, dtype)
+    return torch.nn.functional.softmax(input, dim, dtype=dtype)

@@ -4,76 +4,139 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function_unary
+from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
-from rectifiers.activations import Activation, Elementwise
+from rectifiers.activations import Activation, Elementwise, Learned, Uniform
 from rectifiers.backends import executor
-from rectifiers.errors import ArgumentTypeError
+from rectifiers.errors import ArgumentTypeError, ShapeError
+from rectifiers.functional._docstrings import docstring
+from rectifiers.functional._random import draw
 
-__all__ = ["derive"]
+__all__ = ["Signature", "derive", "signature_of"]
 
-_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_ANY = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def signature_of(record: Elementwise) -> inspect.Signature:
+    """Return ``(input, *parameters, [training], [dim], inplace=False, *, [generator])``.
+
+    A random parameter is given by `lower` and `upper` and needs `training` and `generator`; a learned one
+    is a tensor and needs `dim`, the axis it belongs to. torch's order where torch has the function.
+    """
+    tail: list[inspect.Parameter] = []
+    found = [inspect.Parameter("input", _ANY, annotation=Tensor)]
+    for name, parameter in record.parameters.items():
+        if isinstance(parameter, Uniform):
+            for bound in ("lower", "upper"):
+                default = getattr(parameter, bound)
+                found.append(inspect.Parameter(bound, _ANY, default=default, annotation=float))
+            tail.append(inspect.Parameter("training", _ANY, default=False, annotation=bool))
+        elif isinstance(parameter, Learned):
+            found.append(inspect.Parameter(name, _ANY, annotation=Tensor))
+            tail.append(inspect.Parameter("dim", _ANY, default=1, annotation=int))
+        else:
+            kind = type(parameter.default)
+            found.append(inspect.Parameter(name, _ANY, default=parameter.default, annotation=kind))
+    tail = list({parameter.name: parameter for parameter in tail}.values())
+    tail.append(inspect.Parameter("inplace", _ANY, default=False, annotation=bool))
+    if any(isinstance(parameter, Uniform) for parameter in record.parameters.values()):
+        generator = torch.Generator | None
+        tail.append(inspect.Parameter("generator", _KEYWORD, default=None, annotation=generator))
+    return inspect.Signature([*found, *tail], return_annotation=Tensor)
+
+
+class Signature:
+    """Arguments bound by position and name: what `inspect.Signature.bind` does, at a tenth of its cost."""
+
+    def __init__(self, function: str, parameters: Mapping[str, inspect.Parameter]) -> None:
+        self.function = function
+        self.names = tuple(name for name, parameter in parameters.items() if parameter.kind is _ANY)
+        self.defaults = {name: parameter.default for name, parameter in parameters.items()}
+        self.required = tuple(name for name, default in self.defaults.items() if default is inspect._empty)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the value of every argument."""
+        if len(args) > len(self.names):
+            raise ArgumentTypeError(
+                f"{self.function}() takes {', '.join(self.names)}, got {len(args) - len(self.names)} more"
+            )
+        given = dict(zip(self.names, args, strict=False))
+        for name in kwargs:
+            if name in given:
+                raise ArgumentTypeError(f"{self.function}() got `{name}` both by position and by name")
+            if name not in self.defaults:
+                raise ArgumentTypeError(
+                    f"{self.function}() takes {', '.join(self.defaults)}, got unknown `{name}`"
+                )
+        values = {**self.defaults, **given, **kwargs}
+        for name in self.required:
+            if values[name] is inspect._empty:
+                raise ArgumentTypeError(f"{self.function}() needs `{name}`")
+        return values
 
 
 @functools.cache
 def derive(record: Activation) -> Callable[..., Tensor]:
-    """Return ``function(input, *parameters, inplace=False)`` for an elementwise activation."""
+    """Return the function of tensors of an elementwise activation; see `signature_of`."""
     assert isinstance(record, Elementwise)
+    signature = signature_of(record)
+    arguments = Signature(record.name, dict(list(signature.parameters.items())[1:]))
+    plain = not any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
     parameters = tuple(record.parameters.items())
-    names = (*record.parameters, "inplace")
-    defaults = (*record.defaults, False)
+    defaults = record.defaults
     execute = executor(record)
 
     def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if has_torch_function_unary(input):
-            result: Tensor = handle_torch_function(function, (input,), input, *args, **kwargs)
+        if has_torch_function_unary(input) or (not plain and has_torch_function((*args, *kwargs.values()))):
+            overloaded = (input, *args, *kwargs.values())
+            result: Tensor = handle_torch_function(function, overloaded, input, *args, **kwargs)
             return result
-        if not args and not kwargs:
-            return execute(input, defaults[:-1])
-        values = _bind(record.name, names, defaults, args, kwargs)
-        for (name, parameter), value in zip(parameters, values, strict=False):
-            parameter.check(value, name)
-        return execute(input, values[:-1], values[-1])
+        if plain and not args and not kwargs:
+            return execute(input, defaults)
+        given = arguments.bind(args, kwargs)
+        values = []
+        for name, parameter in parameters:
+            if isinstance(parameter, Learned):
+                values.append(_along(input, given[name], given["dim"], name))
+            elif isinstance(parameter, Uniform):
+                lower, upper = given["lower"], given["upper"]
+                parameter.check_bounds(lower, upper)
+                random = given["training"]
+                values.append(
+                    draw(input, lower, upper, given["generator"]) if random else (lower + upper) / 2
+                )
+            else:
+                parameter.check(given[name], name)
+                values.append(given[name])
+        return execute(input, tuple(values), given["inplace"])
 
     function.__name__ = function.__qualname__ = record.name
     function.__module__ = "rectifiers.functional"
-    function.__doc__ = _docstring(record)
-    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter("input", _POSITIONAL, annotation=Tensor),
-            *(
-                inspect.Parameter(name, _POSITIONAL, default=default, annotation=type(default))
-                for name, default in zip(names, defaults, strict=True)
-            ),
-        ],
-        return_annotation=Tensor,
-    )
+    function.__doc__ = docstring(record, signature)
+    function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
 
-def _bind(
-    function: str,
-    names: tuple[str, ...],
-    defaults: tuple[Any, ...],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> tuple[Any, ...]:
-    """Return one value per name: what `inspect.Signature.bind` does, at a tenth of its cost."""
-    if len(args) > len(names):
-        raise ArgumentTypeError(f"{function}() takes at most {len(names) + 1} arguments, got {len(args) + 1}")
-    values = [*args, *defaults[len(args) :]]
-    for name, value in kwargs.items():
-        if name not in names:
-            raise ArgumentTypeError(f"{function}() takes {', '.join(names)} besides the input, got {name!r}")
-        if names.index(name) < len(args):
-            raise ArgumentTypeError(f"{function}() got `{name}` both by position and by name")
-        values[names.index(name)] = value
-    return tuple(values)
-
-
-def _docstring(record: Elementwise) -> str:
-    return record.summary
+def _along(input: Tensor, weight: Any, dim: int, name: str) -> Any:
+    """Return a learned parameter shaped to broadcast along axis `dim` of the input, in the input's dtype."""
+    if not isinstance(weight, Tensor):
+        return weight
+    weight = weight.to(input.dtype)
+    if weight.numel() == 1:
+        return weight.reshape(())
+    axis = input.shape[dim] if -input.dim() <= dim < input.dim() else None
+    if weight.dim() != 1 or weight.shape[0] != axis:
+        features = "no such axis" if axis is None else f"{axis} features there"
+        raise ShapeError(
+            f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of shape "
+            f"{tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
+        )
+    shape = [1] * input.dim()
+    shape[dim] = -1
+    return weight.view(shape)

@@ -1,22 +1,30 @@
-"""Activations as modules: drop-in replacements for those of `torch.nn`, and the ones it lacks."""
+"""Activations as modules: drop-in replacements for those of `torch.nn`, and the ones it lacks.
+
+The classes of elementwise activations are derived from their records (`rectifiers.activations`); the
+stub beside this file spells them out for editors and type checkers.
+"""
 
 from __future__ import annotations
 
 import torch
 
 from rectifiers.activations import Activation, registry
+from rectifiers.functional import is_registered
+from rectifiers.nn._axis import CReLU, Maxout, MaxoutLinear, Softmax
 from rectifiers.nn._derived import derive
-from rectifiers.nn._special import CReLU, Maxout, MaxoutLinear, PReLU, RReLU, Softmax
+from rectifiers.nn._divisors import FromDivisor, FromDivisors
+from rectifiers.nn._groups import parameter_groups
 
-_OWN_SHAPE = {cls.__name__: cls for cls in (PReLU, RReLU, Maxout, CReLU, Softmax)}
+_AXIS = {cls.__name__: cls for cls in (Maxout, CReLU, Softmax)}
+_EXTRAS: dict[str, tuple[type, ...]] = {"LeakyReLU": (FromDivisor,), "RReLU": (FromDivisors,)}
 
-__all__ = [*(record.title for record in registry.values()), "MaxoutLinear"]
+__all__ = [*(record.title for record in registry.values()), "MaxoutLinear", "of", "parameter_groups"]
 
 
 def of(record: Activation) -> type[torch.nn.Module]:
     """Return the module class of an activation, built in or made with `rectifiers.elementwise`."""
-    if registry.get(record.name) is record and record.title in _OWN_SHAPE:
-        return _OWN_SHAPE[record.title]
+    if is_registered(record):
+        return _AXIS.get(record.title) or derive(record, *_EXTRAS.get(record.title, ()))
     return derive(record)
 
 
