@@ -123,7 +123,7 @@ class ComparisonResult:
         ComparisonResult
             With `report` at the new file.
         """
-        from rectifiers.report import files, html
+        from rectifiers.report import html
 
         place = self.store.parent if directory is None else Path(directory)
         try:
@@ -133,6 +133,8 @@ class ComparisonResult:
             raise StoreError(f"cannot make the directory {place}: {reason}; choose another --out") from error
         report = html.write(self.study, place / _REPORT)
         if svg or png:
+            from rectifiers.report import files
+
             files.export(self.study, place, svg=svg, png=png)
         return dataclasses.replace(self, report=report)
 

@@ -215,7 +215,7 @@ def test_logs_get_plain_lines_now_and_then(study: Study, dumb: bool) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines = text.splitlines()
     assert "\x1b" not in text
-    assert lines[0] == f"digits: 7 arms, 2 norms, 8 seeds: {len(study.runs)} trials of 10 epochs"
+    assert lines[0] == f"digits: 7 arms x 2 norms x 8 seeds: {len(study.runs)} trials of 10 epochs"
     assert "relu: learning rate 0.1" in lines
     assert "tanh with batch normalisation: learning rate 0.316" in lines
     assert sum(line.startswith("elu with batch normalisation: accuracy ") for line in lines) == 1

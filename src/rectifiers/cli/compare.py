@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -87,13 +87,13 @@ def compare(
         str | None, _option(_HOW, "Of the learning rate: cosine or constant.", metavar="NAME")
     ] = None,
     match: Annotated[
-        Literal["parameters", "width"],
+        str,
         _option(
             _HOW, "What arms that change the width (maxout, crelu) keep equal.", metavar="parameters|width"
         ),
     ] = "parameters",
     init: Annotated[
-        Literal["gain", "own"] | None,
+        str | None,
         _option(_HOW, "Weights with a gain matched to each arm, or the model's own.", metavar="gain|own"),
     ] = None,
     device: Annotated[str, _option(_HOW, "Where it is trained, e.g. cuda.", metavar="DEVICE")] = "cpu",

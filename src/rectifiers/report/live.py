@@ -107,10 +107,9 @@ class _View:
 
         plan = self.progress.plan
         assert plan is not None
-        norms = f" x {len(plan.norms)} norms" if len(plan.norms) > 1 else ""
         title = Text(no_wrap=True, overflow="ellipsis")
         title.append(plan.task, style="bold")
-        title.append(f": {len(plan.arms)} arms{norms} x {plan.seeds} seeds, {plan.epochs} epochs each")
+        title.append(f": {_design(plan)}, {plan.epochs} epochs each")
         return title
 
     def _bar(self, options: ConsoleOptions) -> RenderableType:
@@ -214,6 +213,11 @@ def _score(cell: Cell, unit: str = "") -> str:
     return ", ".join(parts)
 
 
+def _design(plan: Plan) -> str:
+    norms = f" x {len(plan.norms)} norms" if len(plan.norms) > 1 else ""
+    return f"{len(plan.arms)} arms{norms} x {plan.seeds} seeds"
+
+
 def _cell_name(arm: str, norm: str) -> str:
     return arm if norm == "none" else f"{arm} {words.norm_text(norm)}"
 
@@ -264,8 +268,7 @@ class _Lines(Watcher):
             case events.StudyStarted(plan=plan):
                 self._say(
                     _greeting(event)
-                    or f"{plan.task}: {len(plan.arms)} arms, {len(plan.norms)} norms, {plan.seeds} seeds: "
-                    f"{event.total} trials of {plan.epochs} epochs"
+                    or f"{plan.task}: {_design(plan)}: {event.total} trials of {plan.epochs} epochs"
                 )
             case events.RateChosen():
                 self._say(f"{_cell_name(event.arm, event.norm)}: learning rate {event.rate:g}")

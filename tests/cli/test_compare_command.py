@@ -1,0 +1,158 @@
+"""`rectifiers compare`, end to end on xor: the result, JSON, and going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rectifiers.comparison import ComparisonResult
+
+Say = Callable[..., Any]
+
+
+def test_it_ends_with_verdict_ranking_and_paths(quick: Say, place: Path) -> None:
+    said = quick("xor", "--arms", "relu,leaky_relu(1/5.5)")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0].startswith("On xor, ")
+    assert sum("leaky_relu(1/5.5)" in text for text in lines if text.startswith("● ")) == 1
+    assert lines[-2].split() == ["report", "study/report.html"]
+    assert lines[-1].split() == ["store", "study/study.db"]
+    assert (place / "study" / "report.html").stat().st_size > 10_000
+    assert "xor: 2 arms x 2 seeds: 4 trials of 3 epochs\n" in said.err
+
+
+def test_json_is_one_object_on_standard_output_and_all_else_elsewhere(quick: Say) -> None:
+    said = quick("xor", "--arms", "relu,elu", "--model", "mine.py:build", "--json")
+    assert said.code == 0
+    found = json.loads(said.out)
+    assert list(found) == [
+        "schema", "task", "metric", "unit", "control", "arms", "comparisons", "report", "store",
+    ]  # fmt: skip
+    assert (found["schema"], found["task"], found["control"]) == (1, "xor", "relu")
+    assert [row["arm"] for row in found["arms"]] == ["relu", "elu"]
+    assert list(found["arms"][0]) == [
+        "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters",
+        "seconds_per_trial", "steps_to_target",
+    ]  # fmt: skip
+    assert list(found["comparisons"][0]) == [
+        "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict",
+    ]  # fmt: skip
+    assert (found["report"], found["store"]) == ("study/report.html", "study/study.db")
+    assert "build says hello" in said.err
+
+
+def test_a_finished_study_is_not_trained_again(quick: Say, place: Path) -> None:
+    first = quick("xor", "--arms", "relu,elu")
+    runs = ComparisonResult.load("study").study.runs
+    again = quick("xor", "--arms", "relu,elu")
+    assert again.code == 0
+    assert "all 4 trials are there, nothing is trained" in again.err
+    assert again.out == first.out
+    assert ComparisonResult.load("study").study.runs == runs
+
+
+def test_quiet_says_nothing_on_the_way(quick: Say, place: Path) -> None:
+    said = quick("xor", "--arms", "relu,elu", "--quiet", "--no-report")
+    assert said.err == ""
+    assert "report" not in said.out.splitlines()[-1]
+    assert not (place / "study" / "report.html").exists()
+
+
+def test_the_default_directory_depends_on_the_plan_alone(say: Say, place: Path) -> None:
+    arguments = ["compare", "xor", "--arms", "relu,elu", "--seeds", "1", "--epochs", "1", "--lr", "1"]
+    for more in ([], [], ["--margin", "3"]):
+        assert say(*arguments, "--no-report", *more).code == 0
+    studies = sorted(path.name for path in (place / "runs").iterdir())
+    assert len(studies) == 2
+    assert all(name.startswith("xor-") and len(name) == len("xor-") + 8 for name in studies)
+
+
+def test_arms_of_ones_own_come_beside_the_named_ones(quick: Say) -> None:
+    said = quick("xor", "--arms", "relu", "--arm", "mine.py:Mine", "--arm", "torch:nn.Hardswish", "--json")
+    found = json.loads(said.out)
+    assert [row["arm"] for row in found["arms"]] == ["relu", "mine.py:Mine", "torch:nn.Hardswish"]
+
+
+def test_data_of_ones_own(quick: Say) -> None:
+    said = quick("--data", "mine.py:load", "--arms", "relu,elu", "--norm", "none,batch", "--json")
+    found = json.loads(said.out)
+    assert len(found["arms"]) == 4
+    assert all(row["n"] == 2 for row in found["arms"])
+
+
+def test_the_recorded_command_makes_the_same_study(quick: Say, say: Say, place: Path) -> None:
+    quick("xor", "--arms", "relu,leaky_relu(1/5.5)", "--target", "10", "--weight-decay", "0.001")
+    study = ComparisonResult.load("study").study
+    program, *arguments = shlex.split(study.command)
+    assert program == "rectifiers"
+    said = say(*arguments, "--out", "study")
+    assert said.code == 0
+    assert "nothing is trained" in said.err
+
+
+def test_a_log_and_a_dumb_terminal_get_no_control_codes(quick: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    said = quick("xor", "--arms", "relu,elu", "--no-report")
+    assert "\x1b[" not in said.err.replace("\x1b[0m", "")
+
+
+def test_a_stream_that_knows_only_ascii_gets_question_marks_and_no_error(place: Path) -> None:
+    command = [
+        "compare",
+        "xor",
+        "--arms",
+        "relu,elu",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "--lr",
+        "1",
+        "--no-report",
+    ]
+    found = subprocess.run(
+        [sys.executable, "-m", "rectifiers", *command],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.isascii()
+    assert "relu" in found.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(place: Path) -> None:
+    command = [
+        sys.executable, "-m", "rectifiers", "compare", "xor", "--arms", "relu,elu", "--lr", "0.3,1",
+        "--epochs", "40", "--seeds", "40", "--out", "study", "--no-report",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for text in process.stderr:
+        if "learning rate" in text:
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert out == ""
+    last = err.splitlines()[-1]
+    kept = len(ComparisonResult.load("study").study.runs)
+    assert 0 < kept < 88
+    assert last == f"stopped: {kept} of 88 trials are kept in study; the same command goes on"
+
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0
+    assert again.stderr.splitlines()[0] == f"going on: {kept} of 88 trials are there"
+    assert len(ComparisonResult.load("study").study.runs) == 88
