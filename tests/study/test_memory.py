@@ -71,7 +71,7 @@ def test_a_training_step_of_a_network_by_hand():
         linear(x).relu().sum().backward()
 
     weight, output, number = 4 * inputs * hidden, 4 * n * hidden, 4
-    # at most at once: the weight, relu's output (kept), the pre-activation's gradient, the loss and its gradient
+    # most at once: the weight, relu's output and the gradient before it, the loss and its gradient
     assert peak(step, [linear.weight]) == weight + 2 * output + 2 * number
 
 

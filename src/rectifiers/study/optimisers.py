@@ -83,9 +83,7 @@ class Optimiser(ABC):
         """Return the state of a parameter before the first step."""
 
     @abstractmethod
-    def update(
-        self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any
-    ) -> None:
+    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
         """Take a step with all parameters that are treated alike."""
 
 
@@ -93,9 +91,7 @@ class _Sgd(Optimiser):
     def start(self, parameter: Tensor) -> tuple[Tensor, ...]:
         return (torch.zeros_like(parameter),) if self.momentum else ()
 
-    def update(
-        self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any
-    ) -> None:
+    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
         sgd(
             parameters,
             gradients,
@@ -117,9 +113,7 @@ class _Adam(Optimiser):
         steps = torch.zeros((), device=parameter.device if self.fused else "cpu")
         return torch.zeros_like(parameter), torch.zeros_like(parameter), steps
 
-    def update(
-        self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any
-    ) -> None:
+    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
         means, squares, steps = state
         adam(
             parameters,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rectifiers.arms import user_code
-from rectifiers.errors import ArgumentError, UserCodeError
+from rectifiers.errors import ArgumentError
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
 from rectifiers.study.optimisers import optimiser
@@ -49,6 +49,13 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
         proofs: dict[str, tuple[list[torch.Size], str]] = {}
         for spec in plan.arms:
             with Isolation(derive("tune", "preflight", 0), prepared.device, prepared.threads):
+                if plan.model_code is not None:  # says more of what does not fit than a step would
+                    models.own(
+                        plan.model,
+                        prepared.arms[spec.label],
+                        input_shape=plan.input_shape,
+                        outputs=plan.outputs,
+                    )
                 model, digest = prepared.model(spec.label, norm, "test", 0)
                 cells[spec.label, norm] = Cell(
                     models.count_parameters(model), _first_steps(prepared, model, spec.label, norm)
@@ -80,7 +87,6 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> i
         # indexing copies: the batch counts as held by the step
         targets = data.train_y[batch].clone()
         outputs = model(data.train_x[batch].clone())
-        _check_outputs(outputs, (len(targets), plan.outputs), what)
         loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -99,12 +105,3 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> i
         chosen.zero()
         held = [*model.parameters(), *model.buffers(), *chosen.state]
         return peak_of_step(step, held, prepared.device)
-
-
-def _check_outputs(outputs: object, expected: tuple[int, int], what: str) -> None:
-    if not isinstance(outputs, Tensor):
-        raise UserCodeError(f"{what}: the model must return a tensor, but returned {type(outputs).__name__}")
-    if tuple(outputs.shape) != expected:
-        raise UserCodeError(
-            f"{what}: the model must return (samples, outputs) = {expected}, but gave {tuple(outputs.shape)}"
-        )
