@@ -16,7 +16,6 @@ from rectifiers.report._pieces import (
     data,
     end_labels,
     focus,
-    room_for,
 )
 from rectifiers.report.summary import Band, RateRow
 
@@ -47,12 +46,12 @@ def functions(
         .mark_line(strokeWidth=2, clip=True)
         .encode(x=x, y=y, order="order:Q", opacity=focus(), **arm_line(look))
     )
-    zero = alt.Chart(data([{}])).mark_rule(color=look.line)
+    zero = alt.Chart(data([{"at": 0}])).mark_rule(color=look.line)
     axes = [zero.encode(x=alt.datum(0.0)), zero.encode(y=alt.datum(0.0))]
     ends = {label: next((v for v in reversed(values) if v is not None), None) for label, _, values in lines}
     right = max(x for _, xs, _ in lines for x in xs)
     labels = end_labels(ends, right, domain, False, look)
-    return alt.layer(*axes, curves, labels).properties(height=HEIGHT, padding=room_for(ends))
+    return alt.layer(*axes, curves, labels).properties(height=HEIGHT)
 
 
 def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
@@ -67,8 +66,12 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
     logarithmic = smallest > 0.0 and largest > 10.0 * smallest
     domain = _layout.padded(smallest, largest, logarithmic)
     scale = alt.Scale(type="log" if logarithmic else "linear", domain=list(domain), nice=False)
-    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(2, epochs)], nice=False))
-    x.axis = alt.Axis(format="d", tickMinStep=1)
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        scale=alt.Scale(domain=[1, max(2, epochs)], nice=False),
+        axis=alt.Axis(format="d", tickMinStep=1),
+    )
     ticks = _layout.decades(*domain) if logarithmic else alt.Undefined
     axis = alt.Axis(format="~g", tickCount=5, values=ticks)
     base = alt.Chart(data(rows))
@@ -89,7 +92,7 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
     )
     ends = {band.arm: band.mean[-1] for band in bands}
     labels = end_labels(ends, max(2, epochs), domain, logarithmic, look)
-    return alt.layer(band, line, labels).properties(height=HEIGHT, padding=room_for(ends))
+    return alt.layer(band, line, labels).properties(height=HEIGHT)
 
 
 def rates(found: Sequence[RateRow], measured: str, look: Look) -> Any:
@@ -111,32 +114,33 @@ def rates(found: Sequence[RateRow], measured: str, look: Look) -> Any:
     means = [row["mean"] for row in rows if row["mean"] is not None]
     domain = _layout.best_part(means) if means else (0.0, 1.0)
     scale = alt.Scale(domain=list(domain), nice=False)
-    rates = sorted({row["rate"] for row in rows})
-    x = alt.X("rate:Q", title="learning rate", scale=alt.Scale(type="log", nice=False, padding=16))
-    x.axis = alt.Axis(values=rates, format="~g", grid=False, labelOverlap=True)
+    tried = sorted({row["rate"] for row in rows})
+    x = alt.X(
+        "rate:Q",
+        title="learning rate",
+        scale=alt.Scale(type="log", nice=False, padding=16),
+        axis=alt.Axis(values=tried, format="~g", grid=False, labelOverlap=True),
+    )
     y = alt.Y("mean:Q", title=f"validation {measured}", scale=scale)
     shown = [alt.Tooltip(f"{key}:Q", format=".4~g") for key in ("rate", "mean", "low", "high")]
-    tooltip = ["arm:N", *shown, "finished:Q", "failed:Q"]
-    measured_runs = alt.Chart(data([row for row in rows if row["mean"] is not None])).encode(
-        x=x, opacity=focus(), tooltip=tooltip
-    )
-    line = measured_runs.mark_line(strokeWidth=1.5, clip=True).encode(y=y, **arm_line(look))
-    marks = measured_runs.mark_point(filled=True, size=45, clip=True).encode(
-        y=y, color=arm_colour(look), shape=arm_shape(look)
-    )
-    chosen = (
-        measured_runs.transform_filter("datum.chosen")
-        .mark_point(size=190, strokeWidth=2, shape="circle", clip=True)
-        .encode(y=y, color=arm_colour(look))
-    )
+    looks = {"opacity": focus(), "tooltip": ["arm:N", *shown, "finished:Q", "failed:Q"]}
+    finished = [row for row in rows if row["mean"] is not None]
+    layers = []
+    if finished:
+        base = alt.Chart(data(finished)).encode(x=x, y=y, **looks)
+        layers.append(base.mark_line(strokeWidth=1.5, clip=True).encode(**arm_line(look)))
+        marks = base.mark_point(filled=True, size=45, clip=True)
+        layers.append(marks.encode(color=arm_colour(look), shape=arm_shape(look)))
+    chosen = [row for row in finished if row["chosen"]]
+    if chosen:
+        rings = alt.Chart(data(chosen)).mark_point(size=190, strokeWidth=2, shape="circle", clip=True)
+        layers.append(rings.encode(x=x, y=y, color=arm_colour(look), **looks))
     crosses = [
         {"rate": rate, "shown": f"{len(arms)} failed", "failed": words.enumerate_names(arms)}
-        for rate in rates
+        for rate in tried
         if (arms := [row["arm"] for row in rows if row["rate"] == rate and row["failed"]])
     ]
-    failed = (
-        alt.Chart(data(crosses))
-        .mark_text(fontSize=12, dy=-8, color=look.muted)
-        .encode(x=x, y=alt.value(_RATES_HEIGHT), text="shown:N", tooltip=["failed:N"])
-    )
-    return alt.layer(line, marks, chosen, failed).properties(height=_RATES_HEIGHT)
+    if crosses:
+        failed = alt.Chart(data(crosses)).mark_text(fontSize=12, dy=-8, color=look.muted)
+        layers.append(failed.encode(x=x, y=alt.value(_RATES_HEIGHT), text="shown:N", tooltip=["failed:N"]))
+    return alt.layer(*layers).properties(height=_RATES_HEIGHT)

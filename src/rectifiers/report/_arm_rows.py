@@ -55,7 +55,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
         .mark_rect(color=look.band)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     )
-    zero = alt.Chart(data([{}])).mark_rule(color=look.muted).encode(x=alt.datum(0.0))
+    zero = alt.Chart(data([{"at": 0}])).mark_rule(color=look.muted).encode(x=alt.datum(0.0))
     layers = [
         band,
         zero,
@@ -78,9 +78,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
         .encode(y=y, x=alt.datum(0.0), color=arm_colour(look), shape=arm_shape(look))
     )
     chart = alt.layer(*layers, control, verdicts)
-    return chart.properties(
-        height=ROW * len(ranking), padding={"right": 84, "left": 4, "top": 4, "bottom": 4}
-    )
+    return chart.properties(height=ROW * len(ranking))
 
 
 def scores(summary: Summary, norm: str, measured: str, look: Look) -> Any:
@@ -120,7 +118,7 @@ COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
 )
 
 
-def cost(summary: Summary, key: str, title: str, text: Callable[[Any], str], look: Look) -> Any:
+def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> Any:
     alt = altair()
     order = [row.arm for row in summary.arms if row.norm == summary.norms[0]]
     several = len(summary.norms) > 1
@@ -129,12 +127,13 @@ def cost(summary: Summary, key: str, title: str, text: Callable[[Any], str], loo
         value = getattr(row, key)
         if value is None:
             continue
-        shown = text(value) + (f" · {row.norm}" if several else "")
+        # The first arm's two bars say which is which.
+        shown = text(value) + (f"  {row.norm}" if several and row.arm == order[0] else "")
         amount = value / 2**20 if key == "peak_memory" else value
         rows.append({"arm": row.arm, "norm": row.norm, "value": amount, "shown": shown})
     top = max(row["value"] for row in rows)
     # Room for the figure behind the longest bar.
-    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.5 or 1], nice=False))
+    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.35 or 1], nice=False))
     y = alt.Y("arm:N", title=None, sort=order, axis=arm_axis(look))
     offset = alt.YOffset("norm:N", sort=list(summary.norms))
     base = alt.Chart(data(rows)).encode(x=x, y=y, yOffset=offset, opacity=focus())

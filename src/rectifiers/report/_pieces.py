@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectifiers.report import _layout
@@ -10,6 +11,7 @@ from rectifiers.report._looks import Look
 
 __all__ = [
     "HEIGHT",
+    "PADDING",
     "ROW",
     "altair",
     "arm_axis",
@@ -19,9 +21,11 @@ __all__ = [
     "data",
     "end_labels",
     "focus",
-    "room_for",
+    "unpacked",
 ]
 
+# Labels beside a chart are counted in by Vega's own fitting; this is the rest.
+PADDING = {"left": 4, "top": 6, "right": 8, "bottom": 4}
 ROW = 30
 HEIGHT = 300
 
@@ -33,9 +37,27 @@ def altair() -> Any:
     return library
 
 
-def data(rows: Iterable[dict[str, Any]]) -> Any:
-    alt = altair()
-    return alt.Data(values=list(rows))
+def data(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows as a chart's data, as one text until `unpacked`.
+
+    Altair copies a list of dictionaries anew with every method that is called on the chart.
+    """
+    rounded = [{key: _rounded(value) for key, value in row.items()} for row in rows]
+    return altair().Data(values=json.dumps(rounded, allow_nan=False))
+
+
+def unpacked(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification with the texts made by `data` as the rows they stand for."""
+    for layer in (spec, *spec["layer"]):
+        values = layer.get("data", {}).get("values")
+        if isinstance(values, str):
+            layer["data"]["values"] = json.loads(values)
+    return spec
+
+
+def _rounded(value: Any) -> Any:
+    # Six digits are more than a pixel can show.
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _arm_scale(look: Look, values: Sequence[Any]) -> Any:
@@ -85,8 +107,3 @@ def end_labels(
         .mark_text(align="left", dx=6, fontSize=11.5, limit=130)
         .encode(x="x:Q", y="y:Q", text="arm:N", color=arm_colour(look), opacity=focus())
     )
-
-
-def room_for(labels: Iterable[str]) -> dict[str, int]:
-    longest = max(map(len, labels), default=0)
-    return {"left": 4, "top": 6, "bottom": 4, "right": min(138, 12 + 7 * longest)}

@@ -16,7 +16,7 @@ __all__ = ["Text", "write"]
 class Text:
     """The parts of the verdict; see `rectifiers.report.summary.Summary`."""
 
-    headline: str
+    headlines: tuple[str, ...]
     details: tuple[str, ...]
     scope: str
 
@@ -62,7 +62,7 @@ def write(
         level = f"In brackets: {100.0 * plan.confidence:g} % intervals over {plan.seeds} paired seeds"
         many = f", simultaneous over {plan.comparisons} comparisons" if plan.comparisons > 1 else ""
         scope = f"{level}{many}. {scope}"
-    return Text(" ".join(sentences), tuple(details), scope)
+    return Text(tuple(sentences), tuple(details), scope)
 
 
 class _Writer:

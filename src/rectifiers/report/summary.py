@@ -205,8 +205,8 @@ class Summary:
     curves : tuple of Band
     cost : Cost
     pairing : Pairing
-    headline : str
-        The verdict in a sentence.
+    headlines : tuple of str
+        The verdict in a sentence, per normalisation.
     details : tuple of str
         One sentence per normalisation on the arms the headline leaves out.
     scope : str
@@ -234,15 +234,20 @@ class Summary:
     curves: tuple[Band, ...]
     cost: Cost
     pairing: Pairing
-    headline: str
+    headlines: tuple[str, ...]
     details: tuple[str, ...]
     scope: str
     warnings: tuple[str, ...]
     digits: int
 
     @property
+    def headline(self) -> str:
+        """The verdict in plain words."""
+        return " ".join(self.headlines)
+
+    @property
     def sentence(self) -> str:
-        """The verdict in a sentence, and what it holds for."""
+        """The verdict in plain words, and what it holds for."""
         return f"{self.headline} {self.scope}"
 
     def ranking(self, norm: str) -> tuple[ArmRow, ...]:
@@ -314,7 +319,7 @@ def summarize(study: Study) -> Summary:
         curves=rows.bands(study),
         cost=rows.cost(study),
         pairing=rows.pairing(study),
-        headline=text.headline,
+        headlines=text.headlines,
         details=text.details,
         scope=text.scope,
         warnings=study.warnings,

@@ -1,0 +1,146 @@
+"""What every HTML page of this room shares: templates, inlined scripts, the legend, the content policy."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectifiers._version import __version__
+from rectifiers.errors import StoreError
+from rectifiers.report._looks import Look
+from rectifiers.report.charts import Chart
+from rectifiers.report.colours import Style
+
+__all__ = ["Entry", "PageChart", "legend", "render", "save"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+# Markers of the legend, around (0, 0); the names are Vega's.
+_PATHS = {
+    "circle": "M4.5 0A4.5 4.5 0 1 1-4.5 0A4.5 4.5 0 1 1 4.5 0Z",
+    "square": "M-4-4H4V4H-4Z",
+    "cross": "M-1.7-4.8H1.7V-1.7H4.8V1.7H1.7V4.8H-1.7V1.7H-4.8V-1.7H-1.7Z",
+    "diamond": "M0-5.4L4.2 0L0 5.4L-4.2 0Z",
+    "triangle-up": "M0-4.8L5 4H-5Z",
+    "triangle-down": "M0 4.8L5-4H-5Z",
+    "triangle-right": "M4.8 0L-4 5V-5Z",
+}
+
+
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An arm in the legend."""
+
+    index: int
+    label: str
+    light: str
+    dark: str
+    dash: str
+    path: str
+
+
+@dataclass(frozen=True)
+class PageChart:
+    """A chart as the page carries it."""
+
+    name: str
+    section: str
+    norm: str
+    where: str
+    title: str
+    description: str
+    height: int
+    spec: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, chart: Chart, look: Look) -> PageChart:
+        """Draw a chart for a page."""
+        spec = chart.draw(look)
+        height = int(spec.get("height", 0)) + 46
+        return cls(
+            chart.name, chart.section, chart.norm, chart.where, chart.title, chart.description, height, spec
+        )
+
+
+def legend(styles: Mapping[str, Style]) -> list[Entry]:
+    """Return the legend's entries, in the order of the colour variables ``--arm-0``, ``--arm-1``, ..."""
+    return [
+        Entry(index, label, style.light, style.dark, " ".join(map(str, style.dash)), _PATHS[style.shape])
+        for index, (label, style) in enumerate(styles.items())
+    ]
+
+
+def render(template: str, charts: Sequence[PageChart], entries: Sequence[Entry], **context: Any) -> str:
+    """Return a page as text.
+
+    Parameters
+    ----------
+    template : str
+        File in ``templates/``.
+    charts : sequence of PageChart
+    entries : sequence of Entry
+        The legend.
+    **context
+        What else the template names.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    scripts = (_library(), _read("page.js"))
+    page = {
+        "version": __version__,
+        "policy": _policy(scripts),
+        # Our own files, not text from a study: the only two things that are not escaped.
+        "css": Markup(_read("page.css")),
+        "scripts": [Markup(script) for script in scripts],
+        "charts": charts,
+        "legend": entries,
+    }
+    return environment.get_template(template).render(page=page, **context)
+
+
+def save(content: str | bytes, path: str | Path) -> Path:
+    """Write a page or a chart; `StoreError` where that is not possible."""
+    place = Path(path)
+    try:
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"a file that can be written is needed, but {place}: {reason}") from None
+    return place
+
+
+@functools.cache
+def _library() -> str:
+    """Return Vega, Vega-Lite and vega-embed as one script (it takes seconds to bundle)."""
+    import vl_convert
+
+    script = vl_convert.javascript_bundle(_SNIPPET)
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+@functools.cache
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    rest = "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {allowed}; {rest}"

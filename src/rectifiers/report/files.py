@@ -1,0 +1,65 @@
+"""The report's charts as files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rectifiers.records.values import Study
+from rectifiers.report import _page, colours
+from rectifiers.report._looks import on_paper
+from rectifiers.report.charts import catalogue
+from rectifiers.report.summary import summarize
+
+__all__ = ["export", "to_png", "to_svg"]
+
+_PIXELS_PER_POINT = 2.0
+
+
+def export(study: Study, directory: str | Path, svg: bool = True, png: bool = True) -> tuple[Path, ...]:
+    """Write every chart of the report as a file of its own, drawn offline.
+
+    Parameters
+    ----------
+    study : Study
+        Finished or not.
+    directory : path
+        An existing directory; files are called ``differences-none.svg`` and so on.
+    svg, png : bool
+        Which kinds to write. PNGs have twice the resolution, for print.
+
+    Returns
+    -------
+    tuple of Path
+        The files that were written.
+
+    Raises
+    ------
+    StoreError
+        A file cannot be written.
+    """
+    look = on_paper(colours.styles(study.plan.arms))
+    written = []
+    for chart in catalogue(summarize(study), study.plan):
+        spec = chart.draw(look)
+        place = Path(directory) / chart.name
+        if svg:
+            written.append(_page.save(to_svg(spec), place.with_suffix(".svg")))
+        if png:
+            written.append(_page.save(to_png(spec), place.with_suffix(".png")))
+    return tuple(written)
+
+
+def to_svg(spec: Mapping[str, Any]) -> str:
+    """Return a Vega-Lite specification as SVG."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(dict(spec))
+
+
+def to_png(spec: Mapping[str, Any]) -> bytes:
+    """Return a Vega-Lite specification as PNG, at twice the resolution of a screen."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(dict(spec), scale=_PIXELS_PER_POINT)
