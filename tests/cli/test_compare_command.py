@@ -136,7 +136,7 @@ def test_a_stream_that_knows_only_ascii_gets_question_marks_and_no_error(place: 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(place: Path) -> None:
     command = [
         sys.executable, "-m", "rectifiers", "compare", "xor", "--arms", "relu,elu", "--lr", "0.3,1",
-        "--epochs", "40", "--seeds", "40", "--out", "study", "--no-report",
+        "--epochs", "8", "--seeds", "40", "--out", "study", "--no-report",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
