@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def draw():
-    return torch.rand(3).tolist(), random.random(), np.random.rand()
+    return torch.rand(3).tolist(), random.random(), np.random.randn()
 
 
 @pytest.fixture

@@ -67,8 +67,12 @@ def learning_rates(value: str | float | Iterable[float], grid: tuple[float, ...]
             raise ArgumentError(
                 f"learning rate is `auto`, a number, or a grid such as 0.01,0.03,0.1, but got {value!r}"
             ) from None
+    elif isinstance(value, Real):
+        rates = [float(value)]
+    elif isinstance(value, Iterable):
+        rates = list(value)
     else:
-        rates = [value] if isinstance(value, Real) else list(value)  # type: ignore[list-item, arg-type]
+        raise ArgumentTypeError(f"learning rate is `auto`, a number, or a grid, but got {value!r}")
     checked = sorted(real("learning rate", rate, 0) for rate in rates)
     if not checked:
         raise ArgumentError("at least one learning rate is needed, but got an empty grid")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rectifiers.tasks import Data, losses
 
-__all__ = ["NotFiniteError", "constant_loss", "test_score", "train_score"]
+__all__ = ["NotFiniteError", "constant_loss", "score_on_test", "score_on_train"]
 
 _CHUNK = 1024  # samples evaluated at once: bounds the memory, and is large enough to cost no time
 
@@ -16,12 +16,12 @@ class NotFiniteError(ArithmeticError):
     """A model's answers are nan or infinite."""
 
 
-def test_score(model: nn.Module, data: Data) -> float:
+def score_on_test(model: nn.Module, data: Data) -> float:
     """Return the metric on the test set. The only place in the package that reads its samples."""
     return _score(model, data.test_x, data.test_y, losses.of(data), "test set")
 
 
-def train_score(model: nn.Module, data: Data, indices: Tensor) -> float:
+def score_on_train(model: nn.Module, data: Data, indices: Tensor) -> float:
     """Return the metric on some samples of the training set: the validation split, while tuning."""
     return _score(model, data.train_x[indices], data.train_y[indices], losses.of(data), "validation split")
 

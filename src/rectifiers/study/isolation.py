@@ -41,7 +41,7 @@ class Isolation:
         outside = self._state()
         torch.manual_seed(seed)
         random.seed(seed)
-        np.random.seed(seed % 2**32)  # the legacy state is what user code draws from
+        np.random.seed(seed % 2**32)
         self._inside = self._state()
         self._restore(outside)
         self._outside = outside

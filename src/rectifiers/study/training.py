@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Outcome, Run, Trial
-from rectifiers.study.evaluation import NotFiniteError, constant_loss, test_score, train_score
+from rectifiers.study.evaluation import NotFiniteError, constant_loss, score_on_test, score_on_train
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
 from rectifiers.study.prepared import Prepared
@@ -193,8 +193,8 @@ class _Training:
                 f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
             )
         if self._trial.phase == "tune":
-            return train_score(self._model, data, self._validation)
-        return test_score(self._model, data)
+            return score_on_train(self._model, data, self._validation)
+        return score_on_test(self._model, data)
 
     def steps_to_target(self) -> int | None:
         """Return the first step at which the error over the last epoch's worth of batches met the target."""
