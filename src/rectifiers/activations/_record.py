@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import keyword
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
@@ -139,12 +141,21 @@ class Activation:
         return rectifiers.nn.of(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name where there is one: in the registry, or in the module that wrote the formula."""
         from rectifiers.activations import registry
 
         if registry.get(self.name) is self:
             return registry.__getitem__, (self.name,)
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        home = getattr(values.get("value"), "__module__", "")
+        for key, value in getattr(sys.modules.get(home), "__dict__", {}).items():
+            if value is self:
+                return _attribute, (home, key)
         return _rebuild, (type(self), {**values, "parameters": dict(self.parameters)})
+
+
+def _attribute(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def _rebuild(cls: type[Activation], values: dict[str, Any]) -> Activation:
