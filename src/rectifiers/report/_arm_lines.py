@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rectifiers.report import _layout, words
@@ -19,39 +21,56 @@ from rectifiers.report._pieces import (
 )
 from rectifiers.report.summary import Band, RateRow
 
-__all__ = ["functions", "learning", "rates"]
+__all__ = ["Line", "functions", "learning", "rates", "reach"]
 
 _RATES_HEIGHT = 240
 
 
-def functions(
-    lines: Sequence[tuple[str, Sequence[float], Sequence[float | None]]], part: str, look: Look
-) -> Any:
-    """Return functions (``part="f"``) or derivatives (``"df"``) in one chart."""
+@dataclass(frozen=True)
+class Line:
+    """A function to draw, with the arm it belongs to; `part` tells apart several lines of one arm."""
+
+    arm: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    part: int = 0
+
+
+def reach(values: Iterable[float | None]) -> tuple[float, float]:
+    """Return the range in which functions are drawn: that of their values, within -4 and 4."""
+    seen = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = max(min(seen, default=0.0), -4.0), min(max(seen, default=1.0), 4.0)
+    return _layout.padded(low, high, logarithmic=False)
+
+
+def functions(name: str, lines: Sequence[Line], title: str, domain: tuple[float, float], look: Look) -> Any:
+    """Return functions, or derivatives, in one chart.
+
+    Its data have the chart's name, for a page that puts others in their place.
+    """
     alt = altair()
-    seen = [value for _, _, values in lines for value in values if value is not None]
-    low, high = max(min(seen), -4.0), min(max(seen), 4.0)
-    room = 0.06 * (high - low or 1.0)
-    domain = (low - room, high + room)
     rows: list[dict[str, Any]] = [
-        {"arm": label, "order": index, "x": x, "y": y}
-        for label, xs, values in lines
-        for index, (x, y) in enumerate(zip(xs, values, strict=True))
+        {"arm": line.arm, "part": line.part, "order": index, "x": x, "y": y}
+        for line in lines
+        for index, (x, y) in enumerate(zip(line.x, _finite(line.y), strict=True))
     ]
-    title = "f(x)" if part == "f" else "f′(x)"
     x = alt.X("x:Q", title="x", scale=alt.Scale(nice=False))
     y = alt.Y("y:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False))
     curves = (
-        alt.Chart(data(rows))
+        alt.Chart(data(rows, name=name))
         .mark_line(strokeWidth=2, clip=True)
-        .encode(x=x, y=y, order="order:Q", opacity=focus(), **arm_line(look))
+        .encode(x=x, y=y, order="order:Q", detail="part:N", opacity=focus(), **arm_line(look))
     )
     zero = alt.Chart(data([{"at": 0}])).mark_rule(color=look.line)
     axes = [zero.encode(x=alt.datum(0.0)), zero.encode(y=alt.datum(0.0))]
-    ends = {label: next((v for v in reversed(values) if v is not None), None) for label, _, values in lines}
-    right = max(x for _, xs, _ in lines for x in xs)
-    labels = end_labels(ends, right, domain, False, look)
+    ends = {line.arm: next((v for v in reversed(_finite(line.y)) if v is not None), None) for line in lines}
+    right = max(x for line in lines for x in line.x)
+    labels = end_labels(name, ends, right, domain, False, look)
     return alt.layer(*axes, curves, labels).properties(height=HEIGHT)
+
+
+def _finite(values: Sequence[float | None]) -> list[float | None]:
+    return [value if value is not None and math.isfinite(value) else None for value in values]
 
 
 def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
@@ -91,7 +110,7 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
         x=x, y=alt.Y("mean:Q", scale=scale, axis=axis), opacity=focus(), tooltip=tooltip, **arm_line(look)
     )
     ends = {band.arm: band.mean[-1] for band in bands}
-    labels = end_labels(ends, max(2, epochs), domain, logarithmic, look)
+    labels = end_labels("end", ends, max(2, epochs), domain, logarithmic, look)
     return alt.layer(band, line, labels).properties(height=HEIGHT)
 
 

@@ -37,13 +37,14 @@ def altair() -> Any:
     return library
 
 
-def data(rows: Sequence[Mapping[str, Any]]) -> Any:
+def data(rows: Sequence[Mapping[str, Any]], name: str | None = None) -> Any:
     """Return rows as a chart's data, as one text until `unpacked`.
 
     Altair copies a list of dictionaries anew with every method that is called on the chart.
     """
     rounded = [{key: _rounded(value) for key, value in row.items()} for row in rows]
-    return altair().Data(values=json.dumps(rounded, allow_nan=False))
+    named = {} if name is None else {"name": name}
+    return altair().Data(values=json.dumps(rounded, allow_nan=False), **named)
 
 
 def unpacked(spec: dict[str, Any]) -> dict[str, Any]:
@@ -96,14 +97,14 @@ def focus(full: float = 1.0, faint: float = 0.12) -> Any:
 
 
 def end_labels(
-    ends: dict[str, Any], x: float, domain: tuple[float, float], logarithmic: bool, look: Look
+    name: str, ends: dict[str, Any], x: float, domain: tuple[float, float], logarithmic: bool, look: Look
 ) -> Any:
     alt = altair()
     known = {label: value for label, value in ends.items() if value is not None}
     places = _layout.spread(list(known.values()), domain, HEIGHT, logarithmic)
     rows = [{"arm": label, "x": x, "y": y} for label, y in zip(known, places, strict=True)]
     return (
-        alt.Chart(data(rows), name="wide-labels")
+        alt.Chart(data(rows), name=f"wide-labels-{name}")
         .mark_text(align="left", dx=6, fontSize=11.5, limit=130)
         .encode(x="x:Q", y="y:Q", text="arm:N", color=arm_colour(look), opacity=focus())
     )

@@ -13,11 +13,16 @@ from typing import Any
 
 from rectifiers.records.values import Plan
 from rectifiers.report import _arm_lines, _arm_rows, words
+from rectifiers.report._arm_lines import Line, reach
 from rectifiers.report._looks import Look
 from rectifiers.report._pieces import PADDING, altair, unpacked
 from rectifiers.report.summary import Summary
 
-__all__ = ["Chart", "catalogue"]
+__all__ = ["FUNCTIONS", "Chart", "catalogue"]
+
+
+FUNCTIONS = (("functions", "Functions", "f(x)"), ("derivatives", "Derivatives", "f′(x)"))
+"""Name, title and axis of the two charts that show what an activation is."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,17 @@ def _costs(summary: Summary) -> Iterator[Chart]:
 
 def _functions(plan: Plan) -> Iterator[Chart]:
     curves = [(arm.label, arm.curve) for arm in plan.arms if arm.curve is not None]
-    for name, part, title in (("functions", "f", "Functions"), ("derivatives", "df", "Derivatives")):
+    for name, title, axis in FUNCTIONS:
         if curves:
-            lines = [(label, curve.x, getattr(curve, part)) for label, curve in curves]
+            lines = [
+                Line(label, curve.x, curve.f if name == "functions" else curve.df) for label, curve in curves
+            ]
             yield Chart(
                 name,
                 "functions",
                 title,
                 f"{title} of the activations that were compared.",
-                partial(_arm_lines.functions, lines, part),
+                partial(_arm_lines.functions, name, lines, axis, reach(y for line in lines for y in line.y)),
             )
 
 

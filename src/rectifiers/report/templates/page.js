@@ -34,6 +34,7 @@
   const point = (view) => view.signal("focus", focus).runAsync();
 
   const charts = [...document.querySelectorAll("script[data-chart]")].map((script) => ({
+    name: script.dataset.chart,
     target: document.getElementById(`chart-${script.dataset.chart}`),
     spec: JSON.parse(script.textContent),
   }));
@@ -54,31 +55,41 @@
     });
   }
 
-  // A slider holds the place of its values among those that were computed beforehand.
-  const sliders = [...document.querySelectorAll("input[data-signal]")];
-  const slide = (slider) => {
-    const values = JSON.parse(slider.dataset.values);
-    slider.parentElement.querySelector("output").textContent = values[slider.valueAsNumber];
-    slider.setAttribute("aria-valuetext", values[slider.valueAsNumber]);
-    views.forEach((view) => view.signal(slider.dataset.signal, slider.valueAsNumber).runAsync());
+  // Sliders walk through tables that were computed beforehand: each holds the place of its value.
+  const tables = JSON.parse(document.getElementById("tables")?.textContent ?? "[]");
+  const cards = tables.map((table) => {
+    const card = [...document.querySelectorAll(".knobs")].find((one) => one.dataset.arm === table.arm);
+    return { table, sliders: [...card.querySelectorAll("input")] };
+  });
+  const place = (sliders) => sliders.reduce((sum, one) => sum * (Number(one.max) + 1) + one.valueAsNumber, 0);
+  const rows = (name) =>
+    cards.flatMap(({ table, sliders }) =>
+      table.lines[place(sliders)][name].flatMap((line, part) =>
+        line.map((y, order) => ({ arm: table.arm, part, order, x: table.x[order], y })),
+      ),
+    );
+  const slide = async () => {
+    for (const slider of cards.flatMap((card) => card.sliders)) {
+      const text = String(JSON.parse(slider.dataset.values)[slider.valueAsNumber]);
+      slider.parentElement.querySelector("output").textContent = text;
+      slider.setAttribute("aria-valuetext", text);
+    }
+    for (const { target, name } of charts) await views.get(target.id).data(name, rows(name)).runAsync();
   };
-  sliders.forEach((slider) => slider.addEventListener("input", () => slide(slider)));
+  for (const { sliders } of cards) sliders.forEach((slider) => slider.addEventListener("input", slide));
 
-  const all = async () => {
-    for (const { target, spec } of charts) await draw(target, spec);
-    sliders.forEach(slide);
+  const all = async (changed) => {
+    for (const { target, spec } of charts) {
+      if (!changed || String(target.clientWidth < NARROW) !== target.dataset.narrow) await draw(target, spec);
+    }
+    if (cards.length) await slide();
     root.dataset.drawn = charts.length;
   };
-  all();
+  all(false);
 
   let waiting = 0;
   window.addEventListener("resize", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(async () => {
-      for (const { target, spec } of charts) {
-        if (String(target.clientWidth < NARROW) !== target.dataset.narrow) await draw(target, spec);
-      }
-      sliders.forEach(slide);
-    }, 150);
+    waiting = setTimeout(() => all(true), 150);
   });
 })();

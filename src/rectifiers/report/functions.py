@@ -1,0 +1,239 @@
+"""`show`: activations and their derivatives, with sliders for the parameters."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rectifiers.activations import Activation, Uniform, registry
+from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from rectifiers.report import _arm_lines, _page, _sampling, colours, files
+from rectifiers.report._arm_lines import Line
+from rectifiers.report._looks import on_page, on_paper
+from rectifiers.report.charts import FUNCTIONS, Chart
+
+__all__ = ["FunctionsPage", "show"]
+
+_SUFFIXES = (".html", ".svg", ".png")
+_FRAME_HEIGHT = 760
+
+
+class _Named(NamedTuple):
+    """What `rectifiers.report.colours` asks of an arm."""
+
+    label: str
+    name: str
+
+
+@dataclass(frozen=True)
+class FunctionsPage:
+    """Activations and their derivatives, drawn. Shows itself in a notebook, with sliders.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        As they were asked for.
+    activations : tuple of Activation
+    """
+
+    labels: tuple[str, ...]
+    activations: tuple[Activation, ...]
+    _tables: tuple[_sampling.Table, ...]
+
+    def save(self, path: str | Path) -> Path:
+        """Write a file of the kind its name ends in.
+
+        Parameters
+        ----------
+        path : path
+            ``.html`` (with sliders, offline), ``.svg`` or ``.png`` (as they start).
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        ArgumentError
+            Another suffix.
+        StoreError
+            The file cannot be written.
+        """
+        place = Path(path)
+        kind = place.suffix.lower()
+        if kind not in _SUFFIXES:
+            raise ArgumentError(f"a drawing is an .html, .svg or .png file, but got {str(path)!r}")
+        if kind == ".html":
+            return _page.save(self.html, place)
+        return _page.save(files.to_svg(self._static) if kind == ".svg" else files.to_png(self._static), place)
+
+    @cached_property
+    def html(self) -> str:
+        """The page with sliders."""
+        look = on_page(self._styles)
+        legend = _page.legend(self._styles)
+        cards = [
+            {"arm": entry, "activation": activation, "table": table, "parameters": list(_sliders(table))}
+            for entry, activation, table in zip(legend, self.activations, self._tables, strict=True)
+        ]
+        tables = [
+            {
+                "arm": table.label,
+                "x": table.x,
+                "lines": [
+                    {name: [getattr(branch, part) for branch in lines] for name, part in _PARTS.items()}
+                    for lines in table.branches
+                ],
+            }
+            for table in self._tables
+        ]
+        charts = [_page.PageChart.of(chart, look) for chart in self._charts]
+        return _page.render("functions.html.j2", charts, legend, cards=cards, tables=tables)
+
+    def _repr_html_(self) -> str:
+        # A frame keeps the page's style, script and content policy away from the notebook's.
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" title="{html.escape(", ".join(self.labels))}" '
+            f'style="width:100%;height:{_FRAME_HEIGHT}px;border:0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"show({', '.join(map(repr, self.labels))})"
+
+    @cached_property
+    def _styles(self) -> dict[str, colours.Style]:
+        named = zip(self.labels, self.activations, strict=True)
+        return colours.styles(_Named(label, activation.name) for label, activation in named)
+
+    @property
+    def _charts(self) -> list[Chart]:
+        charts = []
+        for name, title, axis in FUNCTIONS:
+            part = _PARTS[name]
+            lines = [
+                Line(table.label, table.x, getattr(branch, part), index)
+                for table in self._tables
+                for index, branch in enumerate(table.branches[table.start])
+            ]
+            every = (
+                y
+                for table in self._tables
+                for lines_of in table.branches
+                for branch in lines_of
+                for y in getattr(branch, part)
+            )
+            drawing = partial(_arm_lines.functions, name, lines, axis, _arm_lines.reach(every))
+            charts.append(Chart(name, "functions", title, f"{title} of {', '.join(self.labels)}.", drawing))
+        return charts
+
+    @property
+    def _static(self) -> dict[str, Any]:
+        """Both charts beside each other."""
+        drawn = [chart.draw(on_paper(self._styles)) for chart in self._charts]
+        config = drawn[0].pop("config")
+        for spec in drawn:
+            for key in ("config", "padding", "$schema"):
+                spec.pop(key, None)
+            spec["width"] = 420
+        # A parameter is declared once for both; nothing points at an arm in a file.
+        shared = drawn[0].pop("params")
+        drawn[1].pop("params")
+        return {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "hconcat": drawn,
+            "spacing": 40,
+            "params": shared,
+            "padding": 12,
+            "config": config,
+        }
+
+
+_PARTS = {"functions": "f", "derivatives": "df"}
+
+
+def show(*activations: str | Activation, out: str | Path | None = None) -> FunctionsPage:
+    """Draw activations and their derivatives, with sliders for their parameters.
+
+    Parameters
+    ----------
+    *activations : str or Activation
+        Names (``"elu"``), names with arguments to start with (``"leaky_relu(0.1)"``), or records made by
+        `rectifiers.elementwise`.
+    out : path, optional
+        Where to save it right away; see `FunctionsPage.save`.
+
+    Returns
+    -------
+    FunctionsPage
+
+    Raises
+    ------
+    UnknownNameError
+        No activation has that name.
+    ArgumentError
+        No activation at all, a value outside its rule, or a suffix of `out` that is not known.
+    StoreError
+        `out` cannot be written.
+
+    Examples
+    --------
+    >>> import rectifiers
+    >>> rectifiers.show("elu", "prelu")
+    show('elu', 'prelu')
+    """
+    if not activations:
+        raise ArgumentError(f"at least one activation is needed, but got none (known: {', '.join(registry)})")
+    found: dict[str, tuple[Activation, dict[str, Any]]] = {}
+    for entry in activations:
+        if isinstance(entry, Activation):
+            found[entry.name] = entry, dict(zip(entry.parameters, entry.defaults, strict=True))
+        else:
+            found[str(entry)] = _read(str(entry))
+    tables = tuple(_sampling.tabulate(record, label, given) for label, (record, given) in found.items())
+    page = FunctionsPage(tuple(found), tuple(record for record, _ in found.values()), tables)
+    if out is not None:
+        page.save(out)
+    return page
+
+
+def _read(label: str) -> tuple[Activation, dict[str, Any]]:
+    """Return the activation a label names, and the value of each parameter."""
+    name = label
+    positional: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+    if "(" in label:
+        # Only arguments need the reader of arms, which comes with torch.
+        from rectifiers.arms._text import head_and_arguments
+
+        name, positional, named = head_and_arguments(label)
+    if name not in registry:
+        raise UnknownNameError.of("activation", name, registry)
+    record = registry[name]
+    for key, parameter in record.parameters.items():
+        if isinstance(parameter, Uniform) and (positional or named):
+            positional, named = (), {key: _mean(label, parameter, positional, named)}
+    return record, dict(zip(record.parameters, record.bind(*positional, **named), strict=True))
+
+
+def _mean(label: str, parameter: Uniform, positional: tuple[Any, ...], named: Mapping[str, Any]) -> float:
+    """Return the mean of the bounds a label gives for a random parameter."""
+    names = ("lower", "upper")
+    bounds = {"lower": parameter.lower, "upper": parameter.upper}
+    given = {**dict(zip(names, positional, strict=False)), **named}
+    if len(positional) > len(names) or set(given) - set(names):
+        raise ArgumentTypeError(f"a random slope takes lower and upper, but got {label!r}")
+    bounds |= given
+    Uniform.check_bounds(bounds["lower"], bounds["upper"])
+    return Uniform(bounds["lower"], bounds["upper"]).default
+
+
+def _sliders(table: _sampling.Table) -> list[dict[str, Any]]:
+    return [
+        {"name": s.name, "values": s.values, "start": s.start, "last": len(s.values) - 1}
+        for s in table.sliders
+    ]
