@@ -159,3 +159,14 @@ def test_bad_input_is_told_before_anything_is_written(
 def test_there_is_nothing_to_load(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"study\.db"):
         ComparisonResult.load(tmp_path)
+
+
+def test_the_memory_of_a_step_is_not_that_of_the_data_set(tmp_path: Path) -> None:
+    quick = {**QUICK, "seeds": 1, "epochs": 1}
+    result = rectifiers.compare("digits", "relu,elu", out=tmp_path, report=False, **quick)
+    plan = result.study.plan
+    data_set = 4 * plan.train_size * 64
+    for row in result.summary.arms:
+        assert row.parameters is not None
+        assert row.peak_memory is not None
+        assert 4 * 3 * row.parameters < row.peak_memory < data_set

@@ -18,7 +18,7 @@ from rectifiers.tasks import losses, models
 
 __all__ = ["threads_for", "try_every_arm"]
 
-_SMALL = 2**20  # bytes of a step below which a second thread costs more than it gives
+_SMALL = 2**24  # bytes of a step below which a second thread costs more than it gives
 
 
 def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[str, ...]]:
@@ -80,13 +80,14 @@ def threads_for(cells: Mapping[tuple[str, str], Cell], available: int) -> int:
 def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> int | None:
     plan, data, loss_of = prepared.plan, prepared.data, losses.of(prepared.data)
     batch = slice(0, min(plan.batch_size, plan.train_size))
-    what = f"a training step of {plan.model} with arm {arm!r} on {tuple(data.train_x[batch].shape)}"
+    # Views of the data set are taken out here: the step holds a copy of its batch, not the data set.
+    inputs, labels = data.train_x[batch], data.train_y[batch]
+    what = f"a training step of {plan.model} with arm {arm!r} on {tuple(inputs.shape)}"
     model.train()
 
     def step() -> Tensor:
-        # indexing copies: the batch counts as held by the step
-        targets = data.train_y[batch].clone()
-        outputs = model(data.train_x[batch].clone())
+        targets = labels.clone()
+        outputs = model(inputs.clone())
         loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
