@@ -17,7 +17,7 @@ PLACES = {"report": "runs/x/report.html", "store": "runs/x/study.db"}
 
 
 def drawn(study: Study, width: int, **options: object) -> list[str]:
-    settings = {"file": io.StringIO(), "color_system": None, "legacy_windows": False}
+    settings = {"file": io.StringIO(), "color_system": None, "legacy_windows": False, "force_terminal": True}
     console = Console(width=width, **{**settings, **options})  # type: ignore[arg-type]
     with console.capture() as capture:
         terminal.show(console, summarize(study), study.plan.arms, PLACES)
@@ -66,6 +66,13 @@ def test_it_fits_its_terminal(study: Study, width: int) -> None:
 
 def test_paths_are_never_broken(study: Study) -> None:
     assert "report  runs/x/report.html" in drawn(study, 16)
+
+
+def test_prose_in_a_file_is_not_broken_into_lines(study: Study) -> None:
+    lines = drawn(study, 80, force_terminal=False)
+    summary = summarize(study)
+    assert lines[:2] == [summary.headline, summary.scope]
+    assert [f"warning: {warning}" for warning in summary.warnings] == lines[-5:-3]
 
 
 def test_markup_in_names_is_text(nasty: Study) -> None:

@@ -27,7 +27,9 @@ def plain(summary: Summary, arms: Sequence[ArmSpec], places: Mapping[str, str]) 
     """Return the result as text without colours, 100 columns wide."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=100, color_system=None, force_jupyter=False)
+    console = Console(
+        file=io.StringIO(), width=100, color_system=None, force_terminal=True, force_jupyter=False
+    )
     with console.capture() as capture:
         show(console, summary, arms, places)
     return capture.get().rstrip()
@@ -55,8 +57,11 @@ def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Ma
     """
     from rich.text import Text
 
-    console.print(Text(summary.headline, style="bold"))
-    console.print(Text(summary.scope, style="dim"))
+    # Prose is broken into lines for a reader at a terminal; in a file it stays searchable. A path with a
+    # line break in it could not even be copied.
+    in_file = not console.is_terminal
+    console.print(Text(summary.headline, style="bold"), soft_wrap=in_file)
+    console.print(Text(summary.scope, style="dim"), soft_wrap=in_file)
     looks = colours.styles(arms)
     for norm in summary.norms:
         console.print()
@@ -66,12 +71,11 @@ def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Ma
     if summary.warnings:
         console.print()
     for warning in summary.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"))
+        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=in_file)
     if places:
         console.print()
     longest = max(map(len, places), default=0)
     for what, where in places.items():
-        # A path with a line break in it cannot be copied.
         console.print(Text(f"{what:<{longest}}  {where}"), soft_wrap=True)
 
 
