@@ -86,7 +86,7 @@ def test_learning_rates_that_are_refused(value, said):
 
 
 def test_learning_rates_of_no_number():
-    with pytest.raises(ArgumentTypeError, match="learning rate is a number, but got '0.1'"):
+    with pytest.raises(ArgumentTypeError, match=r"learning rate is a number, but got '0\.1'"):
         arguments.learning_rates(["0.1"], GRID)
     with pytest.raises(ArgumentTypeError, match="learning rate is `auto`, a number, or a grid"):
         arguments.learning_rates(None, GRID)

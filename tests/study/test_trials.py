@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from rectifiers.study.trials import count, testing_trials, trial, tuning_trials
+from rectifiers.study.trials import count, deciding_trials, trial, tuning_trials
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_validation_split_counts_while_tuning(plan):
 def test_trials_differ_from_each_other(plan):
     trials = [t for norm in plan.norms for arm in plan.arms for t in tuning_trials(plan, arm.label, norm)]
     rates = {(arm.label, norm): 0.1 for arm in plan.arms for norm in plan.norms}
-    tested = testing_trials(plan, rates)
+    tested = deciding_trials(plan, rates)
     assert len({t.key for t in (*trials, *tested)}) == len(trials) + len(tested)
     assert len(trials) == count(plan, "tune") == 2 * 2 * 2 * 2
     assert len(tested) == count(plan, "test") == 2 * 2 * 3
@@ -109,7 +109,7 @@ def test_trials_differ_from_each_other(plan):
 
 def test_arms_of_one_seed_come_together(plan):
     rates = {(arm.label, norm): 0.1 for arm in plan.arms for norm in plan.norms}
-    assert [t.seed for t in testing_trials(plan, rates)] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [t.seed for t in deciding_trials(plan, rates)] == [0] * 4 + [1] * 4 + [2] * 4
 
 
 def test_a_given_rate_is_not_tuned(plan):

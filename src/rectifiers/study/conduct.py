@@ -21,7 +21,7 @@ from rectifiers.records.values import Phase, Run, Study, Trial
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.rates import choose
 from rectifiers.study.runners import InProcess, Runner
-from rectifiers.study.trials import count, testing_trials, tuning_trials
+from rectifiers.study.trials import count, deciding_trials, tuning_trials
 
 __all__ = ["run"]
 
@@ -114,7 +114,7 @@ class _Conductor:
 
     def test(self, rates: Mapping[tuple[str, str], float]) -> None:
         """Make the trials that decide."""
-        trials = testing_trials(self.prepared.plan, rates)
+        trials = deciding_trials(self.prepared.plan, rates)
         self.tell(PhaseStarted("test", len(trials), done=self._done("test")))
         self._carry_out(trials, 0, len(trials))
 

@@ -17,7 +17,7 @@ class NotFiniteError(ArithmeticError):
 
 
 def score_on_test(model: nn.Module, data: Data) -> float:
-    """Return the metric on the test set. The only place in the package that reads its samples."""
+    """Return the metric on the test set. The only place where a model sees it."""
     return _score(model, data.test_x, data.test_y, losses.of(data), "test set")
 
 

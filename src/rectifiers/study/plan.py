@@ -9,17 +9,18 @@ from typing import Any, Literal, cast
 
 import torch
 
-from rectifiers import tasks
 from rectifiers.arms import Arm, code_identity, parse_arms
 from rectifiers.errors import ArgumentError, DataError
-from rectifiers.records.values import ArmSpec, Curve, Plan
+from rectifiers.records.values import Plan
 from rectifiers.study import arguments
+from rectifiers.study.data import load, to_device
 from rectifiers.study.environment import environment
 from rectifiers.study.isolation import prepare_device
 from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES
 from rectifiers.study.preflight import threads_for, try_every_arm
 from rectifiers.study.prepared import Prepared
-from rectifiers.tasks import Data, Defaults, Task, losses, models
+from rectifiers.study.specs import specs_of
+from rectifiers.tasks import Data, Defaults, losses
 
 __all__ = ["make_plan"]
 
@@ -131,7 +132,7 @@ def make_plan(
     if len(parsed) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
     place = arguments.device(device)
-    found, loaded = _data(task, data, data_dir)
+    found, loaded = load(task, data, data_dir)
     own_model = model is not None and ":" in model
     defaults = found.defaults_for(None if own_model else model)
     chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
@@ -167,55 +168,26 @@ def make_plan(
         **chosen,
         **shape,
     )
-    plan = dataclasses.replace(plan, arms=_specs(plan, parsed))
+    specs, warnings = specs_of(plan, parsed)
+    plan = dataclasses.replace(plan, arms=specs)
     prepare_device(place)
-    return _tried(
-        Prepared(plan, _to(loaded, place), {arm.label: arm for arm in parsed}, torch.get_num_threads())
-    )
-
-
-def _tried(prepared: Prepared) -> Prepared:
-    cells, warnings = try_every_arm(prepared)
-    threads = threads_for(cells, prepared.threads)
-    plan = prepared.plan
     if plan.resolution > plan.margin:
         warnings += (
             f"margin {plan.margin:g} {plan.unit} is less than one test sample "
             f"({plan.resolution:.2g} {plan.unit}): equivalence can hardly be shown",
         )
+    prepared = Prepared(
+        plan, to_device(loaded, place), {arm.label: arm for arm in parsed}, torch.get_num_threads()
+    )
+    cells, found_starting = try_every_arm(prepared)
+    threads = threads_for(cells, prepared.threads)
     return dataclasses.replace(
         prepared,
         cells=cells,
-        warnings=warnings,
+        warnings=warnings + found_starting,
         threads=threads,
-        environment=environment(prepared.device, threads),
+        environment=environment(place, threads),
     )
-
-
-def _data(task: str | None, data: str | None, data_dir: str | Path | None) -> tuple[Task, Data]:
-    if data is not None:
-        if task is not None:
-            raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r}")
-        found, loaded = tasks.own(data)
-    else:
-        found = tasks.get("digits" if task is None else task)
-        loaded = found.load(data_dir)
-    for part, x, y in (("training", loaded.train_x, loaded.train_y), ("test", loaded.test_x, loaded.test_y)):
-        if not len(x):
-            raise DataError(f"the {part} set of {found.name} is empty: {loaded.source}")
-        for what, values in (("inputs", x), ("targets", y)):
-            if values.is_floating_point() and not values.isfinite().all():
-                bad = int((~values.isfinite()).sum())
-                raise DataError(
-                    f"{bad} of the {part} {what} of {found.name} are nan or infinite: {loaded.source}"
-                )
-    first = loaded.train_y[0]
-    if bool((loaded.train_y == first).all()):
-        raise DataError(
-            f"all {len(loaded.train_y)} training samples of {found.name} have the same target "
-            f"({first.tolist()}): there is nothing to learn; check how the labels are made"
-        )
-    return found, loaded
 
 
 def _training(
@@ -298,36 +270,3 @@ def _validation(defaults: Defaults, samples: int) -> int:
     if samples < 2:
         raise DataError("one training sample cannot be split for tuning: give one --lr")
     return min(max(1, round(defaults.validation * samples)), samples - 1)
-
-
-def _specs(plan: Plan, arms: tuple[Arm, ...]) -> tuple[ArmSpec, ...]:
-    control = next(arm for arm in arms if arm.label == plan.control)
-    specs = []
-    for arm in arms:
-        width = None
-        if plan.model_code is None:
-            width = models.match_width(
-                plan.model,
-                arm,
-                control,
-                input_shape=plan.input_shape,
-                outputs=plan.outputs,
-                width=plan.width,
-                depth=plan.depth,
-                norm=plan.norms[0],
-                match=plan.match,
-            )
-        sampled = arm.curve()
-        curve = None if sampled is None else Curve(*sampled)
-        gain = arm.gain if plan.initialization == "gain" else 1.0
-        specs.append(ArmSpec(arm.label, arm.identity, arm.name, gain, width, curve))
-    return tuple(specs)
-
-
-def _to(data: Data, device: torch.device) -> Data:
-    """Move the data; images as channels_last, which is how convolutions read them fastest."""
-    moved = {name: getattr(data, name).to(device) for name in ("train_x", "train_y", "test_x", "test_y")}
-    if data.train_x.ndim == 4:
-        for name in ("train_x", "test_x"):
-            moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
-    return dataclasses.replace(data, **moved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 
@@ -19,7 +19,7 @@ from rectifiers.study.prepared import Prepared
 from rectifiers.study.seeds import Order, derive, split
 from rectifiers.tasks import losses
 
-__all__ = ["HOPELESS", "train"]
+__all__ = ["HOPELESS", "first_at_target", "train"]
 
 HOPELESS = 3.0
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
@@ -57,34 +57,21 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         Last.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    outcome: Outcome = "finished"
-    reason, metric = "", None
-    state = _Training(prepared, trial)
-    try:
-        with state.isolation:
-            state.begin()
-        for epoch in range(1, prepared.plan.epochs + 1):
-            with state.isolation:
-                state.epoch()
-            yield EpochFinished(
-                trial,
-                epoch,
-                prepared.plan.epochs,
-                state.losses[-1],
-                state.errors[-1] if state.errors else None,
-            )
-        with state.isolation:
-            metric = state.score()
-    except (_DivergedError, NotFiniteError) as error:
-        outcome, reason = "diverged", str(error)
-    except Exception as error:  # noqa: BLE001  the user's model and activation may raise anything
-        outcome, reason = "crashed", _one_line(error)
+    plan, state = prepared.plan, _Training(prepared, trial)
+    going = state.attempt(state.begin)
+    for epoch in range(1, plan.epochs + 1):
+        going = going and state.attempt(state.epoch)
+        if going:
+            error = state.errors[-1] if state.errors else None
+            yield EpochFinished(trial, epoch, plan.epochs, state.losses[-1], error)
+    if going:
+        state.attempt(state.score)
     cell = prepared.cells[trial.arm, trial.norm]
     yield Run(
         trial=trial,
-        outcome=outcome,
-        reason=reason,
-        metric=metric,
+        outcome=state.outcome,
+        reason=state.reason,
+        metric=state.metric,
         steps=state.steps,
         epochs=len(state.losses),
         steps_to_target=state.steps_to_target(),
@@ -120,11 +107,25 @@ class _Training:
         )
         self.noise_hash = self.isolation.hash
         self.init_hash = ""
+        self.outcome: Outcome = "finished"
+        self.reason = ""
+        self.metric: float | None = None
         self.steps = 0
         self.seconds = 0.0
         self.losses: list[float] = []
         self.errors: list[float] = []
         self._wrong: list[int] = []
+
+    def attempt(self, part: Callable[[], None]) -> bool:
+        """Do one part of the trial in its own random state; return whether the next one may follow."""
+        try:
+            with self.isolation:
+                part()
+        except (_DivergedError, NotFiniteError) as error:
+            self.outcome, self.reason = "diverged", str(error)
+        except Exception as error:  # noqa: BLE001  the user's model and activation may raise anything
+            self.outcome, self.reason = "crashed", _one_line(error)
+        return self.outcome == "finished"
 
     def begin(self) -> None:
         """Build the model; its draws leave the noise generator as it was."""
@@ -179,8 +180,8 @@ class _Training:
                 raise _DivergedError(f"loss is {value:g} at step {before + i + 1}")
         return values
 
-    def score(self) -> float:
-        """Return the metric of the trained model, unless training has diverged."""
+    def score(self) -> None:
+        """Measure the trained model, unless training has diverged."""
         named = [*self._model.named_parameters(), *self._model.named_buffers()]
         for name, tensor in named:
             if tensor.is_floating_point() and not tensor.isfinite().all():
@@ -193,20 +194,32 @@ class _Training:
                 f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
             )
         if self._trial.phase == "tune":
-            return score_on_train(self._model, data, self._validation)
-        return score_on_test(self._model, data)
+            self.metric = score_on_train(self._model, data, self._validation)
+        else:
+            self.metric = score_on_test(self._model, data)
 
     def steps_to_target(self) -> int | None:
         """Return the first step at which the error over the last epoch's worth of batches met the target."""
-        target, window = self._plan.target, self._steps_per_epoch
-        if target is None:
+        if self._plan.target is None:
             return None
-        sums = [0, *accumulate(self._wrong)]
-        allowed = target / 100 * window * self._batch
-        for end in range(window, len(sums)):
-            if sums[end] - sums[end - window] <= allowed:
-                return end
-        return None
+        window = self._steps_per_epoch
+        return first_at_target(self._wrong, window, self._plan.target / 100 * window * self._batch)
+
+
+def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | None:
+    """Return the first step at which at most `allowed` samples were wrong over the last `window` steps.
+
+    Parameters
+    ----------
+    wrong : sequence of int
+        Samples classified wrongly in each step.
+    window : int
+        Also the first step that can meet the target.
+    allowed : float
+    """
+    sums = [0, *accumulate(wrong)]
+    ends = range(window, len(sums))
+    return next((end for end in ends if sums[end] - sums[end - window] <= allowed), None)
 
 
 def _cuda(device: torch.device) -> list[torch.device]:

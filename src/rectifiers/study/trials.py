@@ -7,7 +7,7 @@ from typing import Any
 
 from rectifiers.records.values import Phase, Plan, Trial, content_hash
 
-__all__ = ["count", "testing_trials", "trial", "tuning_trials"]
+__all__ = ["count", "deciding_trials", "trial", "tuning_trials"]
 
 
 def trial(plan: Plan, phase: Phase, arm: str, norm: str, learning_rate: float, seed: int) -> Trial:
@@ -61,7 +61,7 @@ def tuning_trials(plan: Plan, arm: str, norm: str) -> tuple[Trial, ...]:
     )
 
 
-def testing_trials(plan: Plan, rates: Mapping[tuple[str, str], float]) -> tuple[Trial, ...]:
+def deciding_trials(plan: Plan, rates: Mapping[tuple[str, str], float]) -> tuple[Trial, ...]:
     """Return the trials that decide: seed by seed, so that arms can be compared from the first seeds on."""
     return tuple(
         trial(plan, "test", arm.label, norm, rates[arm.label, norm], seed)
