@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,17 @@ def write_module(tmp_path):
     return write
 
 
-def measured(run: Run) -> Run:
-    """What of a run must come out equal each time: all but the clock."""
-    return dataclasses.replace(run, seconds=0.0, started="")
+@pytest.fixture
+def words():
+    """The arguments `prepare` starts from."""
+    return dict(DEFAULTS)
 
 
-@pytest.fixture(name="measured")
-def _measured():
-    return lambda runs: [measured(run) for run in runs]
+@pytest.fixture
+def measured():
+    """What of runs must come out equal each time: all but the clock."""
+
+    def without_clock(runs: Iterable[Run]) -> list[Run]:
+        return [dataclasses.replace(run, seconds=0.0, started="") for run in runs]
+
+    return without_clock

@@ -65,7 +65,9 @@ def run(
     """
     plan = prepared.plan
     store.write_plan(plan, prepared.environment, command)
-    conductor = _Conductor(prepared, store, on_event or _ignore, runner or InProcess())
+    conductor = _Conductor(
+        prepared, store, _ignore if on_event is None else on_event, InProcess() if runner is None else runner
+    )
     conductor.tell(
         StudyStarted(plan, count(plan, "tune") + count(plan, "test"), done=len(conductor.known.runs))
     )

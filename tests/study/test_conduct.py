@@ -1,0 +1,326 @@
+"""A whole study: order of events, interruption, resumption, reproducibility."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from rectifiers.errors import PlanMismatchError, StoreError
+from rectifiers.records.events import (
+    EpochFinished,
+    PhaseStarted,
+    RateChosen,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+    Warned,
+)
+from rectifiers.records.store import Store
+from rectifiers.records.values import Run, Trial
+
+TUNED = {"learning_rate": "0.1,0.3", "tuning_seeds": 2}
+
+
+class Stop(Exception):
+    """Raised by a watcher."""
+
+
+class Recorder(list):
+    """A watcher that keeps what it hears, and stops after `limit` events of a kind."""
+
+    def __init__(self, kind=object, limit=None):
+        self.kind, self.left = kind, limit
+
+    def __call__(self, event):
+        self.append(event)
+        if isinstance(event, self.kind) and self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Stop
+
+
+def kinds(events, *wanted):
+    return [event for event in events if isinstance(event, wanted)]
+
+
+def test_events_come_in_their_order(prepare, conduct):
+    heard = Recorder()
+    study = conduct(prepare(**TUNED, norms="none,batch"), heard)
+    assert isinstance(heard[0], StudyStarted)
+    assert (heard[0].total, heard[0].done) == (16 + 8, 0)
+    assert heard[-1] == StudyFinished(study)
+    told = [type(event).__name__ for event in heard if not isinstance(event, Warned)]
+    epochs = ["EpochFinished"] * 3
+    one_trial = ["TrialStarted", *epochs, "TrialFinished"]
+    assert told == [
+        "StudyStarted",
+        "PhaseStarted",
+        *(one_trial * 4 + ["RateChosen"]) * 4,
+        "PhaseStarted",
+        *one_trial * 8,
+        "StudyFinished",
+    ]
+    assert kinds(heard, PhaseStarted) == [PhaseStarted("tune", 16), PhaseStarted("test", 8)]
+    for kind in (TrialStarted, TrialFinished):
+        assert [event.index for event in kinds(heard, kind)] == [*range(16), *range(8)]
+        assert [event.total for event in kinds(heard, kind)] == [16] * 16 + [8] * 8
+
+
+def test_what_is_heard_is_what_is_kept(prepare, conduct):
+    heard = Recorder()
+    study = conduct(prepare(**TUNED), heard)
+    assert tuple(event.run for event in kinds(heard, TrialFinished)) == study.runs
+    assert {(e.arm, e.norm): e.rate for e in kinds(heard, RateChosen)} == study.rates
+    assert tuple(event.text for event in kinds(heard, Warned)) == study.warnings
+    for run in study.runs:
+        epochs = [e for e in kinds(heard, EpochFinished) if e.trial == run.trial]
+        assert tuple(e.train_loss for e in epochs) == run.train_loss
+        assert tuple(e.train_error for e in epochs) == run.train_error
+
+
+def test_every_cell_is_tested_at_its_chosen_rate_on_every_seed(prepare, conduct):
+    study = conduct(prepare(**TUNED, norms="none,batch"))
+    for arm in ("relu", "tanh"):
+        for norm in ("none", "batch"):
+            runs = study.of("test", arm, norm)
+            assert [run.trial.seed for run in runs] == [0, 1]
+            assert {run.trial.learning_rate for run in runs} == {study.rates[arm, norm]}
+            tried = [(r.trial.seed, r.trial.learning_rate) for r in study.of("tune", arm, norm)]
+            assert tried == [(0, 0.1), (0, 0.3), (1, 0.1), (1, 0.3)]
+
+
+def test_a_given_rate_is_not_tuned(prepare, conduct):
+    heard = Recorder()
+    study = conduct(prepare(learning_rate=0.2), heard)
+    assert kinds(heard, PhaseStarted) == [PhaseStarted("test", 4)]
+    assert not kinds(heard, RateChosen)
+    assert study.rates == {}
+    assert {run.trial.learning_rate for run in study.runs} == {0.2}
+    assert study.plan.validation_size == study.plan.tuning_seeds == 0
+
+
+def test_the_same_study_twice_gives_the_same_records(prepare, conduct, measured, tmp_path):
+    words = {
+        "task": "digits",
+        "arms": "rrelu,prelu,maxout",
+        "control": "rrelu",
+        "epochs": 1,
+        "batch_size": 50,
+    }
+    first = conduct(prepare(**words, **TUNED), out=tmp_path / "a")
+    torch.manual_seed(99)
+    second = conduct(prepare(**words, **TUNED), out=tmp_path / "b")
+    assert measured(second.runs) == measured(first.runs)
+    assert (second.rates, second.warnings, second.plan) == (first.rates, first.warnings, first.plan)
+
+
+@pytest.mark.parametrize(
+    "kind, limit",
+    [(TrialFinished, k) for k in (0, 3, 4, 7, 8, 11)]
+    + [
+        (EpochFinished, 5),
+        (EpochFinished, 26),
+        (TrialStarted, 0),
+        (RateChosen, 0),
+        (RateChosen, 1),
+        (Warned, 0),
+    ]
+    + [(PhaseStarted, 1), (StudyFinished, 0)],
+)
+def test_stopped_anywhere_it_goes_on_to_the_same_records(prepare, conduct, measured, tmp_path, kind, limit):
+    prepared = prepare(**TUNED)
+    whole = conduct(prepared, out=tmp_path / "whole")
+    heard = Recorder(kind, limit)
+    with pytest.raises(Stop):
+        conduct(prepared, heard)
+    finished = [event.run for event in kinds(heard, TrialFinished)]
+    with Store.open(tmp_path / "out", readonly=True) as store:
+        assert list(store.study().runs) == finished
+
+    again = Recorder()
+    study = conduct(prepare(**TUNED), again)
+    assert (again[0].done, again[0].total) == (len(finished), 12)
+    assert sum(phase.done for phase in kinds(again, PhaseStarted)) == len(finished)
+    assert len(kinds(again, TrialFinished)) == 12 - len(finished)
+    assert measured(study.runs) == measured(whole.runs)
+    assert (study.rates, study.warnings, study.plan) == (whole.rates, whole.warnings, whole.plan)
+
+
+def test_a_finished_study_is_told_and_nothing_is_trained(prepare, conduct):
+    prepared = prepare(**TUNED)
+    study = conduct(prepared)
+
+    class Never:
+        def run(self, prepared, trials):
+            assert trials == []
+            yield from ()
+
+    heard = Recorder()
+    assert conduct(prepared, heard, runner=Never()) == study
+    assert (heard[0].done, heard[0].total) == (12, 12)
+    assert not kinds(heard, TrialStarted, TrialFinished, RateChosen)
+
+
+KILLED = """
+import os, signal, sys
+from rectifiers import study
+from rectifiers.records.events import EpochFinished
+from rectifiers.records.store import Store
+heard = 0
+def watch(event):
+    global heard
+    heard += isinstance(event, EpochFinished)
+    if heard == {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+prepared = study.make_plan("xor", **{words})
+with Store.create({file!r}) as store:
+    study.run(prepared, store, watch)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_and_started_again_it_ends_with_the_same_records(prepare, conduct, measured, tmp_path, words):
+    file = tmp_path / "out" / "study.db"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(after=14, file=str(file), words={**words, **TUNED})], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with Store.open(file, readonly=True) as store:
+        assert len(store.study().runs) == 4
+    study = conduct(prepare(**TUNED))
+    whole = conduct(prepare(**TUNED), out=tmp_path / "whole")
+    assert measured(study.runs) == measured(whole.runs)
+
+
+def test_ctrl_c_in_the_midst_of_training_keeps_what_is_finished(prepare, conduct, write_module, tmp_path):
+    path = write_module(
+        "import torch\ncalls = -10**9\ndef mine(x):\n    global calls\n    calls += 1\n"
+        "    if calls == 0:\n        raise KeyboardInterrupt\n    return torch.relu(x)\n"
+    )
+    from rectifiers.arms import load_object
+
+    prepared = prepare(arms=["relu", f"{path}:mine"])
+    load_object(f"{path}:mine").__globals__["calls"] = -6
+    with pytest.raises(KeyboardInterrupt):
+        conduct(prepared)
+    with Store.open(tmp_path / "out", readonly=True) as store:
+        assert [run.outcome for run in store.study().runs] == ["finished"] * 3
+    assert [run.outcome for run in conduct(prepared).runs] == ["finished"] * 4
+
+
+def test_another_plan_in_the_same_directory_is_refused_and_loses_nothing(prepare, conduct, tmp_path):
+    study = conduct(prepare())
+    with pytest.raises(PlanMismatchError, match=r"was made with --seeds 2, now --seeds 3: use another --out"):
+        conduct(prepare(seeds=3))
+    with Store.open(tmp_path / "out", readonly=True) as store:
+        assert store.study() == study
+
+
+def test_another_writer_is_refused(prepare, conduct):
+    def meddle(event):
+        if isinstance(event, StudyStarted):
+            with pytest.raises(StoreError, match="is being written by another run"):
+                conduct(prepare())
+
+    conduct(prepare(), meddle)
+
+
+def test_failed_trials_are_records_like_others_and_end_nothing(prepare, conduct, write_module):
+    crash = write_module(
+        "import torch\ncalls = 0\ndef crash(x):\n    global calls\n    calls += 1\n"
+        "    if calls > 1000:\n        raise ValueError('enough')\n    return torch.relu(x)\n"
+    )
+    from rectifiers.arms import load_object
+
+    prepared = prepare(arms=["relu", f"{crash}:crash"], learning_rate="0.1,1e30")
+    load_object(f"{crash}:crash").__globals__["calls"] = 1000
+    study = conduct(prepared)
+    assert {run.outcome for run in study.of("tune", f"{crash}:crash")} == {"crashed"}
+    assert [run.outcome for run in study.of("test", f"{crash}:crash")] == ["crashed"] * 2
+    assert study.rates == {("relu", "none"): 0.1, (f"{crash}:crash", "none"): 0.1}
+    tuned = {run.trial.learning_rate: run.outcome for run in study.of("tune", "relu")}
+    assert tuned == {0.1: "finished", 1e30: "diverged"}
+    assert [run.outcome for run in study.of("test", "relu")] == ["finished"] * 2
+    assert any("no tuning trial finished at any learning rate" in text for text in study.warnings)
+
+
+def test_an_arm_that_is_nan_from_step_one_is_an_outcome(prepare, conduct, write_module):
+    nan = write_module("def nan(x):\n    return x * float('nan')\n") + ":nan"
+    study = conduct(prepare(arms=["relu", nan]))
+    assert {run.reason for run in study.of("test", nan)} == {"loss is nan at step 1"}
+    assert {run.outcome for run in study.of("test", "relu")} == {"finished"}
+    assert any(text.startswith(f"{nan}: weights are drawn with gain 1") for text in study.warnings)
+
+
+def test_the_rest_of_the_program_is_as_before(prepare, conduct):
+    torch.manual_seed(5)
+    expected = torch.rand(3).tolist()
+    torch.manual_seed(5)
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    conduct(prepare(**TUNED, arms="rrelu,relu"))
+    assert torch.rand(3).tolist() == expected
+    assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == (threads, mode)
+
+
+def test_a_watcher_that_draws_random_numbers_changes_nothing(prepare, conduct, measured, tmp_path):
+    def draw(event):
+        torch.rand(3)
+        torch.manual_seed(0)
+
+    prepared = prepare(arms="rrelu,relu")
+    quiet, noisy = conduct(prepared, out=tmp_path / "a"), conduct(prepared, draw, out=tmp_path / "b")
+    assert measured(noisy.runs) == measured(quiet.runs)
+
+
+def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, tmp_path):
+    """What the vectorised and the distributed runners will rely on."""
+    from rectifiers.study import InProcess, Runner
+
+    class Backwards:
+        def run(self, prepared, trials):
+            for trial in reversed(trials):
+                yield from InProcess().run(prepared, [trial])
+
+    runner: Runner = Backwards()
+    forwards = conduct(prepare(**TUNED), out=tmp_path / "a")
+    backwards = conduct(prepare(**TUNED), out=tmp_path / "b", runner=runner)
+    assert backwards.rates == forwards.rates
+    assert backwards.runs != forwards.runs
+    by_key = {run.trial.key: run for run in measured(backwards.runs)}
+    assert [by_key[run.trial.key] for run in forwards.runs] == measured(forwards.runs)
+
+
+def test_a_runner_tells_trials_and_records(prepare):
+    from rectifiers.study import InProcess
+    from rectifiers.study.trials import deciding_trials
+
+    prepared = prepare(seeds=1)
+    trials = deciding_trials(prepared.plan, {("relu", "none"): 0.1, ("tanh", "none"): 0.1})
+    told = list(InProcess().run(prepared, trials))
+    assert [type(item) for item in told] == [Trial, *[EpochFinished] * 3, Run] * 2
+    assert [item for item in told if isinstance(item, Trial)] == list(trials)
+    assert [item.trial for item in told if isinstance(item, Run)] == list(trials)
+
+
+def test_going_on_elsewhere_is_said(prepare, conduct):
+    prepared = prepare(**TUNED)
+    with pytest.raises(Stop):
+        conduct(prepared, Recorder(TrialFinished, 2))
+    moved = dataclasses.replace(prepared, environment={**prepared.environment, "torch": "9.9"})
+    study = conduct(moved)
+    assert f"continued elsewhere than begun: torch {torch.__version__}, now 9.9" in study.warnings
+
+
+def test_the_command_and_what_it_ran_on_are_kept(prepare, conduct):
+    study = conduct(prepare(), command="rectifiers compare xor")
+    assert study.command == "rectifiers compare xor"
+    assert study.environment["torch"] == torch.__version__
+    assert study.environment["device"] == "cpu"
+    said = " ".join(study.environment.values())
+    assert os.uname().nodename not in said
+    assert os.path.expanduser("~") not in said
