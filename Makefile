@@ -65,7 +65,7 @@ wheel: $(SET_UP_DEV)  ## build the wheel and run the smoke test against it, not 
 	  $(BIN)/python -m pytest -m wheel -p no:cacheprovider
 
 stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activations
-	$(BIN)/python -m rectifiers._stubs
+	$(BIN)/python tools/write_stubs.py
 
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
 	$(BIN)/python benchmarks/statistics.py
