@@ -12,9 +12,9 @@ An arm is written as text, so that a command line, a record and a resumed study 
 
 What a path may lead to, and what is made of it for each layer:
 
-- an ``nn.Module`` class, or a factory: called with the arguments given. A parameter called ``channels``,
-  ``num_channels``, ``in_channels``, ``num_parameters``, ``num_features`` or ``features`` receives the number of
-  features, unless the arguments set it;
+- an ``nn.Module`` class, or a factory: called with the arguments given. A parameter called
+  ``channels``, ``num_channels``, ``in_channels``, ``num_parameters``, ``num_features`` or ``features``
+  receives the number of features, unless the arguments set it;
 - an ``nn.Module`` instance: copied, so that no two layers share its parameters;
 - a record made with ``rectifiers.elementwise``: its module;
 - any other function: applied to the tensor, followed by the arguments given.
@@ -24,7 +24,8 @@ A function is taken for a factory if one of its parameters has one of the names 
 
 from __future__ import annotations
 
-from rectifiers.arms._arm import Arm, Sampled, parse_arms
+from rectifiers.arms._arm import Arm, Sampled
 from rectifiers.arms._objects import code_identity, load_object, user_code
+from rectifiers.arms._parsing import parse_arms
 
 __all__ = ["Arm", "Sampled", "code_identity", "load_object", "parse_arms", "user_code"]

@@ -45,7 +45,9 @@ def split(text: str) -> list[str]:
         raise ArgumentError(f"brackets and quotes must be closed, but got {text!r}")
     parts.append(text[start:].strip())
     if not all(parts):
-        raise ArgumentError(f"arms are separated by single commas and there is at least one, but got {text!r}")
+        raise ArgumentError(
+            f"arms are separated by single commas and there is at least one, but got {text!r}"
+        )
     return parts
 
 
@@ -107,7 +109,9 @@ def _number(node: ast.expr, label: str) -> int | float:
 
 def _arithmetic(op: ast.operator, left: int | float, right: int | float, label: str) -> int | float:
     if isinstance(op, ast.Pow) and (abs(left) > _LARGEST_EXPONENT or abs(right) > _LARGEST_EXPONENT):
-        raise ArgumentError(f"powers stay below {_LARGEST_EXPONENT} ** {_LARGEST_EXPONENT}, but got {label!r}")
+        raise ArgumentError(
+            f"powers stay below {_LARGEST_EXPONENT} ** {_LARGEST_EXPONENT}, but got {label!r}"
+        )
     try:
         value = _BINARY[type(op)](left, right)
     except ZeroDivisionError:

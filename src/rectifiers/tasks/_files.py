@@ -1,4 +1,4 @@
-"""Data files: found in a directory or downloaded once, and never used unless their content is the official one."""
+"""Data files: found in a directory, or downloaded once; used only if their content is the official one."""
 
 from __future__ import annotations
 
@@ -76,13 +76,16 @@ def locate(
         If they could not be downloaded.
     """
     if data_dir is not None:
-        return _in(data_dir, subdirectories, find, wanted, "--data-dir"), ()
+        found, reason = _search(data_dir, subdirectories, find, wanted)
+        if found is None:
+            raise DataError(f"--data-dir {reason}: put the files there, or leave the option out to download")
+        return found, ()
     notes: tuple[str, ...] = ()
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        try:
-            return _in(Path(named).expanduser(), subdirectories, find, wanted, ENVIRONMENT_VARIABLE), ()
-        except _NotThere as error:
-            notes = (str(error),)
+        found, reason = _search(Path(named).expanduser(), subdirectories, find, wanted)
+        if found is not None:
+            return found, ()
+        notes = (f"{ENVIRONMENT_VARIABLE} {reason}",)
     cache = _cache(task)
     for file in remote:
         _download(file, cache, task, notes)
@@ -91,24 +94,20 @@ def locate(
     return found, notes
 
 
-class _NotThere(DataError):
-    """A directory does not have the files; told from files that are there and wrong."""
-
-
-def _in(
-    root: Path, subdirectories: Sequence[str], find: Callable[[Path], Found | None], wanted: str, origin: str
-) -> Found:
+def _search(
+    root: Path, subdirectories: Sequence[str], find: Callable[[Path], Found | None], wanted: str
+) -> tuple[Found | None, str]:
+    """Return the files below a directory, or None and the reason."""
     if not root.is_dir():
-        raise _NotThere(f"{origin} must be a directory that exists, but got {root}")
+        return None, f"{root} is no directory"
     # the usual places first: several data sets have files of the same names
-    places = [root / sub for sub in subdirectories] + [root]
-    for place in places:
+    for place in [*(root / sub for sub in subdirectories), root]:
         for directory in (place / "raw", place):
             found = find(directory)
             if found is not None:
-                return found
+                return found, ""
     looked = ", ".join(["itself", *subdirectories])
-    raise _NotThere(f"{origin} {root} lacks {wanted} (looked in {looked}, and raw/ in each): put them there")
+    return None, f"{root} lacks {wanted} (looked in {looked}, and raw/ in each)"
 
 
 def read(path: Path) -> bytes:

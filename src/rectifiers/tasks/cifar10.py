@@ -72,7 +72,7 @@ def _contents(place: Path) -> dict[str, bytes]:
 class _Arrays(pickle.Unpickler):
     """Unpickles dictionaries of lists and arrays and refuses everything else: a pickle can run any code."""
 
-    _ALLOWED = {  # noqa: RUF012  the parts of a pickled array, under NumPy's old and new names
+    _ALLOWED = {  # the parts of a pickled array, under NumPy's old and new names
         (f"numpy{core}.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0]
         for core in (".core", "._core")
     } | {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
@@ -119,11 +119,11 @@ task = Task(
     loader=_load,
     defaults=Defaults(
         model="cnn",
-        width=32,
-        depth=4,
-        epochs=10,
+        width=16,
+        depth=3,
+        epochs=5,
         batch_size=128,
         learning_rates=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
     ),
-    variants={"mlp": {"width": 256, "depth": 2}},
+    variants={"mlp": {"width": 128, "depth": 2}},
 )

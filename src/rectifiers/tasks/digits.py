@@ -59,9 +59,9 @@ task = Task(
         model="mlp",
         width=64,
         depth=2,
-        epochs=20,
-        batch_size=32,
-        learning_rates=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        epochs=15,
+        batch_size=64,
+        learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
     ),
     variants={"cnn": {"width": 16, "depth": 2}},
 )

@@ -73,7 +73,9 @@ def _find(directory: Path) -> tuple[Path, ...] | None:
         path = next((path for path in paths if path.is_file()), None)
         found.append(path) if path else missing.append(f"{stem}-ubyte[.gz]")
     if found and missing:
-        raise DataError(f"{directory} has some of the files but lacks {', '.join(missing)}: put them there too")
+        raise DataError(
+            f"{directory} has some of the files but lacks {', '.join(missing)}: put them there too"
+        )
     return tuple(found) or None
 
 
@@ -119,9 +121,9 @@ def _task(name: str, title: str, what: str) -> Task:
             depth=2,
             epochs=5,
             batch_size=128,
-            learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+            learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
         ),
-        variants={"cnn": {"width": 16, "depth": 3}},
+        variants={"cnn": {"width": 8, "depth": 2, "epochs": 3}},
     )
 
 

@@ -9,6 +9,7 @@ gives the same data set as the published file.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ _TEMPLATES = (
     (5, 4, 3.5, 3.5, 4, 5, 5, 5, 5, 4.7, 4.3, 5),
 )
 
-Array = NDArray[np.float64]
+Array: TypeAlias = NDArray[np.float64]
 
 
 def generate(samples: int = _SAMPLES, seed: int = _SEED) -> tuple[Array, NDArray[np.int64]]:
@@ -84,13 +85,14 @@ def generate(samples: int = _SAMPLES, seed: int = _SEED) -> tuple[Array, NDArray
 
 def _whitened() -> Array:
     """Return the ten templates with mean 0 and variance 1, moved to start at 0."""
-    x = np.asarray(_TEMPLATES)
+    x: Array = np.asarray(_TEMPLATES)
     x = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
     return (x - x[:, :1]) / 6.0
 
 
 def _resampled(x: Array, length: int) -> Array:
-    return np.interp(np.linspace(0, 1, length), np.linspace(0, 1, len(x)), x)
+    short: Array = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, len(x)), x)
+    return short
 
 
 def _load(data_dir: Path | None) -> Data:
@@ -112,7 +114,7 @@ task = Task(
         depth=2,
         epochs=20,
         batch_size=64,
-        learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+        learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
     ),
     variants={"cnn": {"width": 24, "depth": 3}},
 )

@@ -105,7 +105,10 @@ def _cnn(
         if due:
             layers.append(pooling(2**due))
             sides = [side // 2**due for side in sides]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), outputs))
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), outputs))
+    if len(sides) == 2:  # a third less time per step on a CPU
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 _Builder = Callable[[tuple[int, ...], int, Arm, int, int, bool], nn.Module]
@@ -197,7 +200,8 @@ def own(
     activation : Arm
         What `build` receives; ``activation.outputs(channels)`` tells how many features leave it.
     input_shape, outputs : optional
-        If given, the model is tried once on two samples of zeros (a copy of it, so that nothing in it changes).
+        If given, the model is tried once on two samples of zeros: a copy of it, so that nothing in it
+        changes.
 
     Raises
     ------

@@ -21,7 +21,7 @@ def _load(data_dir: Path | None) -> Data:
 task = Task(
     name="xor",
     title="XOR",
-    summary="Four points, two classes, a 2-h-1 network; trained, validated and tested on the same four points.",
+    summary="The four points and a 2-h-1 network; trained, validated and tested on the same four.",
     loader=_load,
     defaults=Defaults(
         model="mlp",
