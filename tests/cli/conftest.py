@@ -39,7 +39,7 @@ class Raises(nn.Module):
 
 def build(activation):
     print("build says hello")
-    return nn.Sequential(nn.Linear(2, 4), activation(4), nn.Linear(4, 2))
+    return nn.Sequential(nn.Linear(2, 4), activation(4), nn.Linear(4, 1))
 
 
 def broken(activation):

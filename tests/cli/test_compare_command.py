@@ -100,11 +100,15 @@ def test_the_recorded_command_makes_the_same_study(quick: Say, say: Say, place: 
     assert "nothing is trained" in said.err
 
 
-def test_a_log_and_a_dumb_terminal_get_no_control_codes(quick: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setenv("FORCE_COLOR", "1")
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("FORCE_COLOR", "1"), ("NO_COLOR", "1")])
+def test_a_log_is_never_redrawn(name: str, value: str, quick: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
     said = quick("xor", "--arms", "relu,elu", "--no-report")
-    assert "\x1b[" not in said.err.replace("\x1b[0m", "")
+    text = said.out + said.err
+    assert "\x1b[2K" not in text
+    assert "\x1b[?25l" not in text
+    if name != "FORCE_COLOR":
+        assert "\x1b" not in text
 
 
 def test_a_stream_that_knows_only_ascii_gets_question_marks_and_no_error(place: Path) -> None:
@@ -156,3 +160,12 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(place: Path)
     assert again.returncode == 0
     assert again.stderr.splitlines()[0] == f"going on: {kept} of 88 trials are there"
     assert len(ComparisonResult.load("study").study.runs) == 88
+
+
+def test_ctrl_c_before_anything_is_trained(say: Say, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**planned: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rectifiers.study.make_plan", interrupted)
+    assert say("compare", "xor") == (130, "", "stopped\n")
+    assert not (place / "runs").exists()

@@ -47,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        print("rectifiers: stopped", file=sys.stderr)
         return _INTERRUPTED
     return int(code or 0)
 

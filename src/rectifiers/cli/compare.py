@@ -163,7 +163,7 @@ def compare(
                 progress=not quiet,
                 report=not no_report,
             )
-        except comparison.Interrupted as stop:
-            typer.echo(str(stop), err=True)
+        except KeyboardInterrupt as stop:  # `Interrupted` says what is kept; before training there is nothing
+            typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None
     print_result(result, as_json=as_json)

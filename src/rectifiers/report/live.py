@@ -344,8 +344,9 @@ def watching(
         Seconds from any origin.
     """
     notebook = console is None and _in_notebook()
-    interactive = notebook or (sys.stderr.isatty() if console is None else console.is_terminal)
-    if show is False or (show is None and not interactive):
+    # FORCE_COLOR makes rich take a log for a terminal; colours are harmless there, redrawing is not.
+    terminal = sys.stderr.isatty() if console is None else console.is_terminal
+    if show is False or (show is None and not (notebook or terminal)):
         yield Watcher(clock)
         return
     if notebook:
@@ -360,7 +361,7 @@ def watching(
     from rich.live import Live
 
     console = console or Console(stderr=True)
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not terminal or console.is_dumb_terminal:
         yield _Lines(console, clock)
         return
     table = _Table(console, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ def output() -> Console:
     """Return a console on standard output, wide enough not to cut anything when that is a file."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_LOG_WIDTH)
+    width = None if sys.stdout.isatty() else _LOG_WIDTH
+    return Console(highlight=False, width=width)
 
 
 def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Mapping[str, str]) -> None:
