@@ -24,8 +24,30 @@ A function is taken for a factory if one of its parameters has one of the names 
 
 from __future__ import annotations
 
-from rectifiers.arms._arm import Arm, Sampled
-from rectifiers.arms._objects import code_identity, load_object, user_code
-from rectifiers.arms._parsing import parse_arms
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rectifiers.arms._arm import Arm, Sampled
+    from rectifiers.arms._objects import code_identity, load_object, user_code
+    from rectifiers.arms._parsing import parse_arms
+
+# Resolved on first use: reading an arm's text (`_text`) is wanted where torch is not.
+_PLACES = {
+    "Arm": "_arm",
+    "Sampled": "_arm",
+    "code_identity": "_objects",
+    "load_object": "_objects",
+    "parse_arms": "_parsing",
+    "user_code": "_objects",
+}
 
 __all__ = ["Arm", "Sampled", "code_identity", "load_object", "parse_arms", "user_code"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

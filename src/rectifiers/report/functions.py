@@ -207,7 +207,6 @@ def _read(label: str) -> tuple[Activation, dict[str, Any]]:
     positional: tuple[Any, ...] = ()
     named: dict[str, Any] = {}
     if "(" in label:
-        # Only arguments need the reader of arms, which comes with torch.
         from rectifiers.arms._text import head_and_arguments
 
         name, positional, named = head_and_arguments(label)
