@@ -68,7 +68,7 @@ stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activat
 	$(BIN)/python tools/write_stubs.py
 
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
-	$(BIN)/python benchmarks/statistics.py
+	$(BIN)/python benchmarks/simulate_evidence.py
 
 clean:  ## remove what was made (not .venv, not runs/)
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
