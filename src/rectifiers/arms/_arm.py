@@ -20,8 +20,7 @@ __all__ = ["Arm", "Sampled"]
 _FEATURES = 840  # an unknown module is tried on so many: divisible by 1 .. 8
 _LAYOUTS = ((), (4, 4), (4,))  # of what follows the features: units, images, signals
 _DRAWS = 1 << 16
-_CURVE_POINTS = 161
-_CURVE_REACH = 4.0
+_CURVE_REACH, _CURVE_STEPS = 4, 20  # per unit
 
 
 class Sampled(NamedTuple):
@@ -100,7 +99,7 @@ class Arm:
         generator = torch.Generator().manual_seed(0)
         rows = math.ceil(_DRAWS / _FEATURES)
         z = torch.randn((rows, _FEATURES, *self._layout), generator=generator, dtype=torch.float64)
-        moment = float(self._applied(z, train=True).square().mean())
+        moment = float(self._applied(z, train=True).detach().square().mean())
         if not 0 < moment < math.inf:
             raise ArgumentError(
                 f"a gain needs 0 < E[f(z)^2] < infinity, but it is {moment:.6g} for arm {self.label!r}"
@@ -117,7 +116,8 @@ class Arm:
         """
         if not self.keeps_width or self._layout:
             return None
-        x = torch.linspace(-_CURVE_REACH, _CURVE_REACH, _CURVE_POINTS, dtype=torch.float64)
+        last = _CURVE_REACH * _CURVE_STEPS
+        x = torch.arange(-last, last + 1, dtype=torch.float64) / _CURVE_STEPS
         column = x.unsqueeze(1).requires_grad_()
         with torch.enable_grad():
             y = self._applied(column)

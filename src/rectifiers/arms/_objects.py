@@ -23,6 +23,7 @@ from rectifiers.activations import Elementwise
 from rectifiers.errors import ImportPathError, UserCodeError
 
 _HERE = Path(__file__).resolve().parent.parent
+_IMPORTLIB = Path(importlib.__file__).resolve().parent
 _INSTALLED = tuple(
     Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -142,7 +143,8 @@ def _user_frames(error: BaseException) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith("<frozen") or Path(filename).resolve().is_relative_to(_HERE)
+    path = Path(filename).resolve()
+    return filename.startswith("<frozen") or path.is_relative_to(_HERE) or path.is_relative_to(_IMPORTLIB)
 
 
 def _is_installed(filename: str) -> bool:

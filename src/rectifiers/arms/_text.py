@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
 from rectifiers.errors import ArgumentError
 
+# a file's path may hold brackets, a name none
+_ARM = re.compile(r"(?P<head>(?:.+?\.py:|[^():]+:)?[^():]+?)\s*(?P<arguments>\(.*\))?", re.DOTALL).fullmatch
 _LONGEST = 300
 _LARGEST_EXPONENT = 1000
 _CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
@@ -59,16 +62,16 @@ def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]
     ArgumentError
         If the arguments are not numbers, arithmetic on numbers, strings, True, False or None.
     """
-    opening = label.find("(", label.rfind(":") + 1 if ":" in label.split("(")[0] else 0)
-    if opening < 0:
-        return label, (), {}
-    head = label[:opening].strip()
-    if not label.endswith(")"):
+    parts = _ARM(label)
+    if parts is None:
         raise ArgumentError(f"an arm is `name` or `name(arguments)`, but got {label!r}")
-    if len(label) - opening > _LONGEST:
+    head, arguments = parts["head"], parts["arguments"]
+    if arguments is None:
+        return head, (), {}
+    if len(arguments) > _LONGEST:
         raise ArgumentError(f"arguments have at most {_LONGEST} characters, but {head!r} came with more")
     try:
-        call = ast.parse(f"f{label[opening:]}", mode="eval").body
+        call = ast.parse(f"f{arguments}", mode="eval").body
     except (SyntaxError, ValueError):
         raise ArgumentError(f"arguments are written as in Python, but got {label!r}") from None
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
@@ -78,6 +81,8 @@ def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]
     for keyword in call.keywords:
         if keyword.arg is None:
             raise ArgumentError(f"arguments are written out, but got `**` in {label!r}")
+        if keyword.arg in named:
+            raise ArgumentError(f"an argument is given once, but {keyword.arg} comes twice in {label!r}")
         named[keyword.arg] = _value(keyword.value, label)
     return head, positional, named
 
