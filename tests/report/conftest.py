@@ -41,7 +41,7 @@ def _curve(label: str) -> Curve | None:
     return Curve(tuple(_GRID.tolist()), tuple(f.tolist()), tuple(np.gradient(f, _GRID).tolist()))
 
 
-def make_plan(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Plan:
+def _plan(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Plan:
     arms = tuple(
         ArmSpec(
             label=label,
@@ -90,7 +90,7 @@ def make_plan(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Pl
     return dataclasses.replace(plan, **changes)  # type: ignore[arg-type]
 
 
-def make_run(
+def _run(
     arm: str,
     norm: str,
     seed: int,
@@ -127,8 +127,8 @@ def make_run(
     )
 
 
-def make_study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Study:
-    plan = make_plan(labels, **changes)
+def _study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Study:
+    plan = _plan(labels, **changes)
     random = np.random.default_rng(20251122)
     runs: list[Run] = []
     rates = {}
@@ -142,7 +142,7 @@ def make_study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> S
                     broken = place == 4 and norm == "none" and arm.label != "tanh"
                     value = 97.0 + effect - 0.9 * (place - best) ** 2 + random.normal(0.0, 0.1)
                     runs.append(
-                        make_run(
+                        _run(
                             arm.label,
                             norm,
                             1000 + seed,
@@ -166,7 +166,7 @@ def make_study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> S
                     97.1 + 0.5 * (norm == "batch") + scale * effect + common[seed] + random.normal(0.0, 0.12)
                 )
                 runs.append(
-                    make_run(
+                    _run(
                         arm.label,
                         norm,
                         seed,
@@ -206,12 +206,33 @@ def make_study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> S
 
 
 @pytest.fixture(scope="session")
+def make_plan() -> Callable[..., Plan]:
+    return _plan
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., Run]:
+    return _run
+
+
+@pytest.fixture(scope="session")
+def make_study() -> Callable[..., Study]:
+    return _study
+
+
+@pytest.fixture(scope="session")
+def script() -> str:
+    """Markup that would betray itself by the page's title."""
+    return SCRIPT
+
+
+@pytest.fixture(scope="session")
 def study() -> Study:
-    return make_study()
+    return _study()
 
 
 @pytest.fixture(scope="session")
 def nasty() -> Study:
     """The same with markup where a user can put text."""
     hostile = (*_SHAPES, f"mine:{SCRIPT}")
-    return make_study(hostile, task=f"digits{SCRIPT}", seeds=3)
+    return _study(hostile, task=f"digits{SCRIPT}", seeds=3)

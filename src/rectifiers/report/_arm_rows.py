@@ -37,7 +37,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
             }
         )
     unit = words.points(summary.unit)
-    title = f"difference in {summary.metric}{f' ({unit})' if unit else ''}, higher is better"
+    title = f"{summary.metric} difference ({unit})" if unit else f"{summary.metric} difference"
     scale = alt.Scale(domain=[-limit, limit], nice=False)
     x = alt.X("difference:Q", title=title, scale=scale)
     y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
@@ -133,7 +133,7 @@ def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> 
         rows.append({"arm": row.arm, "norm": row.norm, "value": amount, "shown": shown})
     top = max(row["value"] for row in rows)
     # Room for the figure behind the longest bar.
-    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.35 or 1], nice=False))
+    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.6 or 1], nice=False))
     y = alt.Y("arm:N", title=None, sort=order, axis=arm_axis(look))
     offset = alt.YOffset("norm:N", sort=list(summary.norms))
     base = alt.Chart(data(rows)).encode(x=x, y=y, yOffset=offset, opacity=focus())

@@ -83,16 +83,18 @@ def spread(
 
 
 def _apart(wanted: list[float], gap: float, height: float) -> list[float]:
-    """Return ascending pixels at least `gap` apart: overlapping labels form blocks around their mean."""
-    blocks: list[tuple[float, int]] = []  # (mean of wanted places, number of labels)
-    for pixel in wanted:
-        centre, count = pixel, 1
-        while blocks:
-            before, n = blocks[-1]
-            if centre - before >= gap * (n + count) / 2:
-                break
-            blocks.pop()
-            centre, count = (before * n + centre * count) / (n + count), n + count
-        half = gap * (count - 1) / 2
-        blocks.append((min(max(centre, half), height - half), count))
-    return [centre + gap * (k - (count - 1) / 2) for centre, count in blocks for k in range(count)]
+    """Return the places nearest to ascending `wanted` (least squares) that are at least `gap` apart.
+
+    Less the gaps below it, each place only must not lie under the one before: isotonic regression, by pooling
+    neighbours that clash, and then cut to the chart.
+    """
+    blocks: list[tuple[float, int]] = []  # (mean, number of labels)
+    for index, pixel in enumerate(wanted):
+        mean, count = pixel - index * gap, 1
+        while blocks and blocks[-1][0] > mean:
+            before, n = blocks.pop()
+            mean, count = (before * n + mean * count) / (n + count), n + count
+        blocks.append((mean, count))
+    level = [mean for mean, count in blocks for _ in range(count)]
+    top = height - (len(wanted) - 1) * gap
+    return [min(max(place, 0.0), top) + index * gap for index, place in enumerate(level)]

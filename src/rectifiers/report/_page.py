@@ -63,7 +63,7 @@ class PageChart:
     def of(cls, chart: Chart, look: Look) -> PageChart:
         """Draw a chart for a page."""
         spec = chart.draw(look)
-        height = int(spec.get("height", 0)) + 46
+        height = int(spec["height"])
         return cls(
             chart.name, chart.section, chart.norm, chart.where, chart.title, chart.description, height, spec
         )

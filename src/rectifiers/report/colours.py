@@ -20,7 +20,7 @@ BACKGROUND = ("#ffffff", "#15181d")
 # (on light, on dark); the third, the page's ink, falls to ReLU by its place in the registry.
 PALETTE = (
     ("#1898fa", "#56b4e9"),
-    ("#cd8600", "#e7a419"),
+    ("#ce8500", "#e7a419"),
     ("#1a1d21", "#f2f4f7"),
     ("#1e6cab", "#4c78bf"),
     ("#c95400", "#db6305"),

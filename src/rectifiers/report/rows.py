@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator
 
 from rectifiers.evidence import correction, divergence, paired
-from rectifiers.records.values import Plan, Run, Study
+from rectifiers.records.values import Phase, Plan, Run, Study
 from rectifiers.report.summary import (
     ArmRow,
     Band,
@@ -84,7 +84,14 @@ def failure_rows(study: Study) -> tuple[FailureRow, ...]:
 
 def failed_runs(study: Study) -> tuple[Failure, ...]:
     """Return every run that diverged or crashed, test runs first."""
-    failed = [run for phase in ("test", "tune") for run in study.of(phase) if run.outcome != "finished"]
+    phases: tuple[Phase, Phase] = ("test", "tune")
+    failed = [
+        run
+        for phase in phases
+        for arm, norm in _cells(study.plan)
+        for run in study.of(phase, arm, norm)
+        if run.outcome != "finished"
+    ]
     return tuple(
         Failure(
             run.trial.phase,

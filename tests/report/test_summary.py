@@ -1,0 +1,224 @@
+"""The report's plain data: every row against the runs it comes from, and what they may not hide."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rectifiers.evidence import paired
+from rectifiers.records.values import Outcome, Run, Study
+from rectifiers.report.summary import summarize
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def study_of(make_plan: Make, make_run: Make) -> Make:
+    """Return what makes a study of these outcomes per arm: a metric, or how the run failed."""
+
+    def make(metrics: dict[str, list[float | Outcome]], **changes: object) -> Study:
+        usual = {"norms": ("none",), "seeds": max(map(len, metrics.values())), "learning_rates": (0.1,)}
+        plan = make_plan(tuple(metrics), **{**usual, "resolution": 0.0, **changes})
+        runs = [
+            make_run(arm, "none", seed, None, outcome=value, reason="loss is nan at step 1")
+            if isinstance(value, str)
+            else make_run(arm, "none", seed, value)
+            for arm, values in metrics.items()
+            for seed, value in enumerate(values)
+        ]
+        return Study(plan, tuple(runs))
+
+    return make
+
+
+def test_arm_rows(study: Study) -> None:
+    summary = summarize(study)
+    assert [(row.arm, row.norm) for row in summary.arms] == [
+        (arm.label, norm) for norm in study.plan.norms for arm in study.plan.arms
+    ]
+    row = next(row for row in summary.arms if (row.arm, row.norm) == ("rrelu", "none"))
+    runs = study.of("test", "rrelu", "none")
+    finished = [run for run in runs if run.metric is not None]
+    assert (row.n, row.diverged, row.crashed) == (6, 2, 0)
+    assert row.mean == pytest.approx(statistics.fmean(run.metric for run in finished if run.metric))
+    assert row.sd == pytest.approx(statistics.stdev(run.metric for run in finished if run.metric))
+    assert row.learning_rate == study.rates["rrelu", "none"]
+    assert row.parameters == 9802
+    assert row.seconds_per_trial == statistics.median(run.seconds for run in finished)
+    assert row.peak_memory == 1_840_000
+
+
+def test_failed_runs_enter_no_mean(study_of: Make) -> None:
+    clean = summarize(study_of({"relu": [97.0, 97.2, 97.4], "elu": [98.0, 98.2, 98.4]}))
+    broken = summarize(study_of({"relu": [97.0, 97.2, 97.4], "elu": [98.0, 98.2, "diverged"]}))
+    assert clean.arms[1].mean == pytest.approx(98.2)
+    assert broken.arms[1].mean == pytest.approx(98.1)
+    assert (broken.arms[1].n, broken.arms[1].diverged) == (2, 1)
+    assert broken.comparisons[0].n == 2
+
+
+def test_comparisons_are_paired_by_seed_and_corrected_for_all_of_them(study: Study) -> None:
+    summary = summarize(study)
+    assert len(summary.comparisons) == study.plan.comparisons == 12
+    row = summary.comparison("elu", "batch")
+    assert row is not None
+    metric = {
+        arm: {run.trial.seed: run.metric for run in study.of("test", arm, "batch")} for arm in ("elu", "relu")
+    }
+    expected = paired.compare(
+        [metric["elu"][seed] for seed in range(8)],
+        [metric["relu"][seed] for seed in range(8)],
+        margin=0.2,
+        alpha=0.05 / 12,
+        resolution=study.plan.resolution,
+    )
+    assert (row.low, row.high, row.difference) == (expected.low, expected.high, expected.difference)
+    assert row.pair_correlation == expected.correlation
+
+
+def test_runs_in_any_order_give_the_same_summary(study: Study) -> None:
+    order = np.random.default_rng(0).permutation(len(study.runs))
+    shuffled = dataclasses.replace(study, runs=tuple(study.runs[i] for i in order))
+    assert summarize(shuffled) == summarize(study)
+
+
+@pytest.mark.parametrize(
+    "relu, elu",
+    [
+        ([97.0, 97.1, 97.0, 97.1], [99.0, 99.1, 99.0, "diverged"]),
+        ([97.0, 97.1, 97.0, "crashed"], [99.0, 99.1, 99.0, 99.1]),
+        ([97.0, 97.1, 97.0, 97.1], [97.0, 97.1, 97.0, "diverged"]),
+    ],
+)
+def test_failures_of_one_arm_withhold_the_verdict_and_say_so(relu: list, elu: list, study_of: Make) -> None:
+    summary = summarize(study_of({"relu": relu, "elu": elu}))
+    (row,) = summary.comparisons
+    assert row.verdict == "undecided"
+    assert "withheld" in row.note
+    assert "withheld" in summary.sentence or "elu" in "".join(summary.details)
+    assert summary.failures[0].test.failed + summary.failures[0].test.control_failed == 1
+
+
+def test_a_worse_arm_that_also_fails_is_worse(study_of: Make) -> None:
+    summary = summarize(study_of({"relu": [97.0, 97.1, 97.0, 97.1], "elu": [90.0, 90.1, 90.0, "diverged"]}))
+    assert summary.comparisons[0].verdict == "worse"
+
+
+def test_nothing_is_decided_before_every_planned_seed_is_in(study_of: Make) -> None:
+    metrics: dict = {"relu": [97.0, 97.1, 97.0, 97.1], "elu": [99.0, 99.1, 99.0, 99.1]}
+    whole = study_of(metrics)
+    assert summarize(whole).comparisons[0].verdict == "better"
+    part = dataclasses.replace(whole, plan=dataclasses.replace(whole.plan, seeds=6))
+    row = summarize(part).comparisons[0]
+    assert row.verdict == "undecided"
+    assert "4 of 6" in row.note
+    assert row.low is not None
+    assert summarize(part).headline.startswith("Not finished, 8 of 12 test runs")
+
+
+def test_steps_to_target_counts_runs_that_never_reached_it(make_plan: Make, make_run: Make) -> None:
+    plan = make_plan(("relu",), norms=("none",), seeds=4, learning_rates=(0.1,))
+
+    def steps(*values: int | None) -> int | None:
+        runs = tuple(
+            make_run("relu", "none", seed, 97.0, steps_to_target=value) for seed, value in enumerate(values)
+        )
+        return summarize(Study(plan, runs)).arms[0].steps_to_target
+
+    assert steps(100, 120, 140) == 120
+    assert steps(100, 120, 140, None) == 140
+    assert steps(100, 120, None, None) is None
+    assert steps(None, None) is None
+
+
+def test_rates_tried(study: Study) -> None:
+    rows = {(row.arm, row.norm): row for row in summarize(study).rates}
+    assert rows["elu", "batch"].at_edge
+    assert not rows["relu", "none"].at_edge
+    points = rows["relu", "none"].points
+    assert [point.rate for point in points] == sorted(study.plan.learning_rates)
+    assert (points[-1].n, points[-1].failed, points[-1].mean) == (0, 2, None)
+    tuned = study.of("tune", "relu", "none")
+    best = [run.metric for run in tuned if run.trial.learning_rate == 0.1]
+    assert points[2].mean == pytest.approx(statistics.fmean(m for m in best if m is not None))
+
+
+def test_a_given_rate_is_no_tuning(study_of: Make) -> None:
+    summary = summarize(study_of({"relu": [97.0, 97.1], "elu": [97.0, 97.2]}))
+    assert summary.rates == ()
+    assert summary.arms[0].learning_rate == 0.1
+    assert summary.cost.tuning_trials == 0
+
+
+def test_bands_are_over_finished_runs(make_plan: Make, make_run: Make) -> None:
+    good = make_run("relu", "none", 0, 97.0, level=1.0)
+    other = make_run("relu", "none", 1, 97.0, level=2.0)
+    bad = make_run("relu", "none", 2, None, outcome="diverged", level=100.0)
+    plan = make_plan(("relu",), norms=("none",), seeds=3, learning_rates=(0.1,))
+    loss, error = summarize(Study(plan, (good, other, bad))).curves
+    assert (loss.quantity, error.quantity) == ("loss", "error")
+    assert loss.low == good.train_loss
+    assert loss.high == other.train_loss
+    assert loss.mean == pytest.approx([1.5 * value for value in good.train_loss])
+
+
+def test_pairing_names_arms_that_started_otherwise(make_study: Make) -> None:
+    study = make_study(("relu", "elu"), seeds=3)
+    assert summarize(study).pairing.init == ()
+
+    def altered(run: Run) -> Run:
+        odd = run.trial.arm == "elu" and run.trial.phase == "test" and run.trial.seed == 1
+        return dataclasses.replace(run, init_hash="0" * 64) if odd else run
+
+    pairing = summarize(dataclasses.replace(study, runs=tuple(map(altered, study.runs)))).pairing
+    assert (pairing.init, pairing.order, pairing.noise, pairing.pairs) == (("elu",), (), (), 6)
+
+
+def test_json_has_exactly_the_shape_that_is_promised(study: Study) -> None:
+    found = summarize(study).to_json()
+    assert list(found) == ["schema", "task", "metric", "unit", "control", "arms", "comparisons"]
+    assert found["schema"] == 1
+    assert list(found["arms"][0]) == [
+        "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters",
+        "seconds_per_trial", "steps_to_target",
+    ]  # fmt: skip
+    assert list(found["comparisons"][0]) == [
+        "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"relu": ["diverged"] * 2, "elu": ["diverged"] * 2},
+        {"relu": [97.0], "elu": [97.5]},
+        {"relu": [97.0, 97.0], "elu": ["crashed", "diverged"]},
+        {"relu": [50.0, 50.0, 50.0], "elu": [50.0, 50.0, 50.0]},
+        {"relu": [], "elu": []},
+        {"relu": [97.0, 97.1]},
+    ],
+)
+def test_json_never_holds_nan_or_infinity(metrics: dict, study_of: Make) -> None:
+    study = study_of(metrics, seeds=max(1, max(map(len, metrics.values()))))
+    summary = summarize(study)
+    text = json.dumps(summary.to_json(), allow_nan=False)
+    assert json.loads(text) == summary.to_json()
+    assert summary.sentence.endswith("only.")
+
+
+def test_report_data_need_no_torch_and_no_drawing_library() -> None:
+    code = (
+        "import sys; from rectifiers.report import summary, html, files, functions, charts; "
+        "print([name for name in ('torch', 'altair', 'vl_convert', 'pandas', 'jinja2', 'numba', 'scipy') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
