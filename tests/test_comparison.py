@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 import rectifiers
-from rectifiers.comparison import ComparisonResult, Interrupted
+from rectifiers.arms import parse_arms
+from rectifiers.comparison import DEFAULT_ARMS, ComparisonResult, Interrupted
 from rectifiers.errors import ArgumentError, PlanMismatchError, StoreError
 from rectifiers.records import events
 from rectifiers.report.live import Watcher
@@ -88,6 +89,12 @@ def test_one_command_line_says_it_all(result: ComparisonResult) -> None:
     assert options["--arms"] == "relu,leaky_relu(1/5.5),prelu"
     assert options["--norm"] == "none,batch"
     assert options["--lr"] == "1.0"
+
+
+def test_the_default_arms_are_seven_and_relu_is_among_them() -> None:
+    labels = [arm.label for arm in parse_arms(DEFAULT_ARMS)]
+    assert len(labels) == 7
+    assert "relu" in labels
 
 
 def test_arms_may_be_objects(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -38,6 +39,18 @@ def test_help_groups_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert places == sorted(places)
     assert text.index("--arms") < places[1] < text.index("--epochs") < places[2] < text.index("--margin")
     assert "\x1b" not in text
+
+
+def test_help_names_everything_there_is_to_choose_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rectifiers import tasks
+    from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES
+
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["compare", "--help"]) == 0
+    words = set(re.findall(r"[\w-]+", capsys.readouterr().out))
+    assert {*tasks.names(), *tasks.models.NAMES, *OPTIMIZERS, *SCHEDULES} <= words
 
 
 def test_help_fits_a_narrow_terminal(

@@ -19,8 +19,8 @@ _DECIDE = "How it is decided"
 _OUT = "Where it goes"
 
 
-def _option(panel: str, help: str, *names: str, metavar: str | None = None, default: bool = True) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar, show_default=default)
+def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar)
 
 
 def compare(
