@@ -188,15 +188,15 @@ def _download(file: RemoteFile, directory: Path, task: str, notes: tuple[str, ..
                         base + file.name, f"sha256:{file.sha256}", file.name, directory, downloader=fetch
                     )
                     return
-                except PermissionError as error:
-                    raise DataError(
-                        f"the cache {directory} cannot be written ({error.strerror}): make it writable, or "
-                        f"put the files of {task} into a directory and name it with --data-dir"
-                    ) from None
-                except (requests.RequestException, OSError, ValueError) as error:
+                except (requests.RequestException, ValueError) as error:
                     failures.append(f"{base} {_short(error)}")
                     if isinstance(error, requests.ConnectionError):
                         break
+                except OSError as error:  # not the network's
+                    raise DataError(
+                        f"the cache {directory} cannot be written ({error.strerror or error}): make room "
+                        f"for it, or put the files of {task} into a directory and name it with --data-dir"
+                    ) from None
     told = "; ".join([*dict.fromkeys(failures), *notes])
     raise DownloadError(
         f"{file.name} could not be downloaded ({told}): try again with a network, or put the files of "

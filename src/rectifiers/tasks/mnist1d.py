@@ -8,6 +8,7 @@ gives the same data set as the published file.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TypeAlias
 
@@ -91,8 +92,13 @@ def _whitened() -> Array:
 
 
 def _resampled(x: Array, length: int) -> Array:
-    short: Array = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, len(x)), x)
+    short: Array = np.interp(_grid(length), _grid(len(x)), x)
     return short
+
+
+@functools.cache
+def _grid(length: int) -> Array:
+    return np.linspace(0, 1, length)
 
 
 def _load(data_dir: Path | None) -> Data:

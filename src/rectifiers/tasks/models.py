@@ -225,8 +225,9 @@ def _try(
 ) -> None:
     hint = ""
     if not activation.keeps_width:
+        into = activation.inputs(1)
         hint = (
-            f" (arm {activation.label!r} makes {activation.outputs(840)} features of 840: "
+            f" (arm {activation.label!r} makes {activation.outputs(into)} features of {into}: "
             "size the next layer with activation.outputs(channels))"
         )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
