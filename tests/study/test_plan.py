@@ -43,7 +43,7 @@ def test_what_is_not_said_comes_from_the_task():
     assert plan.resolution == pytest.approx(100 / 597)
     assert (plan.train_size, plan.validation_size, plan.test_size) == (1200, 200, 597)
     assert (plan.input_shape, plan.outputs) == ((1, 8, 8), 10)
-    assert (plan.seeds, plan.tuning_seeds, plan.margin, plan.confidence) == (5, 2, 0.2, 0.95)
+    assert (plan.seeds, plan.tuning_seeds, plan.margin, plan.confidence) == (5, 3, 0.2, 0.95)
     assert (plan.initialization, plan.match) == ("gain", "parameters")
     assert (plan.device, plan.norms) == ("cpu", ("none",))
     assert plan.target is None

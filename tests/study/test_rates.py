@@ -9,11 +9,10 @@ GRID = (0.01, 0.03, 0.1, 0.3)
 
 
 def runs(table):
-    """Make tuning runs from {rate: [metric, or "diverged", or (metric, loss)]}."""
+    """Make tuning runs from {rate: [metric, or "diverged"]}."""
     made = []
     for rate, results in table.items():
-        for seed, result in enumerate(results):
-            metric, loss = result if isinstance(result, tuple) else (result, 0.5)
+        for seed, metric in enumerate(results):
             failed = isinstance(metric, str)
             trial = Trial(f"{rate}/{seed}", "tune", "relu", "none", rate, seed)
             nothing = {"reason": "", "steps": 1, "epochs": 1, "steps_to_target": None, "seconds": 0.0}
@@ -22,7 +21,7 @@ def runs(table):
                     trial=trial,
                     outcome=metric if failed else "finished",
                     metric=None if failed else metric,
-                    train_loss=() if failed else (9.0, loss),
+                    train_loss=() if failed else (9.0, 0.5),
                     train_error=(),
                     peak_memory=None,
                     parameters=1,
@@ -55,9 +54,12 @@ def test_among_equally_unreliable_rates_the_better_one_wins():
     assert chosen({0.01: ["diverged", 70], 0.03: [80, "crashed"], 0.1: ["diverged", "diverged"]}).rate == 0.03
 
 
-def test_equal_metrics_go_by_training_loss_and_then_the_lower_rate():
-    assert chosen({0.01: [(90, 0.3)], 0.03: [(90, 0.2)], 0.1: [(90, 0.1)], 0.3: [(90, 0.15)]}).rate == 0.1
-    assert chosen({0.01: [80], 0.03: [90], 0.1: [90], 0.3: [80]}).rate == 0.03
+@pytest.mark.parametrize(
+    "metrics, rate",
+    [([90, 90, 90, 90], 0.03), ([80, 90, 90, 90], 0.1), ([80, 90, 90, 80], 0.03), ([90, 80, 80, 90], 0.01)],
+)
+def test_of_equal_metrics_the_middle_rate_is_taken(metrics, rate):
+    assert chosen({tried: [metric] for tried, metric in zip(GRID, metrics, strict=True)}).rate == rate
 
 
 @pytest.mark.parametrize("best, side, way", [(0, "lowest", "lower"), (3, "highest", "higher")])
@@ -71,12 +73,13 @@ def test_the_edge_of_the_grid_is_warned_of(best, side, way):
     )
 
 
-def test_where_nothing_finished_the_lowest_rate_is_tested_and_it_is_said():
+def test_where_nothing_finished_the_middle_rate_is_tested_and_it_is_said():
     choice = chosen({rate: ["diverged", "crashed"] for rate in GRID})
-    assert choice.rate == 0.01
+    assert choice.rate == 0.03
     assert "no tuning trial finished at any learning rate" in choice.warning
 
 
 def test_the_order_in_which_runs_came_does_not_matter():
-    table = {0.01: [90, 91], 0.03: [95, 93], 0.1: [95, 93]}
+    table = {0.01: [90, 91, 0.1], 0.03: [95.1, 93.3, 0.2], 0.1: [0.2, 93.3, 95.1]}
+    assert chosen(table).rate == 0.03
     assert choose("relu", "none", tuple(table), reversed(runs(table))) == chosen(table)

@@ -25,7 +25,7 @@ from rectifiers.tasks import Data, Defaults, losses
 __all__ = ["make_plan"]
 
 NORMS = ("none", "batch")
-TUNING_SEEDS = 2
+TUNING_SEEDS = 3
 
 
 def make_plan(
@@ -72,7 +72,7 @@ def make_plan(
     seeds : int
         Trials per arm and norm, at least 1 (a single one gives no interval).
     tuning_seeds : int, optional
-        Further trials per learning rate of the grid, disjoint from `seeds` by construction; 2 by default.
+        Further trials per learning rate of the grid, disjoint from `seeds` by construction; 3 by default.
     epochs, batch_size : int, optional
         Each at least 1; a batch size beyond the number of training samples means full batches.
     learning_rate : str, float or sequence of float

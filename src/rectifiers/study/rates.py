@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +24,8 @@ def choose(arm: str, norm: str, grid: Sequence[float], runs: Iterable[Run]) -> C
     """Choose a rate from an arm's tuning runs.
 
     The rate at which the fewest seeds failed; among those the one with the best mean validation metric; among
-    equals the one with the lower mean training loss over the last epoch; among equals the lowest.
+    several of that very metric the middle one (of an even number the lower): as far from training too slowly
+    as from the rate at which it diverges.
 
     Parameters
     ----------
@@ -39,23 +40,21 @@ def choose(arm: str, norm: str, grid: Sequence[float], runs: Iterable[Run]) -> C
     for run in runs:
         tried[run.trial.learning_rate].append(run)
 
-    def merit(rate: float) -> tuple[float, ...]:
-        finished = [run for run in tried[rate] if run.outcome == "finished"]
-        failed = len(tried[rate]) - len(finished)
-        if not finished:
-            return failed, 0.0, 0.0, rate
-        metric = statistics.fmean(run.metric for run in finished if run.metric is not None)
-        loss = statistics.fmean(run.train_loss[-1] for run in finished)
-        return failed, -metric, loss, rate
+    def merit(rate: float) -> tuple[int, float]:
+        metrics = [run.metric for run in tried[rate] if run.metric is not None]
+        # fsum: the order in which the runs came must not decide between equals
+        return len(metrics) - len(tried[rate]), math.fsum(metrics) / max(1, len(metrics))
 
-    best = min(grid, key=merit)
+    highest = max(map(merit, grid))
+    equals = [rate for rate in grid if merit(rate) == highest]
+    best = equals[(len(equals) - 1) // 2]
     who = arm if norm == "none" else f"{arm} with {norm} norm"
     at_edge = best in (grid[0], grid[-1])
     if all(run.outcome != "finished" for run in tried[best]):
         return Choice(
             best,
             at_edge,
-            f"{who}: no tuning trial finished at any learning rate; tested at the lowest, {best:g}",
+            f"{who}: no tuning trial finished at any learning rate; tested at the middle one, {best:g}",
         )
     if not at_edge:
         return Choice(best, False)
