@@ -1,8 +1,8 @@
-"""Gains and initialisation: weights that keep the second moment of what flows through them.
+"""Gains and initialisation: weights that keep pre-activations at variance 1 through the depth.
 
-A layer whose weights have variance ``gain^2 / fan_in`` turns inputs of second moment m into
-pre-activations of variance ``gain^2 m``. With ``gain = 1 / sqrt(E[f(z)^2])``, z ~ N(0, 1), the second
-moment behind the activation is m again (He et al. 2015 for ReLU; here for any activation).
+An activation f turns pre-activations z ~ N(0, 1) into outputs with second moment E[f(z)^2]. A layer
+behind it whose weights have variance ``gain^2 / fan_in`` with ``gain = 1 / sqrt(E[f(z)^2])`` makes
+pre-activations of variance 1 again (He et al. 2015 for ReLU; here for any activation).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RECORDS: dict[type, Activation] = {
 
 
 def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **parameters: Any) -> float:
-    """Return ``1 / sqrt(E[f(z)^2])`` for z ~ N(0, 1): the gain of the weights that feed an activation.
+    """Return ``1 / sqrt(E[f(z)^2])`` for z ~ N(0, 1): the gain of the weights an activation feeds.
 
     Parameters
     ----------

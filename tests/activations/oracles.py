@@ -143,9 +143,7 @@ ORACLES = {
     "relu6": Oracle(lambda x: min(max(mpf(0), x), mpf(6)), lambda x: int(0 < x < 6), (0, 6, 0, 0)),
     "softplus": Oracle(softplus, softplus_slope, (0, inf, 0, 1), ((2.0, 20.0), (1.0, 5.0))),
     "gelu": Oracle(gelu, gelu_slope, (0, inf, 0, 1), (("tanh",),)),
-    "silu": Oracle(
-        lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x)), (0, inf, 0, 1)
-    ),
+    "silu": Oracle(lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x)), (0, inf, 0, 1)),
     "mish": Oracle(mish, smooth(mish), (0, inf, 0, 1)),
     "squared_relu": Oracle(lambda x: max(mpf(0), x) ** 2, lambda x: 2 * max(mpf(0), x), (0, inf, 0, inf)),
 }

@@ -87,7 +87,9 @@ def sensitivity(x: np.ndarray, f: list[Any], df: list[Any]) -> list[float]:
 
 
 def test_every_elementwise_activation_has_an_oracle(oracles: ModuleType) -> None:
-    assert set(oracles.ORACLES) == set(ELEMENTWISE), "write the missing oracle in tests/activations/oracles.py"
+    assert set(oracles.ORACLES) == set(ELEMENTWISE), (
+        "write the missing oracle in tests/activations/oracles.py"
+    )
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)

@@ -20,8 +20,8 @@ def pieces_axis(shape: Sequence[int], pieces: int, dim: int, grouping: str) -> t
     if not -len(shape) <= dim < len(shape):
         raise ShapeError(f"`dim` must be an axis of the input, got dim={dim} for shape {tuple(shape)}")
     dim %= len(shape)
-    groups, rest = divmod(shape[dim], pieces)
-    if rest:
+    groups = shape[dim] // pieces  # not divmod: the length may be a tracing compiler's symbol
+    if groups * pieces != shape[dim]:
         raise ShapeError(
             f"the features along `dim` must divide into groups of `pieces`, but got {shape[dim]} features "
             f"along dim={dim} and pieces={pieces}"

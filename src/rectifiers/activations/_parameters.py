@@ -20,7 +20,7 @@ def _number(value: Any, name: str) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise ArgumentTypeError(f"`{name}` must be a number, got {value!r}") from None
-    if not math.isfinite(number):
+    if not -math.inf < number < math.inf:  # not isfinite: the number may be a tracing compiler's symbol
         raise ArgumentError(f"`{name}` must be finite, got {value!r}")
     return number
 

@@ -7,6 +7,7 @@ import keyword
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -126,14 +127,17 @@ class Activation:
     def _derivative(self, x: NDArray[np.float64], *values: Any) -> Any:
         raise NotImplementedError
 
-    @property
+    @cached_property
     def functional(self) -> Callable[..., Any]:
-        """The activation as a function of tensors: ``functional(input, *parameters, inplace=False)``."""
+        """The activation as a function of tensors: ``functional(input, *parameters, inplace=False)``.
+
+        Made at the first use: for ``torch.compile(fullgraph=True)`` take it into a variable before.
+        """
         import rectifiers  # the package's face, above all layers: this one does without torch
 
         return rectifiers.functional.of(self)
 
-    @property
+    @cached_property
     def module(self) -> type[Any]:
         """The activation as a `torch.nn.Module` class: ``module(*parameters, inplace=False)``."""
         import rectifiers
@@ -145,13 +149,19 @@ class Activation:
         from rectifiers.activations import registry
 
         if registry.get(self.name) is self:
-            return registry.__getitem__, (self.name,)
+            return _registered, (self.name,)
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         home = getattr(values.get("value"), "__module__", "")
         for key, value in getattr(sys.modules.get(home), "__dict__", {}).items():
             if value is self:
                 return _attribute, (home, key)
         return _rebuild, (type(self), {**values, "parameters": dict(self.parameters)})
+
+
+def _registered(name: str) -> Activation:
+    from rectifiers.activations import registry
+
+    return registry[name]
 
 
 def _attribute(module: str, name: str) -> Any:

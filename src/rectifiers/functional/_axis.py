@@ -123,6 +123,9 @@ def softmax(
     -----
     ``exp(x_j) / sum_k exp(x_k)``, computed by torch, which shifts by the largest so that none overflows.
     """
+    if has_torch_function_unary(input):
+        result: Tensor = handle_torch_function(softmax, (input,), input, dim, _stacklevel, dtype)
+        return result
     if dim is None:
         raise ArgumentError("softmax needs the axis that sums to one: give `dim`, e.g. dim=-1")
     return torch.nn.functional.softmax(input, dim, dtype=dtype)
