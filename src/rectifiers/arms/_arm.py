@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -59,9 +60,7 @@ class Arm:
 
     def __call__(self, channels: int) -> nn.Module:
         """Return a fresh module for `channels` features on axis 1."""
-        if self.name:
-            return self._make(channels)
-        with user_code(f"making arm {self.label!r} for {channels} features"):
+        with self._blaming(f"making arm {self.label!r} for {channels} features"):
             return self._make(channels)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -94,7 +93,10 @@ class Arm:
         from rectifiers.initialization import gain
 
         if self.name or (self.keeps_width and not self._layout):
-            with torch.random.fork_rng(devices=[]), user_code(f"gain of arm {self.label!r}", ArgumentError):
+            with (
+                torch.random.fork_rng(devices=[]),
+                self._blaming(f"gain of arm {self.label!r}", ArgumentError),
+            ):
                 return gain(self(1 if self.keeps_width else _FEATURES))
         generator = torch.Generator().manual_seed(0)
         rows = math.ceil(_DRAWS / _FEATURES)
@@ -130,6 +132,10 @@ class Arm:
             if y.requires_grad:
                 (df,) = torch.autograd.grad(y.sum(), column)
         return Sampled(*(tuple(t.detach().flatten().tolist()) for t in (x, y, df)))
+
+    def _blaming(self, what: str, *passing: type[Exception]) -> AbstractContextManager[None]:
+        """Turn errors into the user's, unless the activation is one of ours."""
+        return nullcontext() if self.name else user_code(what, *passing)
 
     @property
     def _ratio(self) -> Fraction:
@@ -171,7 +177,7 @@ class Arm:
         """Apply a fresh module, leaving torch's random state as it was."""
         with torch.random.fork_rng(devices=[]):
             module = self(x.shape[1]).to(x.dtype).train(train)
-            with user_code(f"arm {self.label!r}"):
+            with self._blaming(f"arm {self.label!r}"):
                 y = module(x)
         if not isinstance(y, Tensor):
             raise UserCodeError(f"an arm returns a tensor, but {self.label!r} returned {type(y).__name__}")
