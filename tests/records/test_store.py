@@ -14,6 +14,7 @@ import pytest
 from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
 from rectifiers.records import _schema
 from rectifiers.records.store import Store
+from rectifiers.records.values import ArmSpec, Plan, Run, Trial, content_hash
 
 ENVIRONMENT = {"torch": "2.13.0", "cpu": "made up"}
 
@@ -122,6 +123,7 @@ def test_the_lock_dies_with_its_process(file, store):
     code = f"""
 import sys, time
 from rectifiers.records.store import Store
+from rectifiers.records.values import ArmSpec, Plan, Run, Trial, content_hash
 store = Store.open({str(file)!r})
 print("locked", flush=True)
 sys.stdin.read()
@@ -176,6 +178,15 @@ def test_a_newer_schema_is_refused_and_left_alone(file, store, monkeypatch):
             f"{file} was written by a newer rectifiers (schema 2; this one reads 1): upgrade rectifiers"
         )
     assert file.read_bytes() == before
+
+
+def test_the_schema_is_versioned():
+    """A change of what is stored is a new schema: raise SCHEMA, read the old one too, then change this."""
+    fields = {
+        kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
+    }
+    stored = content_hash([fields, _schema._TABLES])
+    assert (_schema.SCHEMA, stored) == (1, "a9021c8963cdcd4664ebb8d2e4bbf7eafe09b58eb7727139ca23c33b9cce220e")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
@@ -286,6 +297,7 @@ def test_a_study_is_read_without_torch(file, store, make_run):
     code = f"""
 import sys
 from rectifiers.records.store import Store
+from rectifiers.records.values import ArmSpec, Plan, Run, Trial, content_hash
 from rectifiers.records import events
 with Store.open({str(file)!r}, readonly=True) as store:
     assert len(store.study().runs) == 1

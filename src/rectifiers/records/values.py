@@ -13,7 +13,21 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-__all__ = ["ArmSpec", "Curve", "Outcome", "Phase", "Plan", "Run", "Study", "Trial", "content_hash"]
+__all__ = [
+    "PROTOCOL",
+    "ArmSpec",
+    "Curve",
+    "Outcome",
+    "Phase",
+    "Plan",
+    "Run",
+    "Study",
+    "Trial",
+    "content_hash",
+]
+
+# Raised whenever the same trial would be trained or measured in another way.
+PROTOCOL = 1
 
 Phase = Literal["tune", "test"]
 Outcome = Literal["finished", "diverged", "crashed"]
@@ -137,7 +151,7 @@ class Plan:
     device: str
     model_code: str | None = None
     data_code: str | None = None
-    protocol: int = 1
+    protocol: int = PROTOCOL
 
     @property
     def tuned(self) -> bool:

@@ -53,6 +53,7 @@ class Isolation:
         return hashlib.sha256(b"".join(s.numpy().tobytes() for s in states if s is not None)).hexdigest()
 
     def __enter__(self) -> Self:
+        self._outside = self._state()
         self._settings = {
             "threads": torch.get_num_threads(),
             "deterministic": torch.get_deterministic_debug_mode(),
@@ -60,16 +61,15 @@ class Isolation:
             "benchmark": torch.backends.cudnn.benchmark,
             "grad": torch.is_grad_enabled(),
         }
-        self._outside = self._state()
-        if self._settings["threads"] != self._threads:
-            torch.set_num_threads(self._threads)
-        # the mode rather than use_deterministic_algorithms, which imports all of Inductor (3 s)
-        torch.set_deterministic_debug_mode("warn")
-        # filling fresh memory with NaN would only cost time: the study does not read it
-        _FILL.fill_uninitialized_memory = False
-        torch.backends.cudnn.benchmark = False
-        torch.set_grad_enabled(True)
-        self._restore(self._inside)
+        try:
+            # the mode rather than use_deterministic_algorithms, which imports all of Inductor (3 s);
+            # filling fresh memory with NaN would only cost time: the study does not read it
+            inside = {"threads": self._threads, "deterministic": 1, "fill": False, "benchmark": False}
+            self._set({**inside, "grad": True})
+            self._restore(self._inside)
+        except BaseException:  # Ctrl-C in the midst: the caller gets its own settings back all the same
+            self._leave()
+            raise
         return self
 
     def __exit__(
@@ -79,14 +79,20 @@ class Isolation:
         traceback: TracebackType | None,
     ) -> None:
         self._inside = self._state()
+        self._leave()
+
+    def _leave(self) -> None:
         self._restore(self._outside)
-        was = self._settings
-        torch.set_grad_enabled(was["grad"])
-        torch.backends.cudnn.benchmark = was["benchmark"]
-        _FILL.fill_uninitialized_memory = was["fill"]
-        torch.set_deterministic_debug_mode(was["deterministic"])
-        if was["threads"] != self._threads:
-            torch.set_num_threads(was["threads"])
+        self._set(self._settings)
+
+    @staticmethod
+    def _set(settings: dict[str, Any]) -> None:
+        if torch.get_num_threads() != settings["threads"]:
+            torch.set_num_threads(settings["threads"])
+        torch.set_deterministic_debug_mode(settings["deterministic"])
+        _FILL.fill_uninitialized_memory = settings["fill"]
+        torch.backends.cudnn.benchmark = settings["benchmark"]
+        torch.set_grad_enabled(settings["grad"])
 
     def _state(self) -> dict[str, Any]:
         on_device = self._device.type == "cuda"
