@@ -59,7 +59,7 @@ task = Task(
         model="mlp",
         width=64,
         depth=2,
-        epochs=15,
+        epochs=12,
         batch_size=64,
         learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
     ),
