@@ -318,8 +318,8 @@ Least coverage over all differences that take two neighbouring values, by enumer
 {floors}
 
 Half a step is the largest SD such a difference can have. With that floor coverage stays within .01 of its
-nominal value for every number of seeds from 2 to 60. Without a floor there is no coverage to speak of, and with
-those that rounding errors suggest it falls .04 to .09 short at alpha .05.
+nominal value for every number of seeds from 2 to 60. Without a floor there is no coverage to speak of, and
+with those that rounding errors suggest it falls .04 to .09 short at alpha .05.
 
 ## Runs that fail because they went badly
 

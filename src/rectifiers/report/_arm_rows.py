@@ -65,8 +65,9 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
     # An interval that leaves the chart ends in an arrow.
     for side, end, angle in (("low", -limit, 270), ("high", limit, 90)):
         cut = [row for row in rows if row[side] == end]
-        arrow = alt.Chart(data(cut)).mark_point(filled=True, size=90, shape="triangle-up", angle=angle)
-        layers.append(arrow.encode(x=alt.X(f"{side}:Q", scale=scale), y=y, **looks))
+        if cut:
+            arrow = alt.Chart(data(cut)).mark_point(filled=True, size=90, shape="triangle-up", angle=angle)
+            layers.append(arrow.encode(x=alt.X(f"{side}:Q", scale=scale), y=y, **looks))
     verdicts = (
         alt.Chart(data(rows), name="wide-verdicts")
         .mark_text(align="left", dx=10, color=look.ink)

@@ -92,8 +92,8 @@ def arm_axis(look: Look) -> Any:
 
 def focus(full: float = 1.0, faint: float = 0.12) -> Any:
     """Return the opacity of an arm: faint while the page's legend points at another one."""
-    alt = altair()
-    return alt.condition("focus === '' || datum.arm === focus", alt.value(full), alt.value(faint))
+    pointed = {"test": "focus === '' || datum.arm === focus", "value": full}
+    return altair().OpacityValue(faint, condition=pointed)
 
 
 def end_labels(

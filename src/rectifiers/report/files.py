@@ -39,15 +39,17 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
     StoreError
         A file cannot be written.
     """
+    if not (svg or png):
+        return ()
     look = on_paper(colours.styles(study.plan.arms))
     written = []
     for chart in catalogue(summarize(study), study.plan):
-        spec = chart.draw(look)
+        drawing = to_svg(chart.draw(look))
         place = Path(directory) / chart.name
         if svg:
-            written.append(_page.save(to_svg(spec), place.with_suffix(".svg")))
+            written.append(_page.save(drawing, place.with_suffix(".svg")))
         if png:
-            written.append(_page.save(to_png(spec), place.with_suffix(".png")))
+            written.append(_page.save(to_png(drawing), place.with_suffix(".png")))
     return tuple(written)
 
 
@@ -58,8 +60,8 @@ def to_svg(spec: Mapping[str, Any]) -> str:
     return vl_convert.vegalite_to_svg(dict(spec))
 
 
-def to_png(spec: Mapping[str, Any]) -> bytes:
-    """Return a Vega-Lite specification as PNG, at twice the resolution of a screen."""
+def to_png(svg: str) -> bytes:
+    """Return an SVG as PNG, at twice the resolution of a screen."""
     import vl_convert
 
-    return vl_convert.vegalite_to_png(dict(spec), scale=_PIXELS_PER_POINT)
+    return vl_convert.svg_to_png(svg, scale=_PIXELS_PER_POINT)

@@ -70,7 +70,8 @@ class FunctionsPage:
             raise ArgumentError(f"a drawing is an .html, .svg or .png file, but got {str(path)!r}")
         if kind == ".html":
             return _page.save(self.html, place)
-        return _page.save(files.to_svg(self._static) if kind == ".svg" else files.to_png(self._static), place)
+        drawing = files.to_svg(self._static)
+        return _page.save(drawing if kind == ".svg" else files.to_png(drawing), place)
 
     @cached_property
     def html(self) -> str:

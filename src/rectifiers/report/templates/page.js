@@ -8,7 +8,7 @@
     root.dataset.theme = isDark() ? "light" : "dark";
   });
 
-  const NARROW = 480;
+  const NARROW = 400;
   const views = new Map();
   let focus = "";
 

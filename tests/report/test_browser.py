@@ -1,0 +1,255 @@
+"""The pages in a headless Chromium: drawn, quiet, offline, inert to markup, readable anywhere."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rectifiers.records.values import Study
+from rectifiers.report import colours, html
+from rectifiers.report.functions import show
+
+pytestmark = pytest.mark.browser
+
+_PATIENCE = 180_000  # milliseconds: a busy machine is slow, not wrong
+PHONE, WIDE = (390, 844), (1440, 900)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@dataclass
+class Visit:
+    """An open page and everything it complained about or asked for."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+Visitor = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def visit() -> Iterator[Visitor]:
+    """Return what opens a file in a window of some size and colour scheme, and waits until it is drawn.
+
+    What was opened stays open: a test that changes a page changes it back, or asks for a fresh one.
+    """
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+        def opened(path: Path, size: tuple[int, int] = WIDE, scheme: str = "light") -> Visit:
+            window = {"width": size[0], "height": size[1]}
+            found = Visit(browser.new_page(viewport=window, color_scheme=scheme))
+            found.page.set_default_timeout(_PATIENCE)
+            found.page.on("console", lambda message: found.complaints.append(message.text))
+            found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+            found.page.on("request", lambda request: found.requests.append(request.url))
+            found.page.goto(path.as_uri())
+            found.page.wait_for_selector("html[data-drawn]", state="attached")
+            return found
+
+        kept = functools.cache(opened)
+
+        def choose(*args: Any, fresh: bool = False, **kwargs: Any) -> Visit:
+            return opened(*args, **kwargs) if fresh else kept(*args, **kwargs)
+
+        yield choose
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return html.write(study, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return show("elu", "prelu", "crelu", "gelu").save(tmp_path_factory.mktemp("show") / "show.html")
+
+
+@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_drawn_quiet_and_offline(visit: Visitor, report: Path, size: tuple[int, int], scheme: str) -> None:
+    found = visit(report, size, scheme)
+    marks = found.page.eval_on_selector_all(
+        ".plot", "plots => plots.map(p => p.querySelectorAll('svg path, svg text').length)"
+    )
+    assert len(marks) == 16
+    assert min(marks) > 10
+    assert found.complaints == []
+    assert found.requests == [report.as_uri()]
+    width = found.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= size[0]  # no scrolling sideways
+    overflowing = found.page.eval_on_selector_all(
+        ".plot", "plots => plots.filter(p => p.scrollWidth > p.clientWidth + 1).map(p => p.id)"
+    )
+    assert overflowing == []
+
+
+def test_labels_lie_inside_their_charts(visit: Visitor, report: Path) -> None:
+    outside = """plots => plots.flatMap(plot => {
+        const box = plot.getBoundingClientRect();
+        return [...plot.querySelectorAll('svg text')].filter(text => {
+            const own = text.getBoundingClientRect();
+            return own.width && (own.right > box.right + 1 || own.left < box.left - 1);
+        }).map(text => plot.id + ': ' + text.textContent);
+    })"""
+    for size in (PHONE, WIDE):
+        found = visit(report, size)
+        assert found.page.eval_on_selector_all(".plot", outside) == []
+
+
+def test_dark_and_light(visit: Visitor, report: Path) -> None:
+    def look(page: Any) -> tuple[str, str, str]:
+        return (
+            page.evaluate("getComputedStyle(document.querySelector('.chart')).backgroundColor"),
+            page.evaluate("getComputedStyle(document.body).color"),
+            page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--arm-0')"),
+        )
+
+    found = visit(report, scheme="light")
+    light = look(found.page)
+    found.page.click("#theme")
+    dark = look(found.page)
+    found.page.click("#theme")
+    assert look(found.page) == light
+    found = visit(report, scheme="dark")
+    assert look(found.page) == dark
+    found.page.click("#theme")
+    assert look(found.page) == light
+    found.page.click("#theme")
+    assert (light[0], dark[0]) == tuple(map(_rgb, colours.BACKGROUND))
+    assert (light[2], dark[2]) == (colours.of("relu").light, colours.of("relu").dark)
+
+
+def _rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def test_marks_take_the_colours_of_the_scheme(visit: Visitor, report: Path) -> None:
+    """Charts name CSS variables; a browser that did not resolve them would draw in black."""
+    for scheme, place in (("light", 0), ("dark", 1)):
+        found = visit(report, scheme=scheme)
+        strokes = found.page.eval_on_selector_all(
+            "#chart-loss-none svg path",
+            "paths => [...new Set(paths.map(path => getComputedStyle(path).stroke))]",
+        )
+        arms = ("relu", "leaky_relu", "prelu", "rrelu", "elu", "tanh")
+        assert {_rgb(colours.of(arm)[place]) for arm in arms} <= set(strokes)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(visit: Visitor, report: Path, scheme: str) -> None:
+    """Contrast of at least 4.5 (WCAG 1.4.3) for every text of the page outside charts."""
+    pairs = """() => {
+        const speaks = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+        const visible = e => e.getClientRects().length && speaks(e) && !e.closest('svg, script');
+        const behind = e => {
+            for (; e; e = e.parentElement) {
+                const colour = getComputedStyle(e).backgroundColor;
+                if (!colour.startsWith('rgba(0, 0, 0, 0')) return colour;
+            }
+        };
+        const all = [...document.querySelectorAll('main *, header *, footer *')].filter(visible);
+        return [...new Set(all.map(e => getComputedStyle(e).color + '|' + behind(e)))];
+    }"""
+
+    def luminance(text: str) -> float:
+        linear = [
+            value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+            for value in (int(part) / 255 for part in re.findall(r"\d+", text)[:3])
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    found = visit(report, scheme=scheme)
+    found_pairs = found.page.evaluate(pairs)
+    assert len(found_pairs) > 5
+    for pair in found_pairs:
+        dark, light = sorted(luminance(colour) for colour in pair.split("|"))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
+
+
+def test_the_legend_points_at_an_arm(visit: Visitor, report: Path) -> None:
+    faint = """() => [...document.querySelectorAll('#chart-scores-none svg path')]
+        .filter(path => Number(path.getAttribute('opacity') ?? 1) < 0.2).length"""
+    found = visit(report)
+    assert found.page.evaluate(faint) == 0
+    chip = found.page.locator(".chip", has_text="elu").last
+    chip.click()
+    assert chip.get_attribute("aria-pressed") == "true"
+    found.page.mouse.move(5, 5)
+    found.page.wait_for_function(f"() => ({faint})() > 20")
+    chip.click()
+    found.page.mouse.move(5, 5)
+    found.page.wait_for_function(f"() => ({faint})() === 0")
+
+
+def test_turning_the_phone_draws_for_the_new_width(visit: Visitor, report: Path) -> None:
+    labels = "document.querySelectorAll('#chart-loss-none svg .mark-text text').length"
+    found = visit(report, PHONE, fresh=True)
+    narrow = found.page.evaluate(labels)
+    found.page.set_viewport_size({"width": 1000, "height": 700})
+    found.page.wait_for_function(f"() => {labels} > {narrow}")
+    found.page.wait_for_function("() => document.documentElement.scrollWidth <= 1000")
+    assert found.complaints == []
+
+
+def test_markup_in_a_study_does_nothing(visit: Visitor, nasty: Study, script: str, tmp_path: Path) -> None:
+    path = html.write(nasty, tmp_path / "nasty.html")
+    found = visit(path)
+    assert "owned" not in found.page.title().replace(script, "")
+    assert found.page.evaluate("document.title").startswith("digits<script>")
+    assert found.page.locator("main script:not([type='application/json'])").count() == 0
+    assert found.page.locator(".chip", has_text=script).count() == 1
+    assert found.complaints == []
+    assert found.requests == [path.as_uri()]
+
+
+def test_the_policy_stops_what_escaping_might_miss(visit: Visitor, report: Path, tmp_path: Path) -> None:
+    """An injected script and an injected picture: neither runs, neither is fetched."""
+    page = report.read_text(encoding="utf-8")
+    evil = "<script>document.title = 'owned'</script><img src='https://example.org/x.png'>"
+    path = tmp_path / "injected.html"
+    path.write_text(page.replace('<main id="main">', f'<main id="main">{evil}'), encoding="utf-8")
+    found = visit(path)
+    assert found.page.title() != "owned"
+    assert found.page.evaluate("document.querySelector('main img').naturalWidth") == 0
+    assert any("Content Security Policy" in complaint for complaint in found.complaints)
+
+
+@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
+def test_sliders_move_the_functions(visit: Visitor, functions: Path, size: tuple[int, int]) -> None:
+    line = "document.querySelector('#chart-functions svg .mark-line path').getAttribute('d')"
+    found = visit(functions, size)
+    slider = found.page.locator(".knobs", has_text="elu").first.locator("input")
+    before = found.page.evaluate(line)
+    slider.focus()
+    found.page.keyboard.press("End")
+    found.page.wait_for_function(f"() => {line} !== {before!r}")
+    assert found.page.locator(".knobs").first.locator("output").inner_text() == "2"
+    assert slider.get_attribute("aria-valuetext") == "2"
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert found.complaints == []
+    assert found.requests == [functions.as_uri()]
+
+
+def test_every_control_has_a_name(visit: Visitor, report: Path, functions: Path) -> None:
+    nameless = """() => {
+        const named = e => e.getAttribute('aria-label') || (e.closest('label') ?? e).textContent.trim();
+        const all = document.querySelectorAll('button, input, a[href], summary, [role=region]');
+        return [...all].filter(e => !named(e)).length;
+    }"""
+    for path in (report, functions):
+        found = visit(path)
+        assert found.page.evaluate(nameless) == 0

@@ -1,0 +1,166 @@
+"""The HTML file, read as text: what it says, what it must not say, and what it may load."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from rectifiers.errors import StoreError
+from rectifiers.records.values import Study
+from rectifiers.report import html
+from rectifiers.report.summary import summarize
+
+
+class Reader(HTMLParser):
+    """Collects tags, scripts, and the text outside of scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            attributes, text = self.scripts[-1]
+            self.scripts[-1] = attributes, text + data
+        elif self._inside != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def page(study: Study) -> str:
+    return html.render(study)
+
+
+@pytest.fixture(scope="module")
+def reader(page: str) -> Reader:
+    return Reader(page)
+
+
+def test_the_verdict_comes_first(study: Study, reader: Reader) -> None:
+    summary = summarize(study)
+    assert reader.text.index(summary.headlines[0]) < reader.text.index("Ranking", 600)
+    assert summary.scope in reader.text
+    assert all(detail in reader.text for detail in summary.details)
+
+
+def test_every_part_is_there(reader: Reader) -> None:
+    sections = [attributes.get("id") for tag, attributes in reader.tags if tag == "section"]
+    assert sections[1:] == ["ranking", "learning", "cost", "functions", "rates", "done", "wrong"]
+
+
+def test_what_was_done_and_what_went_wrong(study: Study, reader: Reader) -> None:
+    for text in (study.command, *study.warnings, *study.environment.values(), "loss is nan at step 31"):
+        assert " ".join(text.split()) in reader.text
+    assert "2 of 8" in reader.text
+    assert "at the edge" in reader.text
+    assert "13 of 140" not in reader.text
+    assert "12 of 140 runs diverged or crashed" in reader.text
+
+
+def test_a_study_without_a_mishap_says_so(make_study: Callable[..., Study]) -> None:
+    clean = dataclasses.replace(
+        make_study(("relu", "tanh"), norms=("batch",), seeds=2), warnings=(), environment={}, command=""
+    )
+    assert "Nothing: every run finished, and there are no warnings." in Reader(html.render(clean)).text
+
+
+def test_the_same_study_gives_the_same_bytes(study: Study, page: str) -> None:
+    assert html.render(study) == page
+
+
+def test_nothing_is_loaded_from_elsewhere(reader: Reader) -> None:
+    for tag, attributes in reader.tags:
+        for name in ("src", "href", "action", "srcset", "data"):
+            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+    assert not [tag for tag, _ in reader.tags if tag in ("link", "iframe", "img", "object", "base")]
+
+
+def test_the_policy_allows_the_inlined_scripts_and_no_request(reader: Reader) -> None:
+    (policy,) = [a["content"] for tag, a in reader.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    code = [text for attributes, text in reader.scripts if attributes.get("type") != "application/json"]
+    hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in code}
+    assert hashes == allowed
+    assert len(code) == 2
+    assert "unsafe-eval" not in policy
+
+
+def test_every_chart_has_its_place(reader: Reader) -> None:
+    names = [a["data-chart"] for a, _ in reader.scripts if "data-chart" in a]
+    places = [a["id"] for tag, a in reader.tags if tag == "div" and (a.get("id") or "").startswith("chart-")]
+    assert sorted(places) == sorted(f"chart-{name}" for name in names)
+    assert len(names) == 16
+    for attributes, text in reader.scripts:
+        if "data-chart" in attributes:
+            assert json.loads(text)["layer"]
+
+
+def test_accessible_by_construction(reader: Reader) -> None:
+    tags = [tag for tag, _ in reader.tags]
+    assert ("html", {"lang": "en"}) in reader.tags
+    assert tags.count("h1") == 1
+    assert tags.count("table") == tags.count("caption")
+    assert tags.count("figure") == tags.count("figcaption") == 16
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all("scope" in attributes for tag, attributes in reader.tags if tag == "th")
+    scrolling = [a for tag, a in reader.tags if a.get("class") == "scroll"]
+    assert scrolling
+    assert all(a["tabindex"] == "0" and a["aria-label"] for a in scrolling)
+
+
+def test_markup_in_a_study_is_text(nasty: Study, script: str) -> None:
+    page = html.render(nasty)
+    assert script not in page
+    assert "<script>document" not in page
+    found = Reader(page)
+    assert script in found.text
+    data = [text for attributes, text in found.scripts if "data-chart" in attributes]
+    assert any(script in json.dumps(json.loads(text)) for text in data)
+
+
+def test_write_returns_the_path(study: Study, page: str, tmp_path: Path) -> None:
+    path = html.write(study, tmp_path / "report.html")
+    assert path.read_bytes().decode() == page
+    assert path.stat().st_size < 2_500_000
+
+
+def test_a_place_that_cannot_be_written(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=re.escape(str(tmp_path / "no" / "report.html"))):
+        html.write(study, tmp_path / "no" / "report.html")
+
+
+@pytest.mark.parametrize("finished", [0, 20])
+def test_an_unfinished_study_is_shown_as_one(study: Study, finished: int) -> None:
+    part = dataclasses.replace(study, runs=study.runs[:finished], rates={})
+    text = Reader(html.render(part)).text
+    assert "Not finished" in text
+    assert "▲ better" not in text
