@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rectifiers import elementwise, functional, gain, init_, nn
@@ -42,6 +42,7 @@ def test_closed_forms(name: str, parameters: dict[str, Any], expected: float) ->
     assert gain(name, **parameters) == pytest.approx(expected, rel=1e-12)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.floats(-5, 5))
 def test_leaky_relu_of_any_slope(slope: float) -> None:
     expected = math.sqrt(2 / (1 + slope**2))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rectifiers import functional as F
@@ -100,6 +100,7 @@ def test_maxout_linear_is_the_layer_of_the_paper() -> None:
     assert layer.weight.shape == linear.weight.shape
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_crelu_keeps_the_norm_and_loses_nothing(values: list[float]) -> None:
     x = torch.tensor([values], dtype=torch.float64)

@@ -24,6 +24,16 @@ CASES: list[tuple[Callable[[], Any], type[RectifiersError], str]] = [
     (lambda: F.leaky_relu(X, "abc"), ArgumentTypeError, "`negative_slope` must be a number, got 'abc'"),
     (lambda: F.leaky_relu(X, float("nan")), ArgumentError, "`negative_slope` must be finite, got nan"),
     (lambda: nn.LeakyReLU(None), ArgumentTypeError, "`negative_slope` must be a number, got None"),
+    (
+        lambda: F.prelu(X.long(), torch.zeros(6)),
+        ArgumentTypeError,
+        "prelu needs a floating-point tensor, got torch.int64",
+    ),
+    (
+        lambda: F.rrelu(X.int(), training=True),
+        ArgumentTypeError,
+        "rrelu needs a floating-point tensor, got torch.int32",
+    ),
     (lambda: F.celu(X, 0), ArgumentError, "`alpha != 0` must hold, but got alpha=0"),
     (lambda: F.softplus(X, beta=0), ArgumentError, "`beta != 0` must hold, but got beta=0"),
     (lambda: F.gelu(X, "tan"), ArgumentError, "`approximate` must be 'none' or 'tanh', got 'tan'"),

@@ -12,17 +12,17 @@ from rectifiers.vocabulary import exp, expm1, where
 
 def f(x: Any) -> Any:
     """The scaled ELU."""
-    return where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * expm1(x))
+    return where(x > 0, 1.0507009873554805 * x, 1.7580993408473768 * expm1(x))
 
 
 def df(y: Any) -> Any:
     """In terms of the output."""
-    return where(y > 0, 1.0507009873554805, y + 1.7580993408473766)
+    return where(y > 0, 1.0507009873554805, y + 1.7580993408473768)
 
 
 def df_input(x: Any) -> Any:
     """In terms of the input: exact in the saturated tail, where y + scale * alpha cancels."""
-    return where(x > 0, 1.0507009873554805, 1.7580993408473766 * exp(x))
+    return where(x > 0, 1.0507009873554805, 1.7580993408473768 * exp(x))
 
 
 selu = elementwise(

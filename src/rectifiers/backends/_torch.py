@@ -58,21 +58,22 @@ def _between(low: float, high: float, operation: Execute) -> Execute:
 
 
 def _prelu(input: Tensor, weight: Tensor | float) -> Tensor:
-    positive = input > 0
-    # torch's own takes the slope 1 at 0 in forward mode. The inner `where` keeps 0 * infinity out of
-    # the gradient of the slope.
-    return torch.where(positive, input, weight * torch.where(positive, 0.0, input))
+    # torch's own takes the slope 1 at 0 in forward mode. Here relu passes no gradient at 0 and clamp
+    # passes it, in every mode; and clamp keeps 0 * infinity out of the gradient of the slope.
+    return torch.relu(input) + weight * input.clamp(max=0)
 
 
 def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
     if not isinstance(slope, Tensor):
         return F.leaky_relu(input, slope)
     # A slope is drawn in float32 for half types: the product is rounded once.
-    return (input * torch.where(input > 0, 1.0, slope)).to(input.dtype)
+    return (input * slope.masked_fill(input > 0, 1.0)).to(input.dtype)
 
 
 def _rrelu_(input: Tensor, slope: Tensor | float) -> Tensor:
-    return input.mul_(torch.where(input > 0, 1.0, slope))
+    if not isinstance(slope, Tensor):
+        return F.leaky_relu_(input, slope) if slope >= 0 else _overwrite(F.leaky_relu, input, (slope,))
+    return input.mul_(slope.masked_fill(input > 0, 1.0))
 
 
 _OWN: dict[Elementwise, _Own] = {

@@ -236,9 +236,9 @@ class RReLU(torch.nn.RReLU):
 
     Slopes are drawn in logical element order, in float32 (float64 for float64): they depend on the
     generator, the shape and nothing else. lower <= upper, both finite; negative ones are allowed. Xu et
-    al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. Activation
-    checkpointing restores torch's default generators but not one of your own, with which recomputed
-    slopes differ.
+    al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A generator of your own
+    is not restored by activation checkpointing, so that recomputed slopes differ, and ends the graph of
+    torch.compile.
 
     References
     ----------

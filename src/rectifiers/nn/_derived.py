@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.overrides import has_torch_function_unary
 
 from rectifiers import functional
 from rectifiers.activations import Activation, Elementwise, Integer, Learned, Uniform
+from rectifiers.backends import Execute, executor
 from rectifiers.functional._derived import Signature, signature_of
 from rectifiers.functional._docstrings import docstring
 
@@ -60,6 +62,7 @@ class Derived(torch.nn.Module):
 
     record: ClassVar[Elementwise]
     _function: ClassVar[Callable[..., Tensor]]
+    _execute: ClassVar[Execute | None]  # the way past argument checks, where all arguments are numbers
     _call: ClassVar[tuple[str, ...]]  # attributes, in the order of the function's arguments
     _arguments: ClassVar[Signature]
     inplace: bool
@@ -93,10 +96,13 @@ class Derived(torch.nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the activation; the output has the shape of the input."""
-        values = [getattr(self, name) for name in self._call]
+        if self._execute is not None and not has_torch_function_unary(input):
+            values = tuple([getattr(self, name) for name in self.record.parameters])
+            return self._execute(input, values, self.inplace)
+        arguments = [getattr(self, name) for name in self._call]
         if (generator := getattr(self, "generator", None)) is not None:
-            return self._function(input, *values, generator=generator)
-        return self._function(input, *values)
+            return self._function(input, *arguments, generator=generator)
+        return self._function(input, *arguments)
 
     def extra_repr(self) -> str:
         """Return the arguments as torch shows them."""
@@ -142,6 +148,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
     bases = (Derived, getattr(torch.nn, record.title, torch.nn.Module)) if built_in else (_OfUser,)
     signature = _signature(record)
     function = functional.of(record)
+    special = any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
     called = list(inspect.signature(function).parameters.values())[1:]
     cls: type[torch.nn.Module] = type(
         record.title,
@@ -152,6 +159,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
             "__signature__": signature,
             "record": record,
             "_function": staticmethod(function),
+            "_execute": None if special else staticmethod(executor(record)),
             "_call": tuple(parameter.name for parameter in called if parameter.kind is _ANY),
             "_arguments": Signature(record.title, signature.parameters),
         },
