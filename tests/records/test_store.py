@@ -230,6 +230,16 @@ def test_there_must_be_something_to_open_and_nothing_to_create(file, tmp_path):
         Store.create(file)
 
 
+def test_a_file_is_made_whole_or_not_at_all(file, monkeypatch):
+    monkeypatch.setattr("rectifiers.records.store.statements", lambda: [*_schema.statements(), "nonsense"])
+    with pytest.raises(StoreError, match=r"cannot make .*syntax error"):
+        Store.create(file)
+    assert not file.exists()
+    monkeypatch.undo()
+    Store.create(file).close()
+    assert sorted(path.name for path in file.parent.iterdir()) == ["study.db", "study.db.lock"]
+
+
 def test_an_empty_store_has_no_plan_and_no_study(file):
     with Store.create(file) as store:
         assert store.plan() is None

@@ -1,6 +1,7 @@
 """Plans: defaults from the task, rules in one line, users' own models and data."""
 
 import dataclasses
+import sys
 
 import pytest
 import torch
@@ -157,6 +158,8 @@ def test_a_picture_leaves_out_what_is_not_finite(prepare, write_module):
         ({"data": "x.py:load"}, ArgumentError, "give a task or your own data"),
         ({"task": None, "data": "nowhere:load"}, ImportPathError, "nowhere"),
         ({"model": "nowhere:build"}, ImportPathError, "nowhere"),
+        ({"model": print}, ArgumentTypeError, "model is text such as 'package.module:name' ('__main__:name'"),
+        ({"data": (1, 2)}, ArgumentTypeError, "data is text such as"),
     ],
 )
 def test_what_is_refused_is_refused_in_one_line(prepare, words, kind, said):
@@ -211,6 +214,14 @@ def test_an_own_model(prepare, write_module, conduct):
     proofs = {arm: {run.init_hash for run in study.of("test", arm)} for arm in ("relu", "tanh", "crelu")}
     assert proofs["relu"] == proofs["tanh"] != proofs["crelu"]
     assert prepare(model=path, width=None, initialization="gain").plan.arms[0].gain == pytest.approx(2**0.5)
+
+
+def test_an_own_model_of_the_running_script(prepare, write_module, monkeypatch):
+    """In a notebook, what is defined in a cell lives in ``__main__``."""
+    scope = {}
+    exec(BUILD, scope)
+    monkeypatch.setattr(sys.modules["__main__"], "build", scope["build"], raising=False)
+    assert prepare(model="__main__:build", width=None).plan.model == "__main__:build"
 
 
 @pytest.mark.parametrize(

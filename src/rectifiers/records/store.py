@@ -76,15 +76,8 @@ class Store:
         lock = _take_lock(path)
         try:
             with _translated(path, "make"):
+                _make(path)
                 connection = _connect(path)
-                connection.execute("PRAGMA journal_mode = WAL")
-                with _transaction(connection):
-                    for statement in statements():
-                        connection.execute(statement)
-                    connection.executemany(
-                        "INSERT INTO meta VALUES (?, ?)",
-                        [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", _now())],
-                    )
                 _tune(connection)
         except BaseException:
             lock.close()
@@ -284,6 +277,22 @@ class Store:
             yield self._connection
 
 
+def _make(path: Path) -> None:
+    """Make an empty study file under another name first: a file of that name is whole, whatever happens."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with contextlib.closing(_connect(draft)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with _transaction(connection):
+            for statement in statements():
+                connection.execute(statement)
+            connection.executemany(
+                "INSERT INTO meta VALUES (?, ?)",
+                [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", _now())],
+            )
+    draft.replace(path)
+
+
 def _insert_plan(connection: sqlite3.Connection, plan: Plan) -> None:
     fields = plan.to_json()
     arms = fields.pop("arms")
@@ -361,7 +370,9 @@ def _take_lock(path: Path) -> sqlite3.Connection:
 def _translated(path: Path, verb: str) -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except StoreError:
+        raise
+    except (sqlite3.DatabaseError, OSError) as error:
         raise StoreError(f"cannot {verb} {path}: {error}") from error
 
 

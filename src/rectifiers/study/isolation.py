@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-__all__ = ["Isolation"]
+__all__ = ["Isolation", "prepare_device", "seed_torch"]
 
 
 _FILL: Any = torch.utils.deterministic  # its switch is a property torch's stubs do not know
@@ -39,7 +39,7 @@ class Isolation:
         self._threads = threads
         self._settings: dict[str, Any] = {}
         outside = self._state()
-        torch.manual_seed(seed)
+        seed_torch(seed, device)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         self._inside = self._state()
@@ -109,6 +109,14 @@ class Isolation:
             torch.cuda.set_rng_state(state["device"], self._device)
         random.setstate(state["python"])
         np.random.set_state(state["numpy"])
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seed torch's generators of the CPU and of `device`, and of no other device."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 def prepare_device(device: torch.device) -> None:

@@ -84,7 +84,8 @@ def make_plan(
         Acts on weights only: not on biases, normalisation, or learned slopes.
     schedule : {"cosine", "constant"}, optional
     model : str, optional
-        ``"mlp"``, ``"cnn"``, or ``package.module:build``.
+        ``"mlp"``, ``"cnn"``, or ``package.module:build`` (``__main__:build`` for a function of this script
+        or notebook).
     width, depth : int, optional
         Of a built-in model's hidden layers.
     match : {"parameters", "width"}
@@ -128,6 +129,7 @@ def make_plan(
         "margin": arguments.real("margin", margin, 0),
         "confidence": arguments.real("confidence", confidence, 0, 1),
     }
+    model, data = arguments.import_path("model", model), arguments.import_path("data", data)
     parsed = parse_arms(arms)
     if len(parsed) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")

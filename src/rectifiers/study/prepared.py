@@ -11,6 +11,7 @@ from torch import nn
 from rectifiers.arms import Arm
 from rectifiers.records.values import Phase, Plan
 from rectifiers.study.initial import initialise
+from rectifiers.study.isolation import seed_torch
 from rectifiers.study.seeds import derive
 from rectifiers.tasks import Data, models
 
@@ -69,10 +70,10 @@ class Prepared:
     def model(self, arm: str, norm: str, phase: Phase, seed: int) -> tuple[nn.Module, str]:
         """Return a freshly initialised model on the device, and the hash of its unscaled initial weights.
 
-        Draws from torch's global generator, whose state the caller must guard.
+        Draws from torch's global generators, whose state the caller must guard.
         """
         plan, spec = self.plan, self.plan.arm(arm)
-        torch.manual_seed(derive(phase, "weights", seed))
+        seed_torch(derive(phase, "weights", seed), self.device)
         if plan.model_code is None:
             assert spec.width is not None
             model = models.build(
