@@ -23,7 +23,6 @@ from rectifiers.activations import Elementwise
 from rectifiers.errors import ImportPathError, UserCodeError
 
 _HERE = Path(__file__).resolve().parent.parent
-_IMPORTLIB = Path(importlib.__file__).resolve().parent
 _INSTALLED = tuple(
     Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -135,20 +134,21 @@ def _as_user_error(what: str, error: BaseException) -> UserCodeError:
 
 
 def _user_frames(error: BaseException) -> str:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
-    users = [frame for frame in frames if not _is_installed(frame.filename)] or frames[-1:]
-    lines = ["Traceback (your own frames, most recent call last):\n"] if users else []
-    lines += [*traceback.format_list(users), *traceback.format_exception_only(error)]
-    return "".join(lines).rstrip()
+    """Return the traceback without the frames of this library, of torch and of what is installed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = traceback.format_list([frame for frame in frames if _is_users(frame.filename)])
+    if lines:
+        lines.insert(0, "Traceback (your own frames, most recent call last):\n")
+    elif not isinstance(error, SyntaxError):  # which names file and line itself
+        return ""
+    return "".join([*lines, *traceback.format_exception_only(error)]).rstrip()
 
 
-def _is_ours(filename: str) -> bool:
+def _is_users(filename: str) -> bool:
+    if filename.startswith("<frozen"):
+        return False
     path = Path(filename).resolve()
-    return filename.startswith("<frozen") or path.is_relative_to(_HERE) or path.is_relative_to(_IMPORTLIB)
-
-
-def _is_installed(filename: str) -> bool:
-    return any(Path(filename).resolve().is_relative_to(place) for place in _INSTALLED)
+    return not any(path.is_relative_to(place) for place in (_HERE, *_INSTALLED))
 
 
 def code_identity(path: str) -> str:

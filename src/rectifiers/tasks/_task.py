@@ -112,7 +112,7 @@ class Data:
         digest = hashlib.sha256()
         for part in (self.train_x, self.train_y, self.test_x, self.test_y):
             digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
-            digest.update(part.contiguous().numpy().tobytes())
+            digest.update(part.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ _CONVOLUTIONS: dict[int, tuple[type[nn.Module], type[nn.Module], type[nn.Module]
     1: (nn.Conv1d, nn.MaxPool1d, nn.BatchNorm1d),
     2: (nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d),
 }
-_SMALLEST_SIDE = 8  # sides of at least this many samples are halved by pooling
+_SHORT_SIDE = 8  # pooling halves until the shorter side is below it
 
 
 def build(
@@ -91,7 +91,7 @@ def _cnn(
             f"but these have shape {shape}: use model 'mlp'"
         )
     convolution, pooling, normalisation = _CONVOLUTIONS[len(sides)]
-    halvings = max(0, int(math.log2(min(sides) / _SMALLEST_SIDE)) + 1) if min(sides) >= _SMALLEST_SIDE else 0
+    halvings = (min(sides) // _SHORT_SIDE).bit_length()
     pre = activation.inputs(width)
     layers: list[nn.Module] = []
     for layer in range(depth):
