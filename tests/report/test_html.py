@@ -164,3 +164,16 @@ def test_an_unfinished_study_is_shown_as_one(study: Study, finished: int) -> Non
     text = Reader(html.render(part)).text
     assert "Not finished" in text
     assert "▲ better" not in text
+
+
+def test_arms_without_a_picture_and_of_another_width_are_named(make_study: Callable[..., Study]) -> None:
+    whole = make_study(("relu", "elu", "tanh"), norms=("none",), seeds=2)
+    arms = (*whole.plan.arms[:2], dataclasses.replace(whole.plan.arms[2], width=64, curve=None))
+    runs = tuple(
+        dataclasses.replace(run, init_hash="0" * 64) if run.trial.arm == "tanh" else run for run in whole.runs
+    )
+    study = dataclasses.replace(whole, plan=dataclasses.replace(whole.plan, arms=arms), runs=runs)
+    text = Reader(html.render(study)).text
+    assert "being no function of one input: tanh." in text
+    assert "differ for tanh: layers of another width" in text
+    assert "the same as the control's in all 4 pairs" in text

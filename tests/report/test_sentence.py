@@ -147,4 +147,4 @@ def test_each_normalisation_has_its_sentence_and_details(make_plan: Callable[...
         "With batch normalisation: worse than relu: tanh (−1.00).",
     )
     assert "simultaneous over 4 comparisons" in said.scope
-    assert said.scope.endswith("It holds for this task, model and protocol only.")
+    assert said.scope.endswith("Verdicts hold for this task, model and protocol only.")

@@ -78,6 +78,7 @@ def render(study: Study) -> str:
         parts=[{"id": name, "short": short} for name, short in _PARTS if name in shown],
         facts=_items(_facts(summary, plan)),
         protocol=[{"title": title, "items": _items(items)} for title, items in _protocol(summary, study)],
+        undrawn=words.enumerate_names([arm.label for arm in plan.arms if arm.curve is None]),
         failed={
             "test": test_failures[:_MOST_FAILURES],
             "more": max(0, len(test_failures) - _MOST_FAILURES),
@@ -139,7 +140,7 @@ def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[
         ("Test seeds", f"{plan.seeds} (0 to {plan.seeds - 1})"),
         ("Test set", "read once per trial, after its last step"),
         ("Device", plan.device),
-        *_pairing(summary),
+        *_pairing(summary, plan),
     ]
     decision = [
         ("Metric", f"{plan.metric}{f' in {plan.unit}' if plan.unit else ''}, higher is better"),
@@ -158,18 +159,17 @@ def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[
     ]
 
 
-def _pairing(summary: Summary) -> list[tuple[str, str]]:
+def _pairing(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
     """Return what the hashes in the records prove about the pairs."""
     pairing = summary.pairing
     if not pairing.pairs:
         return []
+    alike = f"the same as the control's in all {pairing.pairs} pairs"
     found = []
     for name, unlike in (("weights", pairing.init), ("order", pairing.order), ("noise", pairing.noise)):
-        text = f"differ for {words.enumerate_names(unlike)}" if unlike else "the same"
-        found.append(
-            (
-                f"Paired {name}",
-                f"{text} as the control's in all {pairing.pairs} pairs" if not unlike else text,
-            )
-        )
+        text = f"differ for {words.enumerate_names(unlike)}" if unlike else alike
+        own_width = {arm.label for arm in plan.arms if arm.width != plan.arm(plan.control).width}
+        if unlike and name == "weights" and own_width.issuperset(unlike):
+            text += ": layers of another width"
+        found.append((f"Paired {name}", text))
     return found

@@ -57,7 +57,7 @@ def write(
         rest = writer.rest()
         if rest:
             details.append(f"{_upper(where.strip())}: {rest}." if named else f"{_upper(rest)}.")
-    scope = "It holds for this task, model and protocol only."
+    scope = "Verdicts hold for this task, model and protocol only."
     if comparisons:
         level = f"In brackets: {100.0 * plan.confidence:g} % intervals over {plan.seeds} paired seeds"
         many = f", simultaneous over {plan.comparisons} comparisons" if plan.comparisons > 1 else ""
