@@ -43,7 +43,6 @@ def line(said: object) -> str:
         (["xor", "--model", "mine.py:bild"], ["'build'"]),
         (["xor", "--model", "mlpp"], ["'mlp'"]),
         (["xor", "--model", "mine.py:unfit"], ["mine.py:unfit", "7"]),
-        (["xor", "--arm", "mine.py:Undefined"], ["mine.py:Undefined", "gain"]),
         (["xor", "--seeds", "0"], ["seeds=0"]),
         (["xor", "--epochs", "0"], ["epochs=0"]),
         (["xor", "--lr", "fast"], ["'fast'"]),
@@ -57,7 +56,7 @@ def line(said: object) -> str:
         (["xor", "--device", "tpu"], ["'tpu'"]),
         (["xor", "--data", "mine.py:load"], ["xor", "mine.py:load"]),
         (["--data", "mine.py:alike"], ["same"]),
-        (["--data", "mine.py:not_finite"], ["nan"]),
+        (["--data", "mine.py:not_finite"], ["mine.py:not_finite", "NaN"]),
         (["mnist", "--data-dir", "nowhere"], ["nowhere"]),
     ],
     ids=lambda value: " ".join(value)[:40] if value and len(value) > 1 else None,
@@ -128,10 +127,12 @@ def test_a_file_that_is_no_study(say: Say, place: Path) -> None:
     assert "nowhere" in line(say("report", "nowhere"))
 
 
-def test_every_trial_that_is_nan_from_step_one_is_an_outcome(quick: Say) -> None:
-    code, out, _ = quick("xor", "--arms", "relu,elu", "--arm", "mine.py:Nan", "--no-report")  # type: ignore[misc]
+@pytest.mark.parametrize("arm", ["mine.py:Nan", "mine.py:Undefined"])
+def test_an_arm_that_is_nan_from_step_one_is_an_outcome(arm: str, quick: Say) -> None:
+    code, out, err = quick("xor", "--arms", "relu,elu", "--arm", arm, "--no-report")  # type: ignore[misc]
     assert code == 0
     assert "2 diverged" in out
+    assert f"{arm}: 2 diverged" in err.splitlines()
 
 
 def test_a_control_that_is_nan_from_step_one_is_bad_input(say: Say) -> None:

@@ -279,8 +279,8 @@ class _Lines(Watcher):
         state, trial = self.progress, run.trial
         cell, plan = state.cells[trial.arm, trial.norm], state.plan
         if plan is not None and trial.phase == "test" and cell.tried == plan.seeds:
-            name = _cell_name(cell.arm, cell.norm)
-            self._say(f"{name}: {plan.metric} {_score(cell, plan.unit)}")
+            metric = "" if cell.mean is None else f"{plan.metric} "
+            self._say(f"{_cell_name(cell.arm, cell.norm)}: {metric}{_score(cell, plan.unit)}")
         elif self._clock() - self._last >= _LINE_EVERY and state.done < state.total:
             left = state.seconds_left
             tail = "" if left is None else f", {_countdown(left)} left"
