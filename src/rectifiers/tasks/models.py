@@ -106,7 +106,7 @@ def _cnn(
             layers.append(pooling(2**due))
             sides = [side // 2**due for side in sides]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), outputs))
-    if len(sides) == 2:  # a third less time per step on a CPU
+    if len(sides) == 2:  # 20 to 40 % less time per step on a CPU
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
 
