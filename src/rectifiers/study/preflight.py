@@ -48,7 +48,8 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     for norm in plan.norms:
         proofs: dict[str, tuple[list[torch.Size], str]] = {}
         for spec in plan.arms:
-            with Isolation(derive("tune", "preflight", 0), prepared.device, prepared.threads):
+            threads = threads_for(cells, prepared.threads)
+            with Isolation(derive("tune", "preflight", 0), prepared.device, threads):
                 if plan.model_code is not None:  # says more of what does not fit than a step would
                     models.own(
                         plan.model,
@@ -72,7 +73,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
 
 
 def threads_for(cells: Mapping[tuple[str, str], Cell], available: int) -> int:
-    """Return how many threads to train with: one for a model so small that waking others costs more."""
+    """Return how many threads to train with: one where, as far as is known, waking more would cost time."""
     peaks = [cell.peak_memory for cell in cells.values()]
     return 1 if all(peak is not None and peak < _SMALL for peak in peaks) else available
 
