@@ -74,6 +74,7 @@ def _finite(values: Sequence[float | None]) -> list[float | None]:
 
 
 def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
+    """Return learning curves with their bands."""
     alt = altair()
     rows: list[dict[str, Any]] = [
         {"arm": band.arm, "epoch": epoch, "mean": mean, "low": low, "high": high}
@@ -115,6 +116,7 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
 
 
 def rates(found: Sequence[RateRow], measured: str, look: Look) -> Any:
+    """Return what each learning rate gave, the chosen one ringed, failures counted."""
     alt = altair()
     rows: list[dict[str, Any]] = [
         {

@@ -14,6 +14,7 @@ __all__ = ["COSTS", "cost", "differences", "scores"]
 
 
 def differences(summary: Summary, norm: str, look: Look) -> Any:
+    """Return differences to the control with their intervals, the margin as a band."""
     alt = altair()
     ranking = [row.arm for row in summary.ranking(norm)]
     found = [row for row in summary.comparisons if row.norm == norm]
@@ -83,6 +84,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
 
 
 def scores(summary: Summary, norm: str, measured: str, look: Look) -> Any:
+    """Return the metric of every finished run and each arm's mean."""
     alt = altair()
     ranking = [row.arm for row in summary.ranking(norm)]
     arms = [row for row in summary.arms if row.norm == norm]
@@ -120,6 +122,7 @@ COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
 
 
 def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> Any:
+    """Return one figure of `COSTS` per arm, a bar per normalisation."""
     alt = altair()
     order = [row.arm for row in summary.arms if row.norm == summary.norms[0]]
     several = len(summary.norms) > 1

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rectifiers.report import colours
 from rectifiers.report.colours import Style
 
-__all__ = ["Look", "on_page", "on_paper"]
+__all__ = ["TOKENS", "Look", "on_page", "on_paper"]
 
 _PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _FILE_FONT = "'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+
+
+TOKENS = {
+    "paper": colours.BACKGROUND,
+    "page": ("#f5f6f8", "#0d0f12"),
+    "ink": ("#1a1d21", "#f2f4f7"),
+    "muted": ("#59616c", "#a5aeba"),
+    "line": ("#d9dde3", "#323943"),
+    "band": ("#e4ecf6", "#202c3b"),
+    "link": ("#0b5cad", "#7db8f0"),
+    "good": ("#00684b", "#5fd3a6"),
+    "good-paper": ("#dcf3ea", "#0f2f25"),
+    "bad": ("#a33c00", "#ff9d66"),
+    "bad-paper": ("#fdeadf", "#3a2014"),
+    "same": ("#1c5a92", "#8cc0f0"),
+    "same-paper": ("#e2edf8", "#152a40"),
+    "open-paper": ("#eceef1", "#262b33"),
+}
+"""The page's colours by name, on light and on dark: style sheet and charts take them from here."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +95,7 @@ def on_page(styles: Mapping[str, Style]) -> Look:
     """Return the look of a chart inside the HTML file, whose style sheet defines the variables."""
     return Look(
         background="transparent",
-        ink="var(--ink)",
-        muted="var(--muted)",
-        line="var(--line)",
-        band="var(--band)",
+        **{name: f"var(--{name})" for name in ("ink", "muted", "line", "band")},
         font=_PAGE_FONT,
         width="container",
         arms={label: f"var(--arm-{index})" for index, label in enumerate(styles)},
@@ -90,18 +106,10 @@ def on_page(styles: Mapping[str, Style]) -> Look:
 def on_paper(styles: Mapping[str, Style]) -> Look:
     """Return the look of a chart in a file of its own: on white."""
     return Look(
-        background=colours.BACKGROUND[0],
-        ink="#1a1d21",
-        muted="#59616c",
-        line="#d9dde3",
-        band="#e8eef6",
+        background=TOKENS["paper"][0],
+        **{name: TOKENS[name][0] for name in ("ink", "muted", "line", "band")},
         font=_FILE_FONT,
         width=640,
         arms={label: style.light for label, style in styles.items()},
         styles=styles,
     )
-
-
-def of_arms(names: Iterable[str]) -> dict[str, Style]:
-    """Return the looks of activations drawn without a study, by name."""
-    return {name: colours.of(name) for name in names}

@@ -12,7 +12,7 @@ from typing import Any
 
 from rectifiers._version import __version__
 from rectifiers.errors import StoreError
-from rectifiers.report._looks import Look
+from rectifiers.report._looks import TOKENS, Look
 from rectifiers.report.charts import Chart
 from rectifiers.report.colours import Style
 
@@ -108,6 +108,7 @@ def render(template: str, charts: Sequence[PageChart], entries: Sequence[Entry],
         # Our own files, not text from a study: the only two things that are not escaped.
         "css": Markup(_read("page.css")),
         "scripts": [Markup(script) for script in scripts],
+        "tokens": list(TOKENS.items()),
         "charts": charts,
         "legend": entries,
     }

@@ -67,16 +67,19 @@ def _arm_scale(look: Look, values: Sequence[Any]) -> Any:
 
 
 def arm_colour(look: Look) -> Any:
+    """Return an arm's colour."""
     alt = altair()
     return alt.Color("arm:N", legend=None, scale=_arm_scale(look, list(look.arms.values())))
 
 
 def arm_shape(look: Look) -> Any:
+    """Return an arm's marker."""
     alt = altair()
     return alt.Shape("arm:N", legend=None, scale=_arm_scale(look, [s.shape for s in look.styles.values()]))
 
 
 def arm_line(look: Look) -> dict[str, Any]:
+    """Return colour and dash of an arm's line."""
     alt = altair()
     dashes = [list(style.dash) or [1, 0] for style in look.styles.values()]
     return {
@@ -86,6 +89,7 @@ def arm_line(look: Look) -> dict[str, Any]:
 
 
 def arm_axis(look: Look) -> Any:
+    """Return an axis of arms' labels."""
     alt = altair()
     return alt.Axis(labelLimit=150, labelColor=look.ink, labelFontSize=12.5)
 
@@ -99,6 +103,7 @@ def focus(full: float = 1.0, faint: float = 0.12) -> Any:
 def end_labels(
     name: str, ends: dict[str, Any], x: float, domain: tuple[float, float], logarithmic: bool, look: Look
 ) -> Any:
+    """Return each arm's label beside the end of its line, clear of the others."""
     alt = altair()
     known = {label: value for label, value in ends.items() if value is not None}
     places = _layout.spread(list(known.values()), domain, HEIGHT, logarithmic)
