@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rectifiers import vocabulary
 from rectifiers.activations import Choice, Elementwise, registry
 from rectifiers.backends import rebind
 
@@ -61,6 +62,22 @@ def test_value_and_derivative_compile(name: str, words: dict[str, Any]) -> None:
             kept = {"sign": x > 0, "output": y, "input": x}[record.keeps]
             np.testing.assert_allclose(y, record.f(x, *theirs), rtol=1e-12)
             np.testing.assert_allclose(derivative(kept, *mine), record.df(x, *theirs), rtol=1e-9)
+
+
+def test_torch_has_every_word() -> None:
+    import torch
+
+    from rectifiers.backends._formula import _words
+
+    theirs = _words(torch.float64)
+    assert set(theirs) == set(vocabulary.words)
+    x = np.linspace(-3, 3, 13)
+    arguments = {"maximum": (x, 0.5), "minimum": (x, 0.5), "where": (x > 0, x, -1.0), "sqrt": (x * x,)}
+    arguments |= {"log": (x * x + 1,), "log1p": (x * x,)}
+    for name, word in vocabulary.words.items():
+        values = arguments.get(name, (x,))
+        tensors = [torch.from_numpy(v) if isinstance(v, np.ndarray) else v for v in values]
+        np.testing.assert_allclose(theirs[name](*tensors), word(*values), rtol=1e-14, atol=1e-16)
 
 
 def test_rebinding_leaves_the_formula_alone(words: dict[str, Any]) -> None:

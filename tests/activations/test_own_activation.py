@@ -239,6 +239,17 @@ def test_a_record_of_nowhere_has_modules_that_pickle_too() -> None:
     assert again.record.f(-1.0) == -0.1
 
 
+def test_the_identity_and_a_constant_are_activations_too() -> None:
+    x = sample(4).requires_grad_()
+    for f, df in ((lambda x: x, lambda x: 1.0), (lambda x: 2.0, lambda x: 0.0)):
+        record = elementwise("plain", f, df, keeps="input")
+        y = record.functional(x)
+        assert y is not x
+        np.testing.assert_array_equal(y.detach(), record.f(x.detach()))
+        (back,) = torch.autograd.grad(y.sum(), x)
+        np.testing.assert_array_equal(back, record.df(x.detach()))
+
+
 def test_bad_use() -> None:
     with pytest.raises(ArgumentTypeError, match=r"my_fixed needs a floating-point tensor, got torch\.int64"):
         my_fixed.functional(torch.arange(3))

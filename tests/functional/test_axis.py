@@ -127,3 +127,23 @@ def test_crelu_along_any_axis() -> None:
         np.testing.assert_array_equal(F.crelu(x, dim), reference.crelu.f(x, dim).astype(np.float32))
     image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
     assert F.crelu(image).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_traced_maxout_is_eager_maxout_with_ties_and_nan() -> None:
+    """While tracing it is written in comparisons."""
+    torch._dynamo.reset()
+
+    def several(x: torch.Tensor) -> list[torch.Tensor]:
+        return [F.maxout(x, 1), F.maxout(x), F.maxout(x, 3), F.maxout(x, 3, grouping="strided")]
+
+    x = torch.tensor(
+        [[1.0, 1.0, -0.0, 0.0, 2.0, 3.0], [3.0, 2.0, -1.0, -1.0, -1.0, -math.inf]], requires_grad=True
+    )
+    compiled = torch.compile(several, backend="aot_eager", fullgraph=True)
+    results = []
+    for f in (several, compiled):
+        outputs = f(x)
+        results.append((outputs, torch.autograd.grad(sum(y.sum() for y in outputs), x)))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
+    odd = torch.tensor([[math.nan, 1.0, 1.0, math.nan, math.nan, math.nan]])
+    torch.testing.assert_close(compiled(odd), several(odd), equal_nan=True)

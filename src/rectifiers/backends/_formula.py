@@ -91,7 +91,9 @@ class _Traced(torch.autograd.Function):
     def forward(formulas: _Formulas, keeps: str, input: Tensor, *values: Any) -> Tensor:
         """Compute the value in the formulas' dtype and round it once to the input's."""
         result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
-        return torch.broadcast_to(torch.as_tensor(result), input.shape).to(input.dtype, copy=True)
+        if isinstance(result, Tensor) and result.shape == input.shape and result is not input:
+            return result.to(input.dtype)
+        return torch.empty_like(input).copy_(torch.as_tensor(result))  # the input itself, or a constant
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -55,7 +55,15 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
     _maxout.parameters["pieces"].check(pieces, "pieces")
     _maxout.parameters["grouping"].check(grouping, "grouping")
     shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
-    return input.reshape(shape).max(axis).values
+    split = input.reshape(shape)
+    if not torch.compiler.is_compiling():
+        return split.max(axis).values
+    # Inductor (torch 2.13) loses the index of a maximum when it fuses it with enough neighbours, and so
+    # the gradient; comparisons fuse as well and need no index. The first of equal pieces wins, or NaN.
+    best, *others = split.unbind(axis)
+    for piece in others:
+        best = torch.where((piece <= best) | (best != best), best, piece)
+    return best.clone() if not others else best
 
 
 def crelu(input: Tensor, dim: int = 1) -> Tensor:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
@@ -16,69 +14,9 @@ from rectifiers.backends import executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
 from rectifiers.functional._random import draw
+from rectifiers.functional._signature import Arguments, signature_of
 
-__all__ = ["Signature", "derive", "signature_of"]
-
-_ANY = inspect.Parameter.POSITIONAL_OR_KEYWORD
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
-
-
-def signature_of(record: Elementwise) -> inspect.Signature:
-    """Return ``(input, *parameters, [training], [dim], inplace=False, *, [generator])``.
-
-    A random parameter is given by `lower` and `upper` and needs `training` and `generator`; a learned one
-    is a tensor and needs `dim`, the axis it belongs to. torch's order where torch has the function.
-    """
-    tail: list[inspect.Parameter] = []
-    found = [inspect.Parameter("input", _ANY, annotation=Tensor)]
-    for name, parameter in record.parameters.items():
-        if isinstance(parameter, Uniform):
-            for bound in ("lower", "upper"):
-                default = getattr(parameter, bound)
-                found.append(inspect.Parameter(bound, _ANY, default=default, annotation=float))
-            tail.append(inspect.Parameter("training", _ANY, default=False, annotation=bool))
-        elif isinstance(parameter, Learned):
-            found.append(inspect.Parameter(name, _ANY, annotation=Tensor))
-            tail.append(inspect.Parameter("dim", _ANY, default=1, annotation=int))
-        else:
-            kind = type(parameter.default)
-            found.append(inspect.Parameter(name, _ANY, default=parameter.default, annotation=kind))
-    tail = list({parameter.name: parameter for parameter in tail}.values())
-    tail.append(inspect.Parameter("inplace", _ANY, default=False, annotation=bool))
-    if any(isinstance(parameter, Uniform) for parameter in record.parameters.values()):
-        generator = torch.Generator | None
-        tail.append(inspect.Parameter("generator", _KEYWORD, default=None, annotation=generator))
-    return inspect.Signature([*found, *tail], return_annotation=Tensor)
-
-
-class Signature:
-    """Arguments bound by position and name: what `inspect.Signature.bind` does, at a tenth of its cost."""
-
-    def __init__(self, function: str, parameters: Mapping[str, inspect.Parameter]) -> None:
-        self.function = function
-        self.names = tuple(name for name, parameter in parameters.items() if parameter.kind is _ANY)
-        self.defaults = {name: parameter.default for name, parameter in parameters.items()}
-        self.required = tuple(name for name, default in self.defaults.items() if default is inspect._empty)
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return the value of every argument."""
-        if len(args) > len(self.names):
-            raise ArgumentTypeError(
-                f"{self.function}() takes {', '.join(self.names)}, got {len(args) - len(self.names)} more"
-            )
-        given = dict(zip(self.names, args, strict=False))
-        for name in kwargs:
-            if name in given:
-                raise ArgumentTypeError(f"{self.function}() got `{name}` both by position and by name")
-            if name not in self.defaults:
-                raise ArgumentTypeError(
-                    f"{self.function}() takes {', '.join(self.defaults)}, got unknown `{name}`"
-                )
-        values = {**self.defaults, **given, **kwargs}
-        for name in self.required:
-            if values[name] is inspect._empty:
-                raise ArgumentTypeError(f"{self.function}() needs `{name}`")
-        return values
+__all__ = ["derive"]
 
 
 @functools.cache
@@ -86,7 +24,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     """Return the function of tensors of an elementwise activation; see `signature_of`."""
     assert isinstance(record, Elementwise)
     signature = signature_of(record)
-    arguments = Signature(record.name, dict(list(signature.parameters.items())[1:]))
+    arguments = Arguments(record.name, dict(list(signature.parameters.items())[1:]))
     plain = not any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
     parameters = tuple(record.parameters.items())
     defaults = record.defaults
@@ -111,10 +49,8 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             elif isinstance(parameter, Uniform):
                 lower, upper = given["lower"], given["upper"]
                 parameter.check_bounds(lower, upper)
-                random = given["training"]
-                values.append(
-                    draw(input, lower, upper, given["generator"]) if random else (lower + upper) / 2
-                )
+                mean = (lower + upper) / 2
+                values.append(draw(input, lower, upper, given["generator"]) if given["training"] else mean)
             else:
                 parameter.check(given[name], name)
                 values.append(given[name])

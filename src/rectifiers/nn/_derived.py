@@ -14,8 +14,8 @@ from torch.overrides import has_torch_function_unary
 from rectifiers import functional
 from rectifiers.activations import Activation, Elementwise, Integer, Learned, Uniform
 from rectifiers.backends import Execute, executor
-from rectifiers.functional._derived import Signature, signature_of
 from rectifiers.functional._docstrings import docstring
+from rectifiers.functional._signature import Arguments, signature_of
 
 __all__ = ["Derived", "derive"]
 
@@ -64,7 +64,7 @@ class Derived(torch.nn.Module):
     _function: ClassVar[Callable[..., Tensor]]
     _execute: ClassVar[Execute | None]  # the way past argument checks, where all arguments are numbers
     _call: ClassVar[tuple[str, ...]]  # attributes, in the order of the function's arguments
-    _arguments: ClassVar[Signature]
+    _arguments: ClassVar[Arguments]
     inplace: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -161,7 +161,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
             "_function": staticmethod(function),
             "_execute": None if special else staticmethod(executor(record)),
             "_call": tuple(parameter.name for parameter in called if parameter.kind is _ANY),
-            "_arguments": Signature(record.title, signature.parameters),
+            "_arguments": Arguments(record.title, signature.parameters),
         },
     )
     return cls

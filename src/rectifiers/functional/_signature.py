@@ -1,0 +1,76 @@
+"""Signatures that follow from a record, and arguments bound to them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rectifiers.activations import Elementwise, Learned, Uniform
+from rectifiers.errors import ArgumentTypeError
+
+__all__ = ["Arguments", "signature_of"]
+
+_ANY = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def signature_of(record: Elementwise) -> inspect.Signature:
+    """Return ``(input, *parameters, [training], [dim], inplace=False, *, [generator])``.
+
+    A random parameter is given by `lower` and `upper` and needs `training` and `generator`; a learned one
+    is a tensor and needs `dim`, the axis it belongs to. torch's order where torch has the function.
+    """
+    tail: list[inspect.Parameter] = []
+    found = [inspect.Parameter("input", _ANY, annotation=Tensor)]
+    for name, parameter in record.parameters.items():
+        if isinstance(parameter, Uniform):
+            for bound in ("lower", "upper"):
+                default = getattr(parameter, bound)
+                found.append(inspect.Parameter(bound, _ANY, default=default, annotation=float))
+            tail.append(inspect.Parameter("training", _ANY, default=False, annotation=bool))
+        elif isinstance(parameter, Learned):
+            found.append(inspect.Parameter(name, _ANY, annotation=Tensor))
+            tail.append(inspect.Parameter("dim", _ANY, default=1, annotation=int))
+        else:
+            kind = type(parameter.default)
+            found.append(inspect.Parameter(name, _ANY, default=parameter.default, annotation=kind))
+    tail = list({parameter.name: parameter for parameter in tail}.values())
+    tail.append(inspect.Parameter("inplace", _ANY, default=False, annotation=bool))
+    if any(isinstance(parameter, Uniform) for parameter in record.parameters.values()):
+        generator = torch.Generator | None
+        tail.append(inspect.Parameter("generator", _KEYWORD, default=None, annotation=generator))
+    return inspect.Signature([*found, *tail], return_annotation=Tensor)
+
+
+class Arguments:
+    """Arguments bound by position and name: what `inspect.Signature.bind` does, at a tenth of its cost."""
+
+    def __init__(self, function: str, parameters: Mapping[str, inspect.Parameter]) -> None:
+        self.function = function
+        self.names = tuple(name for name, parameter in parameters.items() if parameter.kind is _ANY)
+        self.defaults = {name: parameter.default for name, parameter in parameters.items()}
+        self.required = tuple(name for name, default in self.defaults.items() if default is inspect._empty)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the value of every argument."""
+        if len(args) > len(self.names):
+            raise ArgumentTypeError(
+                f"{self.function}() takes {', '.join(self.names)}, got {len(args) - len(self.names)} more"
+            )
+        given = dict(zip(self.names, args, strict=False))
+        for name in kwargs:
+            if name in given:
+                raise ArgumentTypeError(f"{self.function}() got `{name}` both by position and by name")
+            if name not in self.defaults:
+                raise ArgumentTypeError(
+                    f"{self.function}() takes {', '.join(self.defaults)}, got unknown `{name}`"
+                )
+        values = {**self.defaults, **given, **kwargs}
+        for name in self.required:
+            if values[name] is inspect._empty:
+                raise ArgumentTypeError(f"{self.function}() needs `{name}`")
+        return values
