@@ -187,6 +187,14 @@ def test_in_place(record: Elementwise) -> None:
     np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-14)
 
 
+def test_a_learned_parameter_learns_in_place_where_the_input_needs_no_gradient() -> None:
+    beta = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    x = sample(20)
+    expected = swish_by_beta(x.numpy(), 0.7).sum()
+    (by_beta,) = torch.autograd.grad(my_swish.functional(x, beta, inplace=True).sum(), beta)
+    assert by_beta.item() == pytest.approx(expected)
+
+
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch, while tracing
 def test_compiled_it_is_one_graph() -> None:
     torch._dynamo.reset()
