@@ -58,7 +58,9 @@ def elu_slope_of_input(x: Any, alpha: Any) -> Any:
 my_elu = elementwise("my_elu", elu, elu_slope, keeps="output", parameters={"alpha": Real(1.0)}, kinks=[0.0])
 
 
-@pytest.mark.parametrize("record", [r for r in registry.values() if isinstance(r, Elementwise)], ids=lambda record: record.name)
+@pytest.mark.parametrize(
+    "record", [r for r in registry.values() if isinstance(r, Elementwise)], ids=lambda record: record.name
+)
 def test_the_built_in_ones_pass_their_own_proof(record: Elementwise) -> None:
     prove(record)
 
