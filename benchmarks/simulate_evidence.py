@@ -298,8 +298,8 @@ a share near .05 has a standard error of {error:.4f}). Every figure comes from t
 
 The unit is the SD of a paired difference; margin 2. "Any false better/worse" and "any false equivalent" count
 studies with at least one such verdict, where all arms are equal and where all differ by exactly the margin:
-both should stay below .05. In steps: the metric is rounded (accuracy on a small test set). A wide margin turns
-false directions into "equivalent"; with a margin of 0 their share would be 1 - "all six covered".
+both should stay below .05. In steps: the metric is rounded (accuracy on a small test set). A wide margin
+turns false directions into "equivalent"; with a margin of 0 their share would be 1 - "all six covered".
 
 {fixed}
 
