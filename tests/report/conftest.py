@@ -235,4 +235,4 @@ def study() -> Study:
 def nasty() -> Study:
     """The same with markup where a user can put text."""
     hostile = (*_SHAPES, f"mine:{SCRIPT}")
-    return _study(hostile, task=f"digits{SCRIPT}", seeds=3, norms=("batch",))
+    return _study(hostile, task=f"digits{SCRIPT}", seeds=3)
