@@ -275,3 +275,13 @@ def test_the_same_words_give_the_same_plan(prepare):
 def test_a_margin_below_one_test_sample_is_warned_of(prepare):
     assert any("less than one test sample (25 %)" in text for text in prepare(margin=0.2).warnings)
     assert prepare(margin=25).warnings == ()
+
+
+def test_what_a_task_notes_about_its_data_is_warned_of(prepare, monkeypatch):
+    digits = tasks.get("digits")
+    load = digits.load
+    noting = dataclasses.replace(
+        digits, loader=lambda place: dataclasses.replace(load(place), notes=("found late",))
+    )
+    monkeypatch.setattr(tasks, "get", lambda name: noting)
+    assert prepare("digits").warnings[0] == "found late"

@@ -186,7 +186,7 @@ def make_plan(
     return dataclasses.replace(
         prepared,
         cells=cells,
-        warnings=warnings + found_starting,
+        warnings=loaded.notes + warnings + found_starting,
         threads=threads,
         environment=environment(place, threads),
     )
