@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+from rectifiers import show
 from rectifiers.activations import Activation, AlongAxis, Elementwise, registry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,9 +22,7 @@ def on_files(files: Files, config: Any) -> Files:
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     for name, record in registry.items():
-        picture = _picture(record)
-        if picture is not None:
-            files.append(File.generated(config, f"activations/{name}.svg", content=picture))
+        files.append(File.generated(config, f"activations/{name}.svg", content=_picture(record)))
     return files
 
 
@@ -47,8 +47,7 @@ def _index() -> str:
 
 def _page(record: Activation) -> str:
     parts = [f"# {record.title}", record.summary, f"```text\nf(x) = {record.formula}\n```"]
-    if _drawable(record):
-        parts.append(f"![{record.title} and its derivative]({record.name}.svg)")
+    parts.append(f"![{record.title} and its derivative]({record.name}.svg)")
     facts = [f"- **Source**: {record.source}"] if record.source else []
     if record.parameters:
         listed = ", ".join(f"`{key} = {parameter.default}`" for key, parameter in record.parameters.items())
@@ -67,17 +66,7 @@ def _page(record: Activation) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _drawable(record: Activation) -> bool:
-    return isinstance(record, Elementwise)
-
-
-def _picture(record: Activation) -> bytes | None:
-    if not _drawable(record):
-        return None
-    import tempfile
-
-    from rectifiers import show
-
+def _picture(record: Activation) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "picture.svg"
         show(record.name).save(path)

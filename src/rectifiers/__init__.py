@@ -1,4 +1,4 @@
-"""ReLU and its whole family for PyTorch: each one exact, and the evidence for which one a network needs.
+"""ReLU and its whole family for PyTorch, and the evidence for which one a network needs.
 
 Names resolve on first use (PEP 562), so that importing the package costs next to nothing and the
 rooms that do without torch can be used without it.
