@@ -298,3 +298,14 @@ def test_steps_to_target_of_a_run(prepare):
     run = one(prepare("xor", target=25, epochs=60, width=16, learning_rate=0.3))
     assert run.steps_to_target == next(i for i, error in enumerate(run.train_error, 1) if error <= 25)
     assert one(prepare("digits", target=0.0, epochs=1, width=4)).steps_to_target is None
+
+
+def test_steps_to_target_counts_a_whole_epochs_batches(prepare):
+    words = {"epochs": 2, "width": 8, "batch_size": 100, "learning_rate": 0.05}
+    first, second = one(prepare("digits", **words)).train_error
+    assert second < first
+    at_first = one(prepare("digits", target=first, **words)).steps_to_target
+    assert at_first == 12
+    between = one(prepare("digits", target=(first + second) / 2, **words)).steps_to_target
+    assert 12 < between < 24
+    assert one(prepare("digits", target=second / 2, **words)).steps_to_target is None
