@@ -14,6 +14,7 @@ from rectifiers._version import __version__
 if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
+    from rectifiers.backends import backend, keep_freed_memory
     from rectifiers.comparison import ComparisonResult, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
@@ -21,22 +22,26 @@ if TYPE_CHECKING:
 _MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "ComparisonResult": "rectifiers.comparison",
+    "backend": "rectifiers.backends",
     "compare": "rectifiers.comparison",
     "elementwise": "rectifiers.activations",
     "gain": "rectifiers.initialization",
     "init_": "rectifiers.initialization",
+    "keep_freed_memory": "rectifiers.backends",
     "show": "rectifiers.report.functions",
 }
 
 __all__ = [
     "ComparisonResult",
     "__version__",
+    "backend",
     "compare",
     "elementwise",
     "errors",
     "functional",
     "gain",
     "init_",
+    "keep_freed_memory",
     "nn",
     "reference",
     "show",

@@ -103,7 +103,8 @@ def test_numbers_in_a_formula_have_the_precision_of_the_input(record: Elementwis
     x = sample(50).requires_grad_()
     (back,) = torch.autograd.grad(call(record, x).sum(), x)
     assert back.dtype == torch.float64
-    np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-14)
+    # near the zero of swish's slope the reference itself cancels
+    np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-14, atol=1e-16)
 
 
 @pytest.mark.parametrize("record", ALL, ids=lambda r: r.name)
@@ -166,13 +167,17 @@ def test_a_negative_alpha_differentiates_from_the_input() -> None:
         np.testing.assert_allclose(back, record.df(x.detach(), -0.7))
 
 
-def test_only_one_tensor_is_kept() -> None:
+def test_only_what_the_derivative_needs_is_kept() -> None:
     x = sample(64, dtype=torch.float32).requires_grad_()
-    for record, kept in ((my_elu, "output"), (my_fixed, "input")):
+    for record, kept in ((my_elu, "output"), (my_fixed, "sign"), (my_leaky, "sign")):
         saved: list[torch.Tensor] = []
         with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):  # noqa: B023
             y = call(record, x)
-        assert [t.data_ptr() for t in saved] == [(y if kept == "output" else x).data_ptr()]
+        (tensor,) = saved
+        if kept == "output":
+            assert tensor.data_ptr() == y.data_ptr()
+        else:
+            assert tensor.nbytes == 64 // 8
 
 
 @pytest.mark.parametrize("record", ALL, ids=lambda r: r.name)
@@ -184,7 +189,7 @@ def test_in_place(record: Elementwise) -> None:
     assert out is before
     torch.testing.assert_close(out, call(record, x))
     (back,) = torch.autograd.grad(out.sum(), x)
-    np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-14)
+    np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-14, atol=1e-16)
 
 
 def test_a_learned_parameter_learns_in_place_where_the_input_needs_no_gradient() -> None:

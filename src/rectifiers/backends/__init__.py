@@ -5,7 +5,21 @@ The formulas stay in `rectifiers.activations`; a backend lends them its words (`
 
 from __future__ import annotations
 
+from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._binding import rebind
-from rectifiers.backends._torch import Execute, executor
+from rectifiers.backends._choice import backend
+from rectifiers.backends._dispatch import crelu, executor, maxout
+from rectifiers.backends._torch import Execute
+from rectifiers.backends.memory import keep_freed_memory
 
-__all__ = ["Execute", "executor", "rebind"]
+__all__ = [
+    "Channels",
+    "Execute",
+    "Random",
+    "backend",
+    "crelu",
+    "executor",
+    "keep_freed_memory",
+    "maxout",
+    "rebind",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["formula_executor"]
+__all__ = ["Formulas", "formula_executor"]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -49,7 +50,7 @@ def _words(dtype: torch.dtype) -> dict[str, Callable[..., Any]]:
     return {**{name: lifted(operation) for name, operation in operations.items()}, "where": where}
 
 
-class _Formulas:
+class Formulas:
     """A record's formulas, bound to torch's words for one dtype of computation."""
 
     def __init__(self, record: Elementwise, dtype: torch.dtype) -> None:
@@ -65,6 +66,12 @@ class _Formulas:
             for index, parameter in enumerate(record.parameters.values())
             if isinstance(parameter, Learned)
         }
+
+    @staticmethod
+    @functools.cache
+    def of(record: Elementwise, dtype: torch.dtype) -> Formulas:
+        """The formulas of a record, made once."""
+        return Formulas(record, dtype)
 
     def slope(self, input: Tensor, values: tuple[Any, ...]) -> Any:
         """The derivative by the input, in terms of the input."""
@@ -88,7 +95,7 @@ class _Traced(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(formulas: _Formulas, keeps: str, input: Tensor, *values: Any) -> Tensor:
+    def forward(formulas: Formulas, keeps: str, input: Tensor, *values: Any) -> Tensor:
         """Compute the value in the formulas' dtype and round it once to the input's."""
         result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
         if isinstance(result, Tensor) and result.shape == input.shape and result is not input:
@@ -135,15 +142,15 @@ class _Apply(_Traced):
         return result
 
 
-def _saved(ctx: Any) -> tuple[_Formulas, Tensor, list[Any]]:
+def _saved(ctx: Any) -> tuple[Formulas, Tensor, list[Any]]:
     """What `setup_context` kept: the input or output and all values, in the dtype of computation."""
-    formulas: _Formulas = ctx.formulas
+    formulas: Formulas = ctx.formulas
     kept, *tensors = map(formulas.wide, ctx.saved_tensors)
     remaining = iter(tensors)
     return formulas, kept, [next(remaining) if number is None else number for number in ctx.numbers]
 
 
-def _slope(keeps: str, formulas: _Formulas, kept: Tensor, values: list[Any]) -> Any:
+def _slope(keeps: str, formulas: Formulas, kept: Tensor, values: list[Any]) -> Any:
     return formulas.derivative(kept, *values) if keeps == "output" else formulas.slope(kept, tuple(values))
 
 
@@ -153,7 +160,7 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
     Half types are computed in float32 and rounded once. Gradients come from the record's derivative in
     backward, forward mode, double backward, under `torch.func` and while a compiler traces.
     """
-    by_dtype = {dtype: _Formulas(record, dtype) for dtype in (torch.float32, torch.float64)}
+    by_dtype = {dtype: Formulas.of(record, dtype) for dtype in (torch.float32, torch.float64)}
     learns = any(isinstance(parameter, Learned) for parameter in record.parameters.values())
 
     def execute(input: Tensor, *values: Any) -> Tensor:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from rectifiers.activations import (
     Elementwise,
+    Learned,
+    Uniform,
     celu,
     elu,
     gelu,
@@ -28,9 +30,11 @@ from rectifiers.activations import (
     squared_relu,
     tanh,
 )
+from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import formula_executor
+from rectifiers.backends._kernels import Values
 
-__all__ = ["Execute", "executor"]
+__all__ = ["Execute", "torch_crelu", "torch_executor", "torch_maxout"]
 
 Execute: TypeAlias = Callable[..., Tensor]
 
@@ -96,27 +100,22 @@ _OWN: dict[Elementwise, _Own] = {
 }
 
 
-def executor(record: Elementwise) -> Execute:
-    """Return what applies an elementwise activation to a tensor.
-
-    The way is chosen here, once, and not where the function is called: a compiler that traces a call
-    sees torch operations only.
-
-    Parameters
-    ----------
-    record : Elementwise
-        A built-in activation, or one made with `rectifiers.elementwise`.
+def torch_executor(record: Elementwise) -> Execute:
+    """Return what applies an elementwise activation in torch's operations.
 
     Returns
     -------
     callable
         Of ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of every
-        parameter in order, a number or a tensor that broadcasts against the input; and whether to write
-        the result into `input`.
+        parameter in order, a number, a word, `Channels` or `Random`; and whether to write the result into
+        `input`.
     """
     own = _OWN.get(record) or _Own(formula_executor(record))
+    plain = not any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
 
-    def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
+    def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
+        if not plain:
+            values = tuple([_tensor(value, input) for value in values])
         if not inplace:
             return own.out(input, *values)
         if own.in_place is not None and own.in_place_if(*values):
@@ -126,9 +125,32 @@ def executor(record: Elementwise) -> Execute:
     return execute
 
 
-def _overwrite(function: Execute, input: Tensor, values: tuple[Any, ...]) -> Tensor:
+def _tensor(value: Any, input: Tensor) -> Any:
+    if isinstance(value, Channels):
+        return value.against(input)
+    return value.numbers(input) if isinstance(value, Random) else value
+
+
+def _overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
     """Write the function's output into `input`, correctly under autograd whatever the function keeps."""
     learning = any(isinstance(value, Tensor) and value.requires_grad for value in values)
     if torch.is_grad_enabled() and (input.requires_grad or learning):
         return input.copy_(function(input.clone(), *values))
     return input.copy_(function(input, *values))
+
+
+def torch_maxout(split: Tensor, axis: int) -> Tensor:
+    """The largest along an axis, the first of equal ones."""
+    if not torch.compiler.is_compiling():
+        return split.max(axis).values
+    # Inductor (torch 2.13) loses the index of a maximum when it fuses it with enough neighbours, and so
+    # the gradient; comparisons fuse as well and need no index. The first of equal pieces wins, or NaN.
+    best, *others = split.unbind(axis)
+    for piece in others:
+        best = torch.where((piece <= best) | (best != best), best, piece)
+    return best.clone() if not others else best
+
+
+def torch_crelu(input: Tensor, dim: int) -> Tensor:
+    """Both parts, concatenated."""
+    return torch.cat((torch.relu(input), torch.relu(-input)), dim)

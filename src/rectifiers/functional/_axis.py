@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
+from rectifiers import backends
 from rectifiers.activations import maxout as _maxout
 from rectifiers.activations._groups import pieces_axis
 from rectifiers.errors import ArgumentError, ShapeError
@@ -55,15 +56,7 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
     _maxout.parameters["pieces"].check(pieces, "pieces")
     _maxout.parameters["grouping"].check(grouping, "grouping")
     shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
-    split = input.reshape(shape)
-    if not torch.compiler.is_compiling():
-        return split.max(axis).values
-    # Inductor (torch 2.13) loses the index of a maximum when it fuses it with enough neighbours, and so
-    # the gradient; comparisons fuse as well and need no index. The first of equal pieces wins, or NaN.
-    best, *others = split.unbind(axis)
-    for piece in others:
-        best = torch.where((piece <= best) | (best != best), best, piece)
-    return best.clone() if not others else best
+    return backends.maxout(input, shape, dim % input.dim(), axis)
 
 
 def crelu(input: Tensor, dim: int = 1) -> Tensor:
@@ -100,7 +93,7 @@ def crelu(input: Tensor, dim: int = 1) -> Tensor:
         return result
     if not -input.dim() <= dim < input.dim():
         raise ShapeError(f"`dim` must be an axis of the input, got dim={dim} for shape {tuple(input.shape)}")
-    return torch.cat((torch.relu(input), torch.relu(-input)), dim)
+    return backends.crelu(input, dim % input.dim())
 
 
 def softmax(

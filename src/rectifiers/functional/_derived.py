@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
 from rectifiers.activations import Activation, Elementwise, Learned, Uniform
-from rectifiers.backends import executor
+from rectifiers.backends import Channels, Random, executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
-from rectifiers.functional._random import draw
 from rectifiers.functional._signature import Arguments, signature_of
 
 __all__ = ["derive"]
@@ -45,12 +44,12 @@ def derive(record: Activation) -> Callable[..., Tensor]:
         values = []
         for name, parameter in parameters:
             if isinstance(parameter, Learned):
-                values.append(_along(input, given[name], given["dim"], name))
+                values.append(_channels(input, given[name], given["dim"], name))
             elif isinstance(parameter, Uniform):
                 lower, upper = given["lower"], given["upper"]
                 parameter.check_bounds(lower, upper)
                 mean = (lower + upper) / 2
-                values.append(draw(input, lower, upper, given["generator"]) if given["training"] else mean)
+                values.append(Random(lower, upper, given["generator"]) if given["training"] else mean)
             else:
                 parameter.check(given[name], name)
                 values.append(given[name])
@@ -63,14 +62,12 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     return function
 
 
-def _along(input: Tensor, weight: Any, dim: int, name: str) -> Any:
-    """Return a learned parameter shaped to broadcast along axis `dim` of the input, in the input's dtype."""
+def _channels(input: Tensor, weight: Any, dim: int, name: str) -> Any:
+    """Return a learned parameter with the axis of the input that it belongs to."""
     if not isinstance(weight, Tensor):
         return weight
-    if weight.dtype != input.dtype:
-        weight = weight.to(input.dtype)
     if weight.numel() == 1:
-        return weight.reshape(())
+        return Channels(weight, dim)
     axis = input.shape[dim] if -input.dim() <= dim < input.dim() else None
     if weight.dim() != 1 or weight.shape[0] != axis:
         features = "no such axis" if axis is None else f"{axis} features there"
@@ -78,6 +75,4 @@ def _along(input: Tensor, weight: Any, dim: int, name: str) -> Any:
             f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of shape "
             f"{tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
         )
-    shape = [1] * input.dim()
-    shape[dim] = -1
-    return weight.view(shape)
+    return Channels(weight, dim)

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from rectifiers.activations import Real, rrelu
-from rectifiers.backends import executor
+from rectifiers.backends import Random, executor
 from rectifiers.errors import ArgumentError
-from rectifiers.functional._random import draw
 from rectifiers.nn._derived import Derived
 
 __all__ = ["FromDivisor", "FromDivisors"]
@@ -93,7 +92,7 @@ class FromDivisors(Derived):
             return super().forward(input)
         slope: Any = 2 / sum(self.divisors)
         if self.training:
-            slope = draw(input, *self.divisors, self.generator).reciprocal()
+            slope = Random(*self.divisors, self.generator, reciprocal=True)
         return _run(input, (slope,), self.inplace)
 
     def extra_repr(self) -> str:

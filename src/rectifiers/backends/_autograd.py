@@ -1,0 +1,207 @@
+"""Kernels under autograd: what is kept, and how gradients of gradients come about.
+
+The functions are called past `torch.autograd.Function.apply`, whose handling of torch.func's transforms costs
+as much as a small kernel; `rectifiers.backends.choose` has made sure that none is active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+
+from rectifiers.activations import Elementwise
+from rectifiers.backends._arguments import Channels, Random, layout_of
+from rectifiers.backends._choice import obstacle
+from rectifiers.backends._formula import Formulas
+from rectifiers.backends._kernels import Kept, Kernels, Layout
+
+__all__ = ["apply", "elementwise", "kept_by"]
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def kept_by(record: Elementwise, values: tuple[Any, ...], dtype: torch.dtype) -> Kept:
+    """Return what is kept for backward.
+
+    From an output in a half type the gradient would be off by per cent where it is small, so the input is
+    kept if the record says how to use it. A learned parameter's gradient needs the input.
+    """
+    if any(isinstance(value, Channels) for value in values):
+        return "input"
+    numbers = tuple(0.0 if isinstance(value, Random) else value for value in values)
+    keeps = record.keeps_at(*numbers)
+    if keeps == "output" and dtype in _HALF and record.derivative_of_input is not None:
+        return "input"
+    return keeps
+
+
+class _Call:
+    """One call of an elementwise activation: everything but its tensors."""
+
+    def __init__(self, record: Elementwise, kernels: Kernels, values: tuple[Any, ...], input: Tensor) -> None:
+        self.record = record
+        self.kernels = kernels
+        self.keeps: Kept = kept_by(record, values, input.dtype)
+        self.values = values
+        self.draws = any(isinstance(value, Random) for value in values)
+        self.dims = [value.dim for value in values if isinstance(value, Channels)]
+        if self.draws:
+            self.values = tuple(v.draw(input.device) if isinstance(v, Random) else v for v in values)
+        self.strides: tuple[int, ...] = ()
+        self.dtype = input.dtype
+
+    def layout(self, x: Tensor, weights: tuple[Tensor, ...]) -> Layout:
+        """(outer, channels, inner) of the input in memory; (1, 1, n) if every learned parameter is shared."""
+        for weight, dim in zip(weights, self.dims, strict=True):
+            if weight.numel() > 1:
+                return layout_of(x, dim)
+        return 1, 1, x.numel()
+
+    def with_weights(self, x: Tensor, weights: tuple[Tensor, ...], layout: Layout) -> tuple[Any, ...]:
+        """The values for the kernels: a learned parameter as one number per channel, in the type of `x`."""
+        if not weights:
+            return self.values
+        remaining = iter(weights)
+        found = []
+        for value in self.values:
+            if isinstance(value, Channels):
+                weight = next(remaining).detach().to(x.dtype).reshape(-1)
+                value = weight.expand(layout[1]).contiguous()
+            found.append(value)
+        return tuple(found)
+
+    def against(self, x: Tensor, weights: tuple[Tensor, ...]) -> list[Any]:
+        """The values for torch's operations."""
+        remaining = iter(weights)
+        return [
+            Channels(next(remaining), v.dim).against(x) if isinstance(v, Channels) else v for v in self.values
+        ]
+
+    def run(
+        self, input: Tensor, weights: tuple[Tensor, ...], keep: bool, inplace: bool
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Return the output, the input as the kernel saw it, and packed signs if they are kept."""
+        packs = keep and self.keeps == "sign"
+        output = input if inplace else torch.empty_like(input)
+        x, y = input, output
+        if self.draws:  # numbers are drawn in logical order
+            if not input.is_contiguous():
+                x = input.contiguous()
+                y = x
+        elif output.stride() != input.stride():
+            x = torch.empty_like(output).copy_(input)
+        elif inplace and not _dense(input):
+            x = y = torch.empty_like(input).copy_(input)
+        self.strides = y.stride()
+        layout = self.layout(x, weights)
+        signs = self.kernels.value(self.record, self.with_weights(x, weights, layout), layout, x, y, packs)
+        if y is not output:
+            output.copy_(y)
+        return output, x, signs
+
+    def slope(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
+        """Return the gradients by the input and by every learned parameter."""
+        shape = g.shape
+        if g.stride() != self.strides:
+            g = torch.empty_strided(shape, self.strides, dtype=g.dtype, device=g.device).copy_(g)
+        gx = torch.empty_strided(shape, self.strides, dtype=g.dtype, device=g.device)
+        layout = self.layout(gx, weights)
+        values = self.with_weights(kept, weights, layout)
+        by_weight = self.kernels.slope(self.record, values, layout, self.keeps, kept, g, gx)
+        found = [gx]
+        for total, weight in zip(by_weight, weights, strict=True):
+            total = total if weight.numel() == total.numel() else total.sum()
+            found.append(total.to(weight.dtype).reshape(weight.shape))
+        return tuple(found)
+
+    def slopes(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
+        """The same in torch's operations, which can be differentiated again."""
+        if self.keeps == "sign":  # straight on both sides of 0: the derivative is a constant
+            with temporarily_clear_interpreter_stack():  # a kernel reads memory, not what a transform wraps
+                one = torch.empty_strided(g.shape, self.strides, dtype=self.dtype, device=kept.device).fill_(
+                    1
+                )
+                constant = self.slope(kept, one)[0]
+            return [g * constant]
+        formulas = Formulas.of(self.record, torch.float64 if kept.dtype == torch.float64 else torch.float32)
+        wide_kept, wide = formulas.wide(kept), formulas.wide(g)
+        values = [formulas.wide(value) for value in self.against(kept, weights)]
+        slope = (
+            formulas.derivative(wide_kept, *values)
+            if self.keeps == "output"
+            else formulas.slope(wide_kept, tuple(values))
+        )
+        found = [(wide * slope).to(g.dtype)]
+        remaining = iter(weights)
+        for index, value in enumerate(self.values):
+            if isinstance(value, Channels):
+                weight = next(remaining)
+                total = (wide * formulas.learned[index](wide_kept, *values)).sum_to_size(values[index].shape)
+                found.append(total.to(weight.dtype).reshape(weight.shape))
+        return found
+
+
+def _dense(tensor: Tensor) -> bool:
+    """Whether the elements fill their memory, each its own."""
+    expected = 1
+    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if length != 1:
+            if stride != expected:
+                return False
+            expected *= length
+    return True
+
+
+class _Elementwise(torch.autograd.Function):
+    """Forward and backward by kernels."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, inplace: bool, input: Tensor, *weights: Tensor) -> Tensor:
+        """Compute the value; keep what the derivative is a function of."""
+        output, x, signs = call.run(input, weights, True, inplace)
+        ctx.call = call
+        if inplace:
+            ctx.mark_dirty(input)
+        kept = {"sign": signs, "output": output, "input": x}[call.keeps]
+        ctx.save_for_backward(kept, *weights)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        """Multiply by the derivative; by torch's operations if the result is to be differentiated again."""
+        call: _Call = ctx.call
+        kept, *weights = ctx.saved_tensors
+        if torch.is_grad_enabled() or obstacle(g):
+            return None, None, *call.slopes(kept, g, tuple(weights))
+        return None, None, *call.slope(kept, g, tuple(weights))
+
+
+def elementwise(
+    record: Elementwise, kernels: Kernels, input: Tensor, values: tuple[Any, ...], inplace: bool
+) -> Tensor:
+    """Apply an activation by kernels.
+
+    Parameters
+    ----------
+    input : Tensor
+        Not empty; one that `obstacle` has nothing against.
+    values : tuple
+        One per parameter of the record: a number, a word, `Channels` or `Random`.
+    """
+    call = _Call(record, kernels, values, input)
+    weights = tuple([value.weight for value in values if isinstance(value, Channels)]) if call.dims else ()
+    if torch.is_grad_enabled() and (input.requires_grad or any(weight.requires_grad for weight in weights)):
+        if inplace and (call.keeps == "input" or input._is_view()):
+            return input.copy_(elementwise(record, kernels, input.clone(), values, False))
+        return apply(_Elementwise)(call, inplace, input, *weights)
+    return call.run(input, weights, False, inplace)[0]
+
+
+def apply(function: Any) -> Callable[..., Any]:
+    """Return what applies an autograd function, for tensors that no transform has wrapped."""
+    applied: Callable[..., Any] = super(torch.autograd.Function, function).apply
+    return applied

@@ -1,0 +1,164 @@
+"""Which backend runs a call: what was asked for, what stands in the way, and why."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from rectifiers.activations import Activation
+from rectifiers.errors import ArgumentError, BackendError
+
+if TYPE_CHECKING:
+    from rectifiers.backends._kernels import Kernels
+
+__all__ = ["backend", "choose", "obstacle", "requested"]
+
+_NAMES = ("auto", "numba", "triton", "torch")
+_VARIABLE = "RECTIFIERS_BACKEND"
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
+
+
+class _Asked(threading.local):
+    """What this thread asked for. Not a `ContextVar`: a compiler that traces cannot read one."""
+
+    name: str | None = None
+
+
+_asked = _Asked()
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Choose what computes the activations inside a ``with`` block, in this thread.
+
+    Parameters
+    ----------
+    name : {"auto", "numba", "triton", "torch"}
+        ``"numba"``: this library's kernels for the processor. ``"triton"``: those for CUDA. ``"torch"``:
+        torch's operations. ``"auto"``, the default: kernels where they run and are faster, torch elsewhere, as
+        under a compiler that traces, in `torch.func`, in forward mode and for small tensors;
+        `rectifiers.explain` gives the reason. The environment variable ``RECTIFIERS_BACKEND`` sets the
+        default.
+
+    Raises
+    ------
+    ArgumentError
+        The name is none of these.
+    BackendError
+        In a call inside the block: the backend asked for by name cannot run it; the message says why.
+
+    Examples
+    --------
+    >>> import torch, rectifiers
+    >>> from rectifiers import nn
+    >>> with rectifiers.backend("torch"):
+    ...     nn.ELU()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
+    _check(name, "backend")
+    before = _asked.name
+    _asked.name = name
+    try:
+        yield
+    finally:
+        _asked.name = before
+
+
+def _check(name: str, where: str) -> None:
+    if name not in _NAMES:
+        raise ArgumentError(f"`{where}` must be one of {', '.join(_NAMES)}, got {name!r}")
+
+
+def _default() -> str:
+    name = os.environ.get(_VARIABLE, "") or "auto"
+    _check(name, _VARIABLE)
+    return name
+
+
+_from_environment: str | None = None
+
+
+def requested() -> str:
+    """Return the backend that is asked for."""
+    global _from_environment
+    name = _asked.name
+    if name is None:
+        name = _from_environment
+        if name is None:
+            name = _from_environment = _default()
+    return name
+
+
+def obstacle(input: Tensor) -> str:
+    """Return why no kernel can run on a tensor here and now, whichever it is; an empty string if one can."""
+    if torch._C._are_functorch_transforms_active():
+        return "inside a transform of torch.func"
+    if type(input) not in _TENSORS:
+        return f"the input is a {type(input).__name__}, not a plain tensor"
+    if not torch._C._has_storage(input):  # vmap as autograd uses it for batched gradients
+        return "the input stands for a batch"
+    if torch._C._len_torch_dispatch_stack() > 0:
+        return "a dispatch mode looks at every operation"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "differentiation in forward mode"
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit is tracing"
+    if input.dtype not in _DTYPES:
+        return f"no kernel is for {input.dtype}"
+    if input.layout is not torch.strided or input.is_neg():
+        return f"the input's memory is not that of a plain tensor ({input.layout})"
+    if input.device.type not in ("cpu", "cuda"):
+        return f"no kernel is for the device {input.device.type}"
+    if not input.numel():
+        return "the input is empty"
+    return ""
+
+
+def _kernels(name: str, input: Tensor, record: Activation) -> tuple[Kernels | None, str]:
+    """Return the kernels of a backend, or None and why they cannot run."""
+    kernels: Kernels
+    if name == "numba":
+        if input.device.type != "cpu":
+            return None, f"numba is for the processor, the input is on {input.device}"
+        from rectifiers.backends.cpu import kernels as on_cpu
+
+        kernels = on_cpu
+    else:
+        if input.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+            return None, f"triton is for CUDA, the input is on {input.device}"
+        if importlib.util.find_spec("triton") is None:
+            return None, "triton is not installed"
+        from rectifiers.backends.gpu import kernels as on_gpu
+
+        kernels = on_gpu
+    reason = kernels.refuses(record, input.dtype)
+    return (None, reason) if reason else (kernels, "")
+
+
+def choose(record: Activation, input: Tensor, name: str) -> tuple[Kernels | None, str]:
+    """Return the kernels that run a call, or None for torch's operations; and why.
+
+    Raises
+    ------
+    BackendError
+        A backend was asked for by name and cannot run.
+    """
+    if name == "torch":
+        return None, "torch was asked for"
+    reason = obstacle(input)
+    if not reason:
+        wanted = name if name != "auto" else "numba" if input.device.type == "cpu" else "triton"
+        kernels, reason = _kernels(wanted, input, record)
+        if kernels is not None:
+            return kernels, f"{name} was asked for" if name != "auto" else "the fastest for this tensor"
+    if name == "auto" or not input.numel():
+        return None, reason
+    raise BackendError(f"{record.name}: the backend {name!r} was asked for but cannot run: {reason}")

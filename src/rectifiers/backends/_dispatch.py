@@ -1,0 +1,117 @@
+"""How any activation is executed: kernels where they run and pay, torch's operations elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rectifiers.activations import Activation, Elementwise, registry
+from rectifiers.activations import crelu as _crelu
+from rectifiers.activations import maxout as _maxout
+from rectifiers.backends._along_axis import crelu as kernel_crelu
+from rectifiers.backends._along_axis import maxout as kernel_maxout
+from rectifiers.backends._autograd import elementwise
+from rectifiers.backends._choice import choose, requested
+from rectifiers.backends._small import small_executor
+from rectifiers.backends._torch import Execute, torch_crelu, torch_executor, torch_maxout
+
+__all__ = ["crelu", "executor", "maxout", "worthwhile"]
+
+# Elements from which kernels beat torch's own operation, forward and backward through autograd
+# (benchmarks/activations): below, what a Python function costs autograd is more than they save.
+_FROM = {
+    "relu": 1 << 20,
+    "leaky_relu": 1 << 20,
+    "prelu": 1 << 14,
+    "rrelu": 1 << 13,
+    "elu": 1 << 15,
+    "selu": 1 << 15,
+    "celu": 1 << 15,
+    "maxout": 1 << 14,
+    "crelu": 1 << 15,
+    "relu6": 1 << 20,
+    "squared_relu": 1 << 15,
+}
+_NEVER = 1 << 62
+_TORCHS_OWN = ("sigmoid", "tanh", "gelu", "softplus", "silu", "mish")
+
+
+def worthwhile(record: Activation) -> int:
+    """Return the number of elements from which kernels run an activation unasked.
+
+    torch's own operations are at the limit, or nearly, for sigmoid, tanh and the like; a user's activation
+    has no operation of its own.
+    """
+    if registry.get(record.name) is not record:
+        return 0
+    return _NEVER if record.name in _TORCHS_OWN else _FROM.get(record.name, 0)
+
+
+def executor(record: Elementwise) -> Execute:
+    """Return what applies an elementwise activation to a tensor.
+
+    Parameters
+    ----------
+    record : Elementwise
+        A built-in activation, or one made with `rectifiers.elementwise`.
+
+    Returns
+    -------
+    callable
+        Of ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of every
+        parameter in order, a number, a word, `Channels` or `Random`; and whether to write the result into
+        `input`.
+    """
+    plain = torch_executor(record)
+    small = small_executor(record, plain)
+    enough = worthwhile(record)
+
+    def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
+        name = requested()
+        if name == "auto":
+            if torch.compiler.is_compiling():
+                return plain(input, values, inplace)
+            if input.numel() < enough:
+                return small(input, values, inplace)
+        kernels, _ = choose(record, input, name)
+        if kernels is None:
+            return plain(input, values, inplace)
+        return elementwise(record, kernels, input, values, inplace)
+
+    return execute
+
+
+def _kernels(record: Activation, input: Tensor, enough: int) -> Any:
+    name = requested()
+    if name == "auto" and (torch.compiler.is_compiling() or input.numel() < enough):
+        return None
+    return choose(record, input, name)[0]
+
+
+def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:
+    """Take the largest piece of each group.
+
+    Parameters
+    ----------
+    input : Tensor
+    split : tuple of int
+        The input's shape with axis `dim` split into groups and pieces.
+    dim : int
+        Not negative.
+    axis : int
+        The axis of `split` that counts the pieces: `dim` or `dim` + 1.
+    """
+    kernels = _kernels(_maxout, input, _FROM["maxout"])
+    if kernels is None:
+        return torch_maxout(input.reshape(split), axis)
+    return kernel_maxout(kernels, input, split, dim, axis)
+
+
+def crelu(input: Tensor, dim: int) -> Tensor:
+    """Concatenate the positive and the negative part along axis `dim`, which is not negative."""
+    kernels = _kernels(_crelu, input, _FROM["crelu"])
+    if kernels is None:
+        return torch_crelu(input, dim)
+    return kernel_crelu(kernels, input, dim)

@@ -1,0 +1,85 @@
+"""Strips of CReLU: the positive and the negative part, and which one is not 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rectifiers.backends.cpu.cells import CELLS, Cells
+from rectifiers.backends.cpu.numbers import Writer
+from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
+from rectifiers.backends.cpu.task import Word
+
+__all__ = ["slope", "value"]
+
+
+def value(strip: Strip, dtype: Any, keep: bool) -> None:
+    """A = x, B = y, C = packed bits x > 0 and x < 0, a byte of each by turns."""
+    b, cells = strip.builder, CELLS[dtype]
+    w = Writer(b, cells.double, False)
+    half = _Halves(strip, cells)
+    x_base, y_base, signs = (strip.word(word) for word in (Word.A, Word.B, Word.C))
+
+    def vector(offset: Any, rest: Any, stream: bool) -> None:
+        mask = mask_of(b, rest)
+        address = half.whole(x_base, offset)
+        if stream:
+            fetch(b, address)
+        x, zero = cells.load(w, address, mask), w.literal(0.0)
+        above, below = b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, zero)
+        for j, value in enumerate((b.select(below, zero, x), b.select(above, zero, b.fneg(x)))):
+            cells.store(w, half.part(y_base, offset, j), value, mask, stream=stream)
+            if keep:
+                write_bits(b, half.sign(signs, offset, j), (above, below)[j])
+
+    strip.run(vector)
+
+
+def slope(strip: Strip, dtype: Any) -> None:
+    """A = packed bits, B = g, C = gx."""
+    b, cells = strip.builder, CELLS[dtype]
+    w = Writer(b, cells.double, False)
+    half = _Halves(strip, cells)
+    signs, g_base, gx_base = (strip.word(word) for word in (Word.A, Word.B, Word.C))
+
+    def vector(offset: Any, rest: Any, stream: bool) -> None:
+        mask = mask_of(b, rest)
+        addresses = [half.part(g_base, offset, j) for j in (0, 1)]
+        if stream:
+            for address in addresses:
+                fetch(b, address)
+        above, below = (read_bits(b, half.sign(signs, offset, j)) for j in (0, 1))
+        first, second = (cells.load(w, address, mask) for address in addresses)
+        gx = b.select(above, first, b.select(below, b.fneg(second), w.literal(0.0)))
+        cells.store(w, half.whole(gx_base, offset), gx, mask, stream=stream)
+
+    strip.run(vector)
+
+
+class _Halves:
+    """Where both halves of a row of CReLU lie."""
+
+    def __init__(self, strip: Strip, cells: Cells) -> None:
+        b = strip.builder
+        self.strip, self.cells = strip, cells
+        self.length = strip.word(Word.LENGTH)
+        row_bytes = b.lshr(b.add(self.length, constant(7)), constant(3))
+        self.byte = b.add(b.mul(strip.row, row_bytes), b.lshr(strip.position, constant(3)))
+
+    def whole(self, base: Any, offset: Any) -> Any:
+        """Address in the tensor that is one half long."""
+        b = self.strip.builder
+        index = b.add(b.mul(self.strip.row, self.length), b.add(self.strip.position, offset))
+        return at(b, base, index, self.cells.size)
+
+    def part(self, base: Any, offset: Any, half: int) -> Any:
+        """Address in the tensor of two halves."""
+        b = self.strip.builder
+        row = b.add(b.shl(self.strip.row, constant(1)), constant(half))
+        index = b.add(b.mul(row, self.length), b.add(self.strip.position, offset))
+        return at(b, base, index, self.cells.size)
+
+    def sign(self, base: Any, offset: Any, half: int) -> Any:
+        """Address of a byte of signs."""
+        b = self.strip.builder
+        vector = b.shl(b.add(self.byte, b.lshr(offset, constant(3))), constant(1))
+        return b.add(base, b.add(vector, constant(half)))

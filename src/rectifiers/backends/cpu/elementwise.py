@@ -1,0 +1,294 @@
+"""Strips of elementwise activations: any record's formulas, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from rectifiers import vocabulary
+from rectifiers.activations import Elementwise, Learned
+from rectifiers.backends._binding import rebind
+from rectifiers.backends.cpu.cells import CELLS, Cells
+from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
+from rectifiers.backends.cpu.philox import philox
+from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
+from rectifiers.backends.cpu.task import Word
+from rectifiers.backends.cpu.words import TRANSCENDENTAL, words
+
+__all__ = ["Formulas", "slope", "value"]
+
+_I32 = ir.IntType(32)
+BLOCK = 64  # elements that share a call of the random generator per lane
+
+
+class Formulas:
+    """A record's formulas for the kinds of values it is called with.
+
+    Parameters
+    ----------
+    record : Elementwise
+    kinds : sequence
+        Per parameter: "number", "draw", "reciprocal draw", "channels", or the word of a `Choice` in a tuple.
+    across : bool
+        Whether neighbours belong to different channels; otherwise a row belongs to one.
+    """
+
+    def __init__(self, record: Elementwise, kinds: Sequence[Any], *, across: bool) -> None:
+        self.record = record
+        self.kinds = tuple(kinds)
+        self.across = across
+
+    @property
+    def draws(self) -> bool:
+        """Whether a parameter is random."""
+        return any("draw" in kind for kind in self.kinds)
+
+    def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
+        """Where the formula writes itself, and in what arithmetic."""
+        return Writer(builder, cells.double, bool(TRANSCENDENTAL & set(used_words(formula))))
+
+    def values(self, strip: Strip, w: Writer, cells: Cells) -> Callable[..., list[Any]]:
+        """Read the task and return what gives the parameters' values at an offset of the strip."""
+        b = strip.builder
+        fixed: dict[int, Any] = {}
+        index = 0
+        for place, kind in enumerate(self.kinds):
+            if isinstance(kind, tuple):
+                fixed[place] = kind[0]
+                continue
+            if kind == "number":
+                fixed[place] = w.spread(strip.real(index))
+            elif kind == "channels" and self.across:
+                fixed[place] = strip.pointer(index)
+            elif kind == "channels":
+                channel = b.urem(strip.row, strip.word(Word.CHANNELS))
+                one = cells.load_one(w, at(b, strip.pointer(index), channel, cells.size))
+                fixed[place] = _broadcast(w, one)
+            else:
+                fixed[place] = (w.spread(strip.real(index)), w.spread(strip.real(index + 1)))
+                index += 1
+            index += 1
+
+        def given(offset: Any, mask: Any, drawn: Any = None) -> list[Any]:
+            found = []
+            for place, kind in enumerate(self.kinds):
+                value = fixed[place]
+                if kind == "channels" and self.across:
+                    address = at(b, value, b.add(strip.position, offset), cells.size)
+                    value = Number(w, cells.load(w, address, mask))
+                elif "draw" in kind:
+                    base, step = value
+                    value = Number(w, b.fadd(base.high, b.fmul(step.high, drawn)))
+                    if kind == "reciprocal draw":
+                        value = Number(w, b.fdiv(w.literal(1.0), value.high))
+                found.append(value)
+            return found
+
+        return given
+
+
+def used_words(formula: Callable[..., Any]) -> list[str]:
+    """Names of the vocabulary that a formula uses, whatever names it imported them under."""
+    assert isinstance(formula, FunctionType)
+    values = [formula.__globals__.get(name) for name in formula.__code__.co_names]
+    return [name for name, word in vocabulary.words.items() if any(value is word for value in values)]
+
+
+def unknown_words(record: Elementwise) -> str:
+    """Name a word that the record uses and that has no vector code; an empty string if there is none."""
+    learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
+    formulas = (record.value, record.derivative, record.derivative_of_input, *learned)
+    used = {word for formula in formulas if formula is not None for word in used_words(formula)}
+    return " and ".join(sorted(used - set(words)))
+
+
+def _broadcast(w: Writer, one: Any) -> Number:
+    zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    return Number(w, w.builder.shuffle_vector(one, ir.Constant(one.type, ir.Undefined), zeros))
+
+
+def _times(g: Number, slope: Any) -> Number:
+    """A gradient times a derivative; where that is 0 or 1 by choice, infinity and NaN do not get through."""
+    w = g.writer
+    if isinstance(slope, int | float):
+        return g if slope == 1 else w.number(0.0) if slope == 0 else g * slope
+    if slope.choice is None:
+        return g * slope
+    condition, yes, no = slope.choice
+    chosen: Number = words["where"](condition, _times(g, yes), _times(g, no))
+    return chosen
+
+
+class _Drawn:
+    """Sixteen random bits per element of a block of 64, as floats."""
+
+    def __init__(self, strip: Strip, w: Writer, offset: Any) -> None:
+        b = strip.builder
+        block = b.lshr(b.add(strip.position, offset), constant(BLOCK.bit_length() - 1))
+        self.words = philox(b, b.shl(block, constant(3)), strip.word(Word.SEED))
+        self.w = w
+
+    def __getitem__(self, j: int) -> Any:
+        b = self.w.builder
+        kind = ir.VectorType(_I32, LANES)
+        word = self.words[j // 2]
+        half = (
+            b.lshr(word, ir.Constant(kind, [16] * LANES))
+            if j % 2
+            else b.and_(word, ir.Constant(kind, [0xFFFF] * LANES))
+        )
+        return b.sitofp(half, self.w.vector)
+
+
+def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
+    """A = x, B = y = f(x), C = the packed bits x > 0 if `keep`."""
+    b, cells = strip.builder, CELLS[dtype]
+    w = formulas.writer(b, cells, formulas.record.value)
+    f = rebind(formulas.record.value, words)
+    first = b.add(b.mul(strip.row, strip.word(Word.LENGTH)), strip.position)
+    x_base, y_base = (at(b, strip.word(word), first, cells.size) for word in (Word.A, Word.B))
+    bits = b.add(strip.word(Word.C), b.lshr(first, constant(3)))
+    values = formulas.values(strip, w, cells)
+
+    def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
+        address = at(b, x_base, offset, cells.size)
+        if stream:
+            fetch(b, address)
+        x = cells.load(w, address, mask)
+        y = w.number(f(Number(w, x), *values(offset, mask, drawn))).rounded()
+        cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
+        if keep:
+            positive = b.fcmp_ordered(">", x, w.literal(0.0))
+            write_bits(b, b.add(bits, b.lshr(offset, constant(3))), positive)
+
+    _over(strip, w, formulas, vector)
+
+
+def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., None]) -> None:
+    """Run over the strip in vectors, or in blocks where a parameter is random."""
+    b = strip.builder
+    if not formulas.draws:
+        strip.run(lambda offset, rest, stream: vector(offset, mask_of(b, rest), stream))
+        return
+
+    def block(offset: Any, rest: Any, stream: bool) -> None:
+        drawn = _Drawn(strip, w, offset)
+        for j in range(BLOCK // LANES):
+            place = b.add(offset, constant(LANES * j))
+            if rest is None:
+                vector(place, None, stream, drawn[j])
+            else:
+                with b.if_then(b.icmp_signed(">", rest, constant(LANES * j))):
+                    vector(place, mask_of(b, rest, LANES * j), stream, drawn[j])
+
+    strip.run(block, BLOCK)
+
+
+def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
+    """A = what is kept, B = g, C = gx = g times the derivative, D = sums for the learned parameters."""
+    b, cells, record = strip.builder, CELLS[dtype], formulas.record
+    exact = record.derivative_of_input if keeps == "input" else None
+    composed = keeps == "input" and exact is None and record.keeps == "output"
+    written = [exact or record.derivative, *([record.value] if composed else [])]
+    learned = [p for p in record.parameters.values() if isinstance(p, Learned)]
+    tracked = any(formulas.writer(b, cells, formula).tracked for formula in written)
+    w = Writer(b, cells.double, tracked)
+    df = rebind(written[0], words)
+    first = b.add(b.mul(strip.row, strip.word(Word.LENGTH)), strip.position)
+    g_base, gx_base = (at(b, strip.word(word), first, cells.size) for word in (Word.B, Word.C))
+    kept_base = strip.word(Word.A)
+    kept_base = (
+        b.add(kept_base, b.lshr(first, constant(3)))
+        if keeps == "sign"
+        else at(b, kept_base, first, cells.size)
+    )
+    values = formulas.values(strip, w, cells)
+    sums = [
+        _Sum(strip, w, rebind(p.derivative, words), j, len(learned), formulas.across)
+        for j, p in enumerate(learned)
+    ]
+
+    def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
+        address = at(b, g_base, offset, cells.size)
+        if stream:
+            fetch(b, address)
+        g = Number(w, cells.load(w, address, mask))
+        if keeps == "sign":
+            kept: Any = Truth(w, read_bits(b, b.add(kept_base, b.lshr(offset, constant(3)))))
+        else:
+            address = at(b, kept_base, offset, cells.size)
+            if stream:
+                fetch(b, address)
+            kept = Number(w, cells.load(w, address, mask))
+        numbers = values(offset, mask, drawn)
+        if composed:
+            argument: Any = rebind(record.value, words)(kept, *numbers)
+        elif keeps == "input" and record.keeps == "sign":
+            argument = kept > 0.0
+        else:
+            argument = kept
+        gx = w.number(_times(g, df(argument, *numbers))).rounded()
+        cells.store(w, at(b, gx_base, offset, cells.size), gx, mask, stream=stream)
+        for total in sums:
+            total.add(kept, g, numbers, offset, mask)
+
+    _over(strip, w, formulas, vector)
+    for total in sums:
+        total.finish()
+
+
+class _Sum:
+    """Sum of g times the derivative by one learned parameter, in float64, in an order that is fixed.
+
+    Along a row it is kept in registers and ends in one number per item; across channels each has its own
+    cell per item.
+    """
+
+    def __init__(self, strip: Strip, w: Writer, formula: Any, index: int, count: int, across: bool) -> None:
+        b = strip.builder
+        self.strip, self.w, self.formula, self.across = strip, w, formula, across
+        self.kind = ir.VectorType(ir.DoubleType(), LANES)
+        base = strip.word(Word.D)
+        if across:
+            row = b.add(b.mul(strip.item, constant(count)), constant(index))
+            self.base = at(b, base, b.mul(row, strip.word(Word.LENGTH)), 8)
+        else:
+            self.base = at(b, base, b.add(b.mul(strip.item, constant(count)), constant(index)), 8)
+            self.total = cgutils.alloca_once(b, self.kind)
+            b.store(self.zero, self.total)
+
+    @property
+    def zero(self) -> Any:
+        return ir.Constant(self.kind, [0.0] * LANES)
+
+    def add(self, kept: Number, g: Number, numbers: list[Any], offset: Any, mask: Any) -> None:
+        """Add the elements of one vector."""
+        b, w = self.w.builder, self.w
+        product = w.number(_times(g, self.formula(kept, *numbers))).rounded()
+        wide = product if w.double else b.fpext(product, self.kind)
+        if mask is not None:  # a derivative may be infinite where there is no element
+            wide = b.select(mask, wide, self.zero)
+        if not self.across:
+            b.store(b.fadd(b.load(self.total), wide), self.total)
+            return
+        cells = CELLS_DOUBLE
+        address = at(b, self.base, b.add(self.strip.position, offset), 8)
+        doubles = Writer(b, True, False)
+        cells.store(doubles, address, b.fadd(cells.load(doubles, address, mask), wide), mask)
+
+    def finish(self) -> None:
+        """Write the sum of the item."""
+        if self.across:
+            return
+        b = self.w.builder
+        parts = [b.extract_element(b.load(self.total), ir.Constant(_I32, lane)) for lane in range(LANES)]
+        while len(parts) > 1:
+            parts = [b.fadd(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
+        b.store(parts[0], b.inttoptr(self.base, ir.DoubleType().as_pointer()), align=8)
+
+
+CELLS_DOUBLE = next(cells for cells in CELLS.values() if cells.double)

@@ -1,0 +1,244 @@
+"""Numbers that write LLVM code: a formula called with them writes the vector code of itself.
+
+A `Number` stands for eight neighbouring elements. In a formula of arithmetic and comparisons alone it is one
+vector, and each operation rounds as NumPy's does. Where a formula uses exponentials and the like it carries
+what each rounding lost in a second vector (Dekker 1971, Knuth's two-sum; products by fused multiply-add), and
+is rounded once at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp.
+
+The high part never depends on the low one. So where the low part is not a number (the high part overflowed,
+or is infinite, or 0 / 0 appears in a correction) the high part is the answer.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+__all__ = ["LANES", "Number", "Truth", "Writer"]
+
+LANES = 8  # elements of one vector, of any type: one byte of packed bits
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Where code is written, and in what arithmetic.
+
+    Parameters
+    ----------
+    builder : llvmlite.ir.IRBuilder
+    double : bool
+        Whether numbers are float64; float32 otherwise.
+    tracked : bool
+        Whether operations carry what their rounding lost.
+    """
+
+    builder: Any
+    double: bool
+    tracked: bool
+
+    @property
+    def scalar(self) -> Any:
+        """Type of one element."""
+        return ir.DoubleType() if self.double else ir.FloatType()
+
+    @property
+    def vector(self) -> Any:
+        """Type of a vector of elements."""
+        return ir.VectorType(self.scalar, LANES)
+
+    @property
+    def integers(self) -> Any:
+        """Type of a vector of integers as wide as the elements."""
+        return ir.VectorType(ir.IntType(64 if self.double else 32), LANES)
+
+    def literal(self, value: float) -> Any:
+        """A vector of one constant, rounded to the type."""
+        rounded = float(value) if self.double else float(np.float32(value))
+        return ir.Constant(self.vector, [rounded] * LANES)
+
+    def integer(self, value: int) -> Any:
+        """A vector of one integer constant."""
+        return ir.Constant(self.integers, [value] * LANES)
+
+    def number(self, value: Any) -> Number:
+        """A number of the formula's: one already, or a Python number."""
+        if isinstance(value, Number):
+            return value
+        if isinstance(value, bool | Truth) or not isinstance(value, int | float):
+            raise TypeError(f"a formula computes with numbers, not with {value!r}")
+        high = self.literal(value)
+        with np.errstate(all="ignore"):
+            rest = 0.0 if self.double else float(value) - float(np.float32(value))
+        if self.tracked and rest and np.isfinite(rest):
+            return Number(self, high, self.literal(rest))
+        return Number(self, high)
+
+    def spread(self, scalar: Any) -> Number:
+        """A number that is the same in all lanes, from one of float64."""
+        one = scalar if self.double else self.builder.fptrunc(scalar, ir.FloatType())
+        empty = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return Number(self, self.builder.shuffle_vector(first, empty, zeros))
+
+    def call(self, name: str, *args: Any) -> Any:
+        """Call an LLVM intrinsic on vectors of elements."""
+        module = self.builder.module
+        full = f"{name}.v{LANES}{'f64' if self.double else 'f32'}"
+        kind = ir.FunctionType(self.vector, [self.vector] * len(args))
+        return self.builder.call(module.globals.get(full) or ir.Function(module, kind, full), args)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        """``a * b + c`` of vectors, rounded once."""
+        return self.call("llvm.fma", a, b, c)
+
+    def bits(self, vector: Any) -> Any:
+        """The same bits as integers."""
+        return self.builder.bitcast(vector, self.integers)
+
+    def from_bits(self, integers: Any) -> Any:
+        """The same bits as elements."""
+        return self.builder.bitcast(integers, self.vector)
+
+    def select(self, condition: Any, if_true: Any, if_false: Any) -> Any:
+        """Choose lane by lane."""
+        return self.builder.select(condition, if_true, if_false)
+
+
+class Truth:
+    """A condition on eight neighbouring elements."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, writer: Writer, value: Any) -> None:
+        self.writer = writer
+        self.value = value
+
+    def __bool__(self) -> bool:
+        raise TypeError("a condition on elements has no single truth: use `where`, &, | and ~")
+
+    def _with(self, operation: str, other: Any) -> Truth:
+        if not isinstance(other, Truth):
+            return NotImplemented
+        return Truth(self.writer, getattr(self.writer.builder, operation)(self.value, other.value))
+
+    def __and__(self, other: Any) -> Truth:
+        return self._with("and_", other)
+
+    def __or__(self, other: Any) -> Truth:
+        return self._with("or_", other)
+
+    def __xor__(self, other: Any) -> Truth:
+        return self._with("xor", other)
+
+    def __invert__(self) -> Truth:
+        return Truth(self.writer, self.writer.builder.not_(self.value))
+
+
+def _comparison(operator: str) -> Callable[[Number, Any], Truth]:
+    def compare(self: Number, other: Any) -> Truth:
+        writer = self.writer
+        b = writer.builder
+        condition = b.fcmp_unordered if operator == "!=" else b.fcmp_ordered  # as NumPy with NaN
+        return Truth(writer, condition(operator, self.high, writer.number(other).high))
+
+    return compare
+
+
+class Number:
+    """Eight neighbouring elements: their values, and what rounding lost of them if that is carried."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, writer: Writer, high: Any, low: Any = None, choice: Any = None) -> None:
+        self.writer = writer
+        self.high = high
+        self.low = low
+        self.choice = choice  # (condition, if true, if false), where the number is one
+
+    def __bool__(self) -> bool:
+        raise TypeError("a number of elements has no single truth: use `where`")
+
+    __lt__, __le__, __gt__, __ge__, __eq__, __ne__ = (  # type: ignore[assignment]
+        _comparison(operator) for operator in ("<", "<=", ">", ">=", "==", "!=")
+    )
+
+    def rounded(self) -> Any:
+        """The vector of values, rounded once."""
+        if self.low is None:
+            return self.high
+        b = self.writer.builder
+        total = b.fadd(self.high, self.low)
+        same = b.fcmp_unordered("==", total, self.high)  # or not a number; so -0 stays -0
+        return self.writer.select(same, self.high, total)
+
+    def _lows(self, *terms: Any) -> Any:
+        present = [term for term in terms if term is not None]
+        return functools.reduce(self.writer.builder.fadd, present) if present else None
+
+    def __neg__(self) -> Number:
+        b = self.writer.builder
+        return Number(self.writer, b.fneg(self.high), None if self.low is None else b.fneg(self.low))
+
+    def __pos__(self) -> Number:
+        return self
+
+    def __add__(self, other: Any) -> Number:
+        writer, other = self.writer, self.writer.number(other)
+        b = writer.builder
+        total = b.fadd(self.high, other.high)
+        if not writer.tracked:
+            return Number(writer, total)
+        part = b.fsub(total, self.high)
+        lost = b.fadd(b.fsub(self.high, b.fsub(total, part)), b.fsub(other.high, part))
+        return Number(writer, total, self._lows(lost, self.low, other.low))
+
+    def __sub__(self, other: Any) -> Number:
+        return self + -self.writer.number(other)
+
+    def __mul__(self, other: Any) -> Number:
+        writer, other = self.writer, self.writer.number(other)
+        b = writer.builder
+        product = b.fmul(self.high, other.high)
+        if not writer.tracked:
+            return Number(writer, product)
+        lost = writer.fma(self.high, other.high, b.fneg(product))
+        if other.low is not None:
+            lost = writer.fma(self.high, other.low, lost)
+        if self.low is not None:
+            lost = writer.fma(self.low, other.high, lost)
+        return Number(writer, product, lost)
+
+    def __truediv__(self, other: Any) -> Number:
+        writer, other = self.writer, self.writer.number(other)
+        b = writer.builder
+        quotient = b.fdiv(self.high, other.high)
+        if not writer.tracked:
+            return Number(writer, quotient)
+        negative = b.fneg(quotient)
+        lost = self._lows(writer.fma(negative, other.high, self.high), self.low)
+        if other.low is not None:
+            lost = writer.fma(negative, other.low, lost)
+        return Number(writer, quotient, b.fdiv(lost, other.high))
+
+    def __radd__(self, other: Any) -> Number:
+        return self.writer.number(other) + self
+
+    def __rsub__(self, other: Any) -> Number:
+        return self.writer.number(other) - self
+
+    def __rmul__(self, other: Any) -> Number:
+        return self.writer.number(other) * self
+
+    def __rtruediv__(self, other: Any) -> Number:
+        return self.writer.number(other) / self
+
+    def __pow__(self, exponent: Any) -> Number:
+        if not isinstance(exponent, int) or isinstance(exponent, bool) or not 1 <= exponent <= 16:
+            raise TypeError(f"a power must be a whole number from 1 to 16, got {exponent!r}")
+        return functools.reduce(lambda product, _: product * self, range(exponent - 1), self)

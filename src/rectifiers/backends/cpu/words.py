@@ -1,0 +1,233 @@
+"""The vocabulary for `Number`: each word writes its vector code.
+
+`exp` and `expm1` follow Cody & Waite: x = k ln 2 + r, a polynomial in r (Chebyshev, economised), 2^k in the
+exponent bits; both give the value and what its rounding lost. `log` is that of FreeBSD's msun (Sun 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rectifiers.backends.cpu.numbers import Number, Truth, Writer
+
+__all__ = ["TRANSCENDENTAL", "words"]
+
+TRANSCENDENTAL = frozenset({"exp", "expm1", "log", "log1p", "sigmoid", "sqrt", "tanh"})
+"""Words whose values are not exact: a formula that uses one carries what rounding loses."""
+
+# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: off by 2^-26.6 and 2^-57.6 of its value.
+_SINGLE = (0.5, 0.1666666716337204, 0.041666463017463684, 0.0083332983776927, 0.0013933733571320772,
+           0.00019899391918443143)  # fmt: skip
+_DOUBLE = (0.5, 0.1666666666666667, 0.04166666666666668, 0.008333333333326082, 0.0013888888888879001,
+           0.00019841269875003973, 2.480158733663232e-05, 2.7557255168123062e-06, 2.755726307600547e-07,
+           2.5105313423078524e-08, 2.0918212752506956e-09)  # fmt: skip
+_LN2_SINGLE = (0.693145751953125, 1.428606765330187e-06)  # the first short, so that multiples are exact
+_LN2_DOUBLE = (6.93147180369123816490e-01, 1.90821492927058770002e-10)
+_LOG_SINGLE = (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841)
+_LOG_DOUBLE = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
+               2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
+               1.479819860511658591e-01)  # fmt: skip
+
+
+def _polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
+    total = w.literal(coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        total = w.fma(total, x, w.literal(coefficient))
+    return total
+
+
+class _Reduced:
+    """x = k ln 2 + r between bounds; e^r - 1 as a sum of two, and k as bits of a float."""
+
+    def __init__(self, x: Number, lowest: float, highest: float) -> None:
+        w, b = x.writer, x.writer.builder
+        low, high = w.literal(lowest), w.literal(highest)
+        inside = w.select(b.fcmp_ordered("<", x.high, low), low, x.high)  # so written NaN passes
+        inside = w.select(b.fcmp_ordered(">", inside, high), high, inside)
+        magic = w.literal(1.5 * 2.0 ** (52 if w.double else 23))  # rounds to an integer, left in the low bits
+        self.shifted = w.fma(inside, w.literal(1.4426950408889634), magic)
+        k = b.fsub(self.shifted, magic)
+        ln2, rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
+        r = w.fma(k, w.literal(-ln2), inside)
+        low_r = b.fmul(k, w.literal(-rest))
+        if x.low is not None:  # out of bounds it may be infinite or NaN
+            usable = b.fcmp_ordered("==", inside, x.high)
+            finite = b.fcmp_ordered("<", w.call("llvm.fabs", x.low), w.literal(1.0))
+            low_r = b.fadd(low_r, w.select(b.and_(usable, finite), x.low, w.literal(0.0)))
+        sum_r = b.fadd(r, low_r)
+        low_r = b.fadd(b.fsub(r, sum_r), low_r)
+        rest_r = b.fmul(b.fmul(sum_r, sum_r), _polynomial(w, sum_r, _DOUBLE if w.double else _SINGLE))
+        self.high = b.fadd(sum_r, rest_r)
+        self.low = b.fadd(b.fadd(b.fsub(sum_r, self.high), rest_r), low_r)
+        self.inside = inside
+
+    def power(self, w: Writer, bias: int) -> Any:
+        """2^(k + bias), which must be a normal number."""
+        b, mantissa = w.builder, 52 if w.double else 23
+        exponent = ((1023 if w.double else 127) + bias) << mantissa
+        return w.from_bits(b.add(b.shl(w.bits(self.shifted), w.integer(mantissa)), w.integer(exponent)))
+
+    def halves(self, w: Writer) -> tuple[Any, Any]:
+        """Two normal numbers whose product is 2^k, for any k of a float."""
+        b, mantissa = w.builder, 52 if w.double else 23
+        magic = 0x4338000000000000 if w.double else 0x4B400000
+        k = b.sub(w.bits(self.shifted), w.integer(magic))
+        half = b.ashr(k, w.integer(1))
+        bias = w.integer(1023 if w.double else 127)
+        parts = (half, b.sub(k, half))
+        first, second = (w.from_bits(b.shl(b.add(p, bias), w.integer(mantissa))) for p in parts)
+        return first, second
+
+
+def exp(x: Any) -> Number:
+    """e^x."""
+    w, b = x.writer, x.writer.builder
+    reduced = _Reduced(x, *((-750.0, 711.0) if w.double else (-106.0, 90.0)))
+    high = b.fadd(w.literal(1.0), reduced.high)
+    low = b.fadd(b.fadd(b.fsub(w.literal(1.0), high), reduced.high), reduced.low)
+    one, two = reduced.halves(w)
+    return Number(w, b.fmul(b.fmul(high, one), two), b.fmul(b.fmul(low, one), two))
+
+
+def expm1(x: Any) -> Number:
+    """e^x - 1."""
+    w, b = x.writer, x.writer.builder
+    reduced = _Reduced(x, *((-50.0, 711.0) if w.double else (-30.0, 90.0)))
+    half = reduced.power(w, -1)  # half of 2^k, which is a normal number even where 2^k overflows
+    whole = b.fsub(half, w.literal(0.5))
+    whole_lost = b.fsub(half, b.fadd(whole, w.literal(0.5)))
+    scaled = b.fmul(half, reduced.high)
+    high = b.fadd(whole, scaled)
+    low = b.fadd(b.fsub(whole, high), scaled)
+    low = b.fadd(low, w.fma(half, reduced.low, whole_lost))
+    # The result has the sign of x; this is for -0, the one case in which it was lost.
+    sign = b.and_(w.bits(x.high), w.integer(1 << 63 if w.double else 1 << 31))
+    high = w.from_bits(b.or_(w.bits(b.fadd(high, high)), sign))
+    return Number(w, high, b.fadd(low, low))
+
+
+def log(x: Any) -> Number:
+    """Natural logarithm; -infinity at 0, NaN below."""
+    w, b = x.writer, x.writer.builder
+    mantissa, scale = (52, 54) if w.double else (23, 25)
+    tiny = b.fcmp_ordered("<", x.high, w.literal(2.0 ** (-1022 if w.double else -126)))
+    normal = w.select(tiny, b.fmul(x.high, w.literal(2.0**scale)), x.high)
+    root = (
+        0x3FE6A09E667F3BCD if w.double else 0x3F3504F3
+    )  # sqrt(1/2): the mantissa goes to sqrt(1/2)..sqrt(2)
+    k = b.ashr(b.sub(w.bits(normal), w.integer(root)), w.integer(mantissa))
+    f = b.fsub(w.from_bits(b.sub(w.bits(normal), b.shl(k, w.integer(mantissa)))), w.literal(1.0))
+    k_float = b.fadd(b.sitofp(k, w.vector), w.select(tiny, w.literal(-scale), w.literal(0.0)))
+    s = b.fdiv(f, b.fadd(w.literal(2.0), f))
+    z = b.fmul(s, s)
+    rest = b.fmul(z, _polynomial(w, z, _LOG_DOUBLE if w.double else _LOG_SINGLE))
+    half = b.fmul(b.fmul(w.literal(0.5), f), f)
+    ln2, ln2_rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
+    correction = w.fma(s, b.fadd(half, rest), b.fmul(k_float, w.literal(ln2_rest)))
+    high = b.fmul(k_float, w.literal(ln2))
+    value = b.fadd(high, b.fsub(f, b.fsub(half, correction)))
+    infinite = b.fcmp_ordered("==", x.high, w.literal(float("inf")))
+    value = w.select(infinite, x.high, value)
+    zero = b.fcmp_ordered("==", x.high, w.literal(0.0))
+    value = w.select(zero, w.literal(float("-inf")), value)
+    wrong = b.fcmp_unordered("<", x.high, w.literal(0.0))  # or NaN
+    value = w.select(wrong, w.literal(float("nan")), value)
+    if x.low is None:
+        return Number(w, value)
+    return Number(w, value, b.fdiv(x.low, x.high))
+
+
+def log1p(x: Any) -> Number:
+    """log(1 + x), exact for small x."""
+    total = log(x + 1.0)
+    w, b = x.writer, x.writer.builder
+    zero = b.fcmp_ordered("==", x.high, w.literal(0.0))  # keeps the sign of 0
+    return Number(w, w.select(zero, x.high, total.high), total.low)
+
+
+def sigmoid(x: Any) -> Number:
+    """1 / (1 + e^-x)."""
+    small = exp(-abs_(x))
+    return where(x < 0.0, small, 1.0) / (small + 1.0)
+
+
+def tanh(x: Any) -> Number:
+    """Hyperbolic tangent."""
+    lost = expm1(abs_(x) * -2.0)
+    return _with_sign_of(-lost / (lost + 2.0), x)
+
+
+def sqrt(x: Any) -> Number:
+    """Square root; NaN below 0."""
+    w, b = x.writer, x.writer.builder
+    high = w.call("llvm.sqrt", x.high)
+    if not w.tracked:
+        return Number(w, high)
+    lost = w.fma(b.fneg(high), high, x.high)
+    lost = lost if x.low is None else b.fadd(lost, x.low)
+    return Number(w, high, b.fdiv(lost, b.fadd(high, high)))
+
+
+def abs_(x: Any) -> Number:
+    """The distance from 0."""
+    w, b = x.writer, x.writer.builder
+    if x.low is None:
+        return Number(w, w.call("llvm.fabs", x.high))
+    negative = b.fcmp_ordered("<", x.high, w.literal(0.0))
+    return Number(w, w.call("llvm.fabs", x.high), w.select(negative, b.fneg(x.low), x.low))
+
+
+def _with_sign_of(magnitude: Number, x: Number) -> Number:
+    w, b = x.writer, x.writer.builder
+    sign = b.and_(w.bits(x.high), w.integer(1 << 63 if w.double else 1 << 31))
+    low = magnitude.low
+    return Number(
+        w,
+        w.from_bits(b.or_(w.bits(magnitude.high), sign)),
+        None if low is None else w.from_bits(b.xor(w.bits(low), sign)),
+    )
+
+
+def where(condition: Any, if_true: Any, if_false: Any) -> Any:
+    """Choose element by element; a condition on words alone chooses while the code is written."""
+    if not isinstance(condition, Truth):
+        return if_true if condition else if_false
+    w = condition.writer
+    if isinstance(if_true, Truth) and isinstance(if_false, Truth):
+        return Truth(w, w.select(condition.value, if_true.value, if_false.value))
+    yes, no = w.number(if_true), w.number(if_false)
+    high = w.select(condition.value, yes.high, no.high)
+    choice = (condition, if_true, if_false)
+    if yes.low is None and no.low is None:
+        return Number(w, high, choice=choice)
+    zero = w.literal(0.0)
+    lows = [zero if n.low is None else n.low for n in (yes, no)]
+    return Number(w, high, w.select(condition.value, *lows), choice)
+
+
+def _extremum(operator: str) -> Callable[[Any, Any], Number]:
+    def choose(a: Any, b: Any) -> Number:
+        w = (a if isinstance(a, Number) else b).writer
+        a, b = w.number(a), w.number(b)
+        first = w.builder.fcmp_ordered(operator, a.high, b.high)
+        nan = w.builder.fcmp_unordered("uno", a.high, a.high)
+        return where(Truth(w, w.builder.or_(first, nan)), a, b)
+
+    return choose
+
+
+words: dict[str, Callable[..., Any]] = {
+    "abs": abs_,
+    "exp": exp,
+    "expm1": expm1,
+    "log": log,
+    "log1p": log1p,
+    "maximum": _extremum(">"),
+    "minimum": _extremum("<"),
+    "sigmoid": sigmoid,
+    "sqrt": sqrt,
+    "tanh": tanh,
+    "where": where,
+}
+"""Every word with vector code; `erf` and `erfc` have none."""
