@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12        the interpreter .venv is made with (3.11 or newer)
 #   PIP_ARGS='...'           handed to pip, e.g. --extra-index-url https://download.pytorch.org/whl/cpu
-#   ARGS='...'               handed to `rectifiers compare` or to pytest
+#   ARGS='...'               handed to `rectifiers compare`, to pytest or to the benchmark
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics clean
+.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics bench clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activat
 
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
 	$(BIN)/python benchmarks/simulate_evidence.py
+
+bench: $(SET_UP)  ## time and memory of the activations beside torch's own; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.activations $(ARGS)
 
 clean:  ## remove what was made (not .venv, not runs/)
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

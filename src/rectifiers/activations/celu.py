@@ -6,12 +6,12 @@ from typing import Any
 
 from rectifiers.activations._definition import elementwise
 from rectifiers.activations._parameters import Real
-from rectifiers.vocabulary import exp, expm1, where
+from rectifiers.vocabulary import abs, exp, expm1, where
 
 
 def f(x: Any, alpha: Any) -> Any:
     """The input where positive, alpha (e^(x / alpha) - 1) elsewhere."""
-    return where(x > 0, x, alpha * expm1(x / alpha))
+    return where(x > -1e-17 * abs(alpha), x, alpha * expm1(x / alpha))  # x / alpha may lose a subnormal's digits
 
 
 def df(y: Any, alpha: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Protocol
 
 import torch
@@ -12,37 +11,9 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from rectifiers.backends._autograd import apply
 from rectifiers.backends._choice import obstacle
 from rectifiers.backends._kernels import Kernels
+from rectifiers.backends._memory_order import InMemory
 
 __all__ = ["crelu", "maxout"]
-
-
-class _InMemory:
-    """The axes in the order in which they lie in memory: kernels see contiguous tensors, layouts are kept."""
-
-    def __init__(self, input: Tensor) -> None:
-        axes = range(input.dim())
-        self.order = sorted(axes, key=lambda axis: (-input.stride(axis), axis))
-        if not input.permute(self.order).is_contiguous():
-            self.order = list(axes)
-        self.back = sorted(axes, key=self.order.__getitem__)
-
-    def seen(self, tensor: Tensor) -> Tensor:
-        """The tensor as the kernels see it; a copy if it lies differently."""
-        return tensor.permute(self.order).contiguous()
-
-    def empty(self, shape: list[int], like: Tensor) -> Tensor:
-        """A new tensor of this shape that lies as the others do."""
-        strides, product = [0] * len(shape), 1
-        for axis in reversed(self.order):
-            strides[axis] = product
-            product *= shape[axis]
-        return torch.empty_strided(shape, strides, dtype=like.dtype, device=like.device)
-
-    def around(self, shape: torch.Size, dim: int) -> tuple[int, int]:
-        """Number of elements outside of axis `dim` and inside of it, in memory."""
-        place = self.back[dim]
-        lengths = [shape[axis] for axis in self.order]
-        return math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
 
 
 class _Axis(Protocol):
@@ -67,7 +38,7 @@ class _Maxout:
     def __init__(self, kernels: Kernels, input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> None:
         self.kernels, self.split, self.dim, self.axis = kernels, split, dim, axis
         self.pieces = split[axis]
-        self.memory = _InMemory(input)
+        self.memory = InMemory(input)
         self.shape = input.shape
         groups = input.shape[dim] // self.pieces
         self.output_shape = [groups if a == dim else length for a, length in enumerate(input.shape)]
@@ -97,7 +68,7 @@ class _CReLU:
 
     def __init__(self, kernels: Kernels, input: Tensor, dim: int) -> None:
         self.kernels, self.dim = kernels, dim
-        self.memory = _InMemory(input)
+        self.memory = InMemory(input)
         self.shape = input.shape
         self.output_shape = [length * (2 if a == dim else 1) for a, length in enumerate(input.shape)]
         outer, inner = self.memory.around(input.shape, dim)

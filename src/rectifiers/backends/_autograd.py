@@ -105,10 +105,10 @@ class _Call:
 
     def slope(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
         """Return the gradients by the input and by every learned parameter."""
-        shape = g.shape
-        if g.stride() != self.strides:
-            g = torch.empty_strided(shape, self.strides, dtype=g.dtype, device=g.device).copy_(g)
-        gx = torch.empty_strided(shape, self.strides, dtype=g.dtype, device=g.device)
+        g = self.laid_out(g)
+        if self.keeps != "sign":  # a hook may have given back another copy
+            kept = self.laid_out(kept)
+        gx = torch.empty_strided(g.shape, self.strides, dtype=g.dtype, device=g.device)
         layout = self.layout(gx, weights)
         values = self.with_weights(kept, weights, layout)
         by_weight = self.kernels.slope(self.record, values, layout, self.keeps, kept, g, gx)
@@ -117,6 +117,13 @@ class _Call:
             total = total if weight.numel() == total.numel() else total.sum()
             found.append(total.to(weight.dtype).reshape(weight.shape))
         return tuple(found)
+
+    def laid_out(self, tensor: Tensor) -> Tensor:
+        """The tensor as the kernel saw the input lie in memory; a copy if it lies differently."""
+        if tensor.stride() == self.strides:
+            return tensor
+        made = torch.empty_strided(tensor.shape, self.strides, dtype=tensor.dtype, device=tensor.device)
+        return made.copy_(tensor)
 
     def slopes(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
         """The same in torch's operations, which can be differentiated again."""
@@ -195,7 +202,7 @@ def elementwise(
     call = _Call(record, kernels, values, input)
     weights = tuple([value.weight for value in values if isinstance(value, Channels)]) if call.dims else ()
     if torch.is_grad_enabled() and (input.requires_grad or any(weight.requires_grad for weight in weights)):
-        if inplace and (call.keeps == "input" or input._is_view()):
+        if inplace and (call.keeps == "input" or input._is_view() or input.is_leaf):  # a leaf is refused there
             return input.copy_(elementwise(record, kernels, input.clone(), values, False))
         return apply(_Elementwise)(call, inplace, input, *weights)
     return call.run(input, weights, False, inplace)[0]

@@ -77,24 +77,12 @@ def _check(name: str, where: str) -> None:
         raise ArgumentError(f"`{where}` must be one of {', '.join(_NAMES)}, got {name!r}")
 
 
-def _default() -> str:
-    name = os.environ.get(_VARIABLE, "") or "auto"
-    _check(name, _VARIABLE)
-    return name
-
-
-_from_environment: str | None = None
+_default = os.environ.get(_VARIABLE, "") or "auto"
 
 
 def requested() -> str:
-    """Return the backend that is asked for."""
-    global _from_environment
-    name = _asked.name
-    if name is None:
-        name = _from_environment
-        if name is None:
-            name = _from_environment = _default()
-    return name
+    """Return the backend that is asked for; `choose` checks what the environment variable says."""
+    return _asked.name or _default
 
 
 def obstacle(input: Tensor) -> str:
@@ -151,6 +139,7 @@ def choose(record: Activation, input: Tensor, name: str) -> tuple[Kernels | None
     BackendError
         A backend was asked for by name and cannot run.
     """
+    _check(name, _VARIABLE)
     if name == "torch":
         return None, "torch was asked for"
     reason = obstacle(input)

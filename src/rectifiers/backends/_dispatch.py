@@ -105,7 +105,7 @@ def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor
     """
     kernels = _kernels(_maxout, input, _FROM["maxout"])
     if kernels is None:
-        return torch_maxout(input.reshape(split), axis)
+        return torch_maxout(input, split, dim, axis)
     return kernel_maxout(kernels, input, split, dim, axis)
 
 

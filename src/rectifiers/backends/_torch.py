@@ -33,6 +33,7 @@ from rectifiers.activations import (
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import formula_executor
 from rectifiers.backends._kernels import Values
+from rectifiers.backends._memory_order import InMemory
 
 __all__ = ["Execute", "torch_crelu", "torch_executor", "torch_maxout"]
 
@@ -139,18 +140,28 @@ def _overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
     return input.copy_(function(input, *values))
 
 
-def torch_maxout(split: Tensor, axis: int) -> Tensor:
-    """The largest along an axis, the first of equal ones."""
+def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:
+    """The largest along `axis` of the input in the shape `split`, the first of equal ones."""
     if not torch.compiler.is_compiling():
-        return split.max(axis).values
+        if input.is_contiguous():
+            return input.view(split).max(axis).values
+        memory = InMemory(input)
+        place = memory.back[dim] + axis - dim
+        lengths = [input.shape[a] for a in memory.order]
+        lengths[memory.back[dim] : memory.back[dim] + 1] = split[dim : dim + 2]
+        return memory.seen(input).view(lengths).max(place).values.permute(memory.back)
     # Inductor (torch 2.13) loses the index of a maximum when it fuses it with enough neighbours, and so
     # the gradient; comparisons fuse as well and need no index. The first of equal pieces wins, or NaN.
-    best, *others = split.unbind(axis)
+    best, *others = input.reshape(split).unbind(axis)
     for piece in others:
         best = torch.where((piece <= best) | (best != best), best, piece)
     return best.clone() if not others else best
 
 
 def torch_crelu(input: Tensor, dim: int) -> Tensor:
-    """Both parts, concatenated."""
-    return torch.cat((torch.relu(input), torch.relu(-input)), dim)
+    """Both parts, concatenated along `dim`."""
+    if torch.compiler.is_compiling() or input.is_contiguous():
+        return torch.cat((torch.relu(input), torch.relu(-input)), dim)
+    memory = InMemory(input)
+    seen = memory.seen(input)
+    return torch.cat((torch.relu(seen), torch.relu(-seen)), memory.back[dim]).permute(memory.back)

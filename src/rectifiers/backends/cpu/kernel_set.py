@@ -16,7 +16,7 @@ from rectifiers.backends._kernels import Draw, Kept, Layout, Values
 from rectifiers.backends.cpu import build
 from rectifiers.backends.cpu.fingerprint import fingerprint
 from rectifiers.backends.cpu.task import packed
-from rectifiers.backends.cpu.threads import run, team
+from rectifiers.backends.cpu.threads import GRAIN, run, team
 from rectifiers.backends.memory import huge_pages
 
 __all__ = ["NumbaKernels"]
@@ -87,7 +87,10 @@ class NumbaKernels:
             sums = torch.empty((outer, channels, count, learned), dtype=torch.float64)
             addresses[3] = sums.data_ptr()
             _rows(kernel, (outer * channels, inner), gx, tuple(addresses), parameters, channels, _SEGMENT)
-            total = _in_order(sums.permute(0, 2, 3, 1).reshape(outer * count, learned, channels))
+            if count == 1 or channels == 1:
+                total = _in_order(sums.view(outer * count, channels, learned)).T
+            else:
+                total = _in_order(sums.permute(0, 2, 3, 1).reshape(outer * count, learned, channels))
         return tuple(total.unbind())
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
@@ -202,6 +205,8 @@ def _streams(out: Tensor, length: int, addresses: tuple[int, ...]) -> int:
 
 def _in_order(sums: Tensor) -> Tensor:
     """Add up along the first axis, in an order that does not depend on the threads."""
+    if sums.numel() < GRAIN:  # torch takes one thread
+        return sums.sum(0)
     return torch.from_numpy(sums.numpy().sum(axis=0))
 
 

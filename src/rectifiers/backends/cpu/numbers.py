@@ -6,7 +6,10 @@ what each rounding lost in a second vector (Dekker 1971, Knuth's two-sum; produc
 is rounded once at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp.
 
 The high part never depends on the low one. So where the low part is not a number (the high part overflowed,
-or is infinite, or 0 / 0 appears in a correction) the high part is the answer.
+or is infinite, or 0 / 0 appears in a correction) the high part is the answer. Words may leave a low part of some
+per cent of the high one ("loose"): sums, products with one exact factor and the last rounding can take that,
+everything else asks for the same number with a low part of about an ulp (`tight`). And they may leave a power of
+two to be multiplied by at the end (`factor`), so that a number on its way to a subnormal result is rounded once.
 """
 
 from __future__ import annotations
@@ -145,7 +148,7 @@ def _comparison(operator: str) -> Callable[[Number, Any], Truth]:
         writer = self.writer
         b = writer.builder
         condition = b.fcmp_unordered if operator == "!=" else b.fcmp_ordered  # as NumPy with NaN
-        return Truth(writer, condition(operator, self.high, writer.number(other).high))
+        return Truth(writer, condition(operator, self.tight().high, writer.number(other).tight().high))
 
     return compare
 
@@ -155,10 +158,21 @@ class Number:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, writer: Writer, high: Any, low: Any = None, choice: Any = None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        high: Any,
+        low: Any = None,
+        choice: Any = None,
+        *,
+        loose: bool = False,
+        factor: Any = None,
+    ) -> None:
         self.writer = writer
         self.high = high
         self.low = low
+        self.loose = loose
+        self.factor = factor
         self.choice = choice  # (condition, if true, if false), where the number is one
 
     def __bool__(self) -> bool:
@@ -168,14 +182,39 @@ class Number:
         _comparison(operator) for operator in ("<", "<=", ">", ">=", "==", "!=")
     )
 
+    def plain(self) -> Number:
+        """The same number without a pending factor."""
+        if self.factor is None:
+            return self
+        b = self.writer.builder
+        low = None if self.low is None else b.fmul(self.low, self.factor)
+        return Number(self.writer, b.fmul(self.high, self.factor), low, loose=self.loose)
+
+    def tight(self) -> Number:
+        """The same number with a low part of about an ulp of the high one."""
+        if self.factor is not None:
+            return self.plain().tight()
+        if not self.loose:
+            return self
+        b = self.writer.builder
+        high = b.fadd(self.high, self.low)
+        whole = b.fcmp_unordered("==", high, self.high)  # or not a number
+        high = self.writer.select(whole, self.high, high)
+        return Number(self.writer, high, b.fadd(b.fsub(self.high, high), self.low))
+
     def rounded(self) -> Any:
         """The vector of values, rounded once."""
         if self.low is None:
-            return self.high
+            return self.plain().high
+        if self.choice is not None:
+            condition, yes, no = self.choice
+            both = (self.writer.number(n).rounded() for n in (yes, no))
+            return self.writer.select(condition.value, *both)
         b = self.writer.builder
         total = b.fadd(self.high, self.low)
         same = b.fcmp_unordered("==", total, self.high)  # or not a number; so -0 stays -0
-        return self.writer.select(same, self.high, total)
+        total = self.writer.select(same, self.high, total)
+        return total if self.factor is None else b.fmul(total, self.factor)
 
     def _lows(self, *terms: Any) -> Any:
         present = [term for term in terms if term is not None]
@@ -183,45 +222,51 @@ class Number:
 
     def __neg__(self) -> Number:
         b = self.writer.builder
-        return Number(self.writer, b.fneg(self.high), None if self.low is None else b.fneg(self.low))
+        low = None if self.low is None else b.fneg(self.low)
+        return Number(self.writer, b.fneg(self.high), low, loose=self.loose, factor=self.factor)
 
     def __pos__(self) -> Number:
         return self
 
     def __add__(self, other: Any) -> Number:
-        writer, other = self.writer, self.writer.number(other)
+        writer, one, two = self.writer, self.plain(), self.writer.number(other).plain()
         b = writer.builder
-        total = b.fadd(self.high, other.high)
+        total = b.fadd(one.high, two.high)
         if not writer.tracked:
             return Number(writer, total)
-        part = b.fsub(total, self.high)
-        lost = b.fadd(b.fsub(self.high, b.fsub(total, part)), b.fsub(other.high, part))
-        return Number(writer, total, self._lows(lost, self.low, other.low))
+        part = b.fsub(total, one.high)
+        lost = b.fadd(b.fsub(one.high, b.fsub(total, part)), b.fsub(two.high, part))
+        return Number(writer, total, self._lows(lost, one.low, two.low), loose=one.loose or two.loose)
 
     def __sub__(self, other: Any) -> Number:
         return self + -self.writer.number(other)
 
     def __mul__(self, other: Any) -> Number:
-        writer, other = self.writer, self.writer.number(other)
+        writer, one, two = self.writer, self, self.writer.number(other)
         b = writer.builder
-        product = b.fmul(self.high, other.high)
+        if one.low is not None and two.low is not None:  # the product of the low parts is left out
+            one, two = one.tight(), two.tight()
+        if one.factor is not None and two.factor is not None:
+            two = two.plain()
+        factor = one.factor if two.factor is None else two.factor
+        product = b.fmul(one.high, two.high)
         if not writer.tracked:
-            return Number(writer, product)
-        lost = writer.fma(self.high, other.high, b.fneg(product))
-        if other.low is not None:
-            lost = writer.fma(self.high, other.low, lost)
-        if self.low is not None:
-            lost = writer.fma(self.low, other.high, lost)
-        return Number(writer, product, lost)
+            return Number(writer, product, factor=factor)
+        lost = writer.fma(one.high, two.high, b.fneg(product))
+        if two.low is not None:
+            lost = writer.fma(one.high, two.low, lost)
+        if one.low is not None:
+            lost = writer.fma(one.low, two.high, lost)
+        return Number(writer, product, lost, loose=one.loose or two.loose, factor=factor)
 
     def __truediv__(self, other: Any) -> Number:
-        writer, other = self.writer, self.writer.number(other)
+        writer, dividend, other = self.writer, self.tight(), self.writer.number(other).tight()
         b = writer.builder
-        quotient = b.fdiv(self.high, other.high)
+        quotient = b.fdiv(dividend.high, other.high)
         if not writer.tracked:
             return Number(writer, quotient)
         negative = b.fneg(quotient)
-        lost = self._lows(writer.fma(negative, other.high, self.high), self.low)
+        lost = self._lows(writer.fma(negative, other.high, dividend.high), dividend.low)
         if other.low is not None:
             lost = writer.fma(negative, other.low, lost)
         return Number(writer, quotient, b.fdiv(lost, other.high))

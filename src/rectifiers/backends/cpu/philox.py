@@ -26,34 +26,33 @@ def philox(builder: Any, counter: Any, seed: Any) -> list[Any]:
         A multiple of 8; the key.
     """
     b = builder
-    narrow, wide = ir.VectorType(_I32, LANES), ir.VectorType(_I64, LANES)
-    low = b.or_(_spread(b, b.trunc(counter, _I32)), ir.Constant(narrow, list(range(LANES))))
-    high = _spread(b, b.trunc(b.lshr(counter, ir.Constant(_I64, 32)), _I32))
-    zero = ir.Constant(narrow, [0] * LANES)
-    state = [low, high, zero, zero]
+    # In lanes of 64 bits, of which the upper half is left as it comes: that saves all packing between rounds.
+    wide = ir.VectorType(_I64, LANES)
+    half, thirty_two = ir.Constant(wide, [0xFFFFFFFF] * LANES), ir.Constant(wide, [32] * LANES)
+    low = b.or_(_spread(b, counter), ir.Constant(wide, list(range(LANES))))
+    zero = ir.Constant(wide, [0] * LANES)
+    state = [low, b.lshr(low, thirty_two), zero, zero]
     keys = [b.trunc(seed, _I32), b.trunc(b.lshr(seed, ir.Constant(_I64, 32)), _I32)]
     for turn in range(_ROUNDS):
-        products = []
-        for word, multiplier in zip((state[0], state[2]), _MULTIPLIERS, strict=True):
-            product = b.mul(b.zext(word, wide), ir.Constant(wide, [multiplier] * LANES))
-            upper = b.lshr(product, ir.Constant(wide, [32] * LANES))
-            products.append((b.trunc(upper, narrow), b.trunc(product, narrow)))
-        (upper_0, lower_0), (upper_2, lower_2) = products
+        first, second = (
+            b.mul(b.and_(word, half), ir.Constant(wide, [multiplier] * LANES))
+            for word, multiplier in zip((state[0], state[2]), _MULTIPLIERS, strict=True)
+        )
         key_0, key_1 = (
-            _spread(b, b.add(key, ir.Constant(_I32, turn * weyl % 2**32)))
+            _spread(b, b.zext(b.add(key, ir.Constant(_I32, turn * weyl % 2**32)), _I64))
             for key, weyl in zip(keys, _WEYL, strict=True)
         )
         state = [
-            b.xor(b.xor(upper_2, state[1]), key_0),
-            lower_2,
-            b.xor(b.xor(upper_0, state[3]), key_1),
-            lower_0,
+            b.xor(b.xor(b.lshr(second, thirty_two), state[1]), key_0),
+            second,
+            b.xor(b.xor(b.lshr(first, thirty_two), state[3]), key_1),
+            first,
         ]
-    return state
+    return [b.trunc(word, ir.VectorType(_I32, LANES)) for word in state]
 
 
 def _spread(b: Any, scalar: Any) -> Any:
-    kind = ir.VectorType(_I32, LANES)
+    kind = ir.VectorType(_I64, LANES)
     empty = ir.Constant(kind, ir.Undefined)
     first = b.insert_element(empty, scalar, ir.Constant(_I32, 0))
-    return b.shuffle_vector(first, empty, ir.Constant(kind, [0] * LANES))
+    return b.shuffle_vector(first, empty, ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES))

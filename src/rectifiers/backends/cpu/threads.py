@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["run", "team"]
+__all__ = ["GRAIN", "run", "team"]
 
 GRAIN = 32768  # elements that are worth a thread, as torch has it
 

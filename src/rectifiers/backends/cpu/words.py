@@ -38,9 +38,10 @@ def _polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
 
 
 class _Reduced:
-    """x = k ln 2 + r between bounds; e^r - 1 as a sum of two, and k as bits of a float."""
+    """x = k ln 2 + r between bounds, with r as a sum of two, and e^r - 1 - r; k as bits of a float."""
 
     def __init__(self, x: Number, lowest: float, highest: float) -> None:
+        x = x.tight()
         w, b = x.writer, x.writer.builder
         low, high = w.literal(lowest), w.literal(highest)
         inside = w.select(b.fcmp_ordered("<", x.high, low), low, x.high)  # so written NaN passes
@@ -49,26 +50,26 @@ class _Reduced:
         self.shifted = w.fma(inside, w.literal(1.4426950408889634), magic)
         k = b.fsub(self.shifted, magic)
         ln2, rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
-        r = w.fma(k, w.literal(-ln2), inside)
+        r = w.fma(k, w.literal(-ln2), inside)  # exact
         low_r = b.fmul(k, w.literal(-rest))
         if x.low is not None:  # out of bounds it may be infinite or NaN
             usable = b.fcmp_ordered("==", inside, x.high)
             finite = b.fcmp_ordered("<", w.call("llvm.fabs", x.low), w.literal(1.0))
             low_r = b.fadd(low_r, w.select(b.and_(usable, finite), x.low, w.literal(0.0)))
-        sum_r = b.fadd(r, low_r)
-        low_r = b.fadd(b.fsub(r, sum_r), low_r)
-        rest_r = b.fmul(b.fmul(sum_r, sum_r), _polynomial(w, sum_r, _DOUBLE if w.double else _SINGLE))
-        self.high = b.fadd(sum_r, rest_r)
-        self.low = b.fadd(b.fadd(b.fsub(sum_r, self.high), rest_r), low_r)
-        self.inside = inside
+        self.r = b.fadd(r, low_r)
+        r_lost = b.fadd(b.fsub(r, self.r), low_r)
+        self.r_lost = w.fma(r_lost, self.r, r_lost)  # it is multiplied by e^r
+        series = _polynomial(w, self.r, (_DOUBLE if w.double else _SINGLE)[1:])
+        cubic = b.fmul(b.fmul(b.fmul(self.r, self.r), self.r), series)
+        self.rest = w.fma(b.fmul(self.r, w.literal(0.5)), self.r, cubic)  # the first coefficient is 1/2
 
-    def power(self, w: Writer, bias: int) -> Any:
-        """2^(k + bias), which must be a normal number."""
+    def half_power(self, w: Writer) -> Any:
+        """2^(k - 1): a normal number even where 2^k overflows."""
         b, mantissa = w.builder, 52 if w.double else 23
-        exponent = ((1023 if w.double else 127) + bias) << mantissa
+        exponent = ((1023 if w.double else 127) - 1) << mantissa
         return w.from_bits(b.add(b.shl(w.bits(self.shifted), w.integer(mantissa)), w.integer(exponent)))
 
-    def halves(self, w: Writer) -> tuple[Any, Any]:
+    def factors(self, w: Writer) -> tuple[Any, Any]:
         """Two normal numbers whose product is 2^k, for any k of a float."""
         b, mantissa = w.builder, 52 if w.double else 23
         magic = 0x4338000000000000 if w.double else 0x4B400000
@@ -84,31 +85,35 @@ def exp(x: Any) -> Number:
     """e^x."""
     w, b = x.writer, x.writer.builder
     reduced = _Reduced(x, *((-750.0, 711.0) if w.double else (-106.0, 90.0)))
-    high = b.fadd(w.literal(1.0), reduced.high)
-    low = b.fadd(b.fadd(b.fsub(w.literal(1.0), high), reduced.high), reduced.low)
-    one, two = reduced.halves(w)
-    return Number(w, b.fmul(b.fmul(high, one), two), b.fmul(b.fmul(low, one), two))
+    high = b.fadd(w.literal(1.0), reduced.r)
+    low = b.fadd(b.fsub(w.literal(1.0), high), reduced.r)
+    low = b.fadd(b.fadd(low, reduced.r_lost), reduced.rest)
+    one, two = reduced.factors(w)
+    return Number(w, b.fmul(high, one), b.fmul(low, one), loose=True, factor=two)
 
 
 def expm1(x: Any) -> Number:
     """e^x - 1."""
+    x = x.tight()
     w, b = x.writer, x.writer.builder
     reduced = _Reduced(x, *((-50.0, 711.0) if w.double else (-30.0, 90.0)))
-    half = reduced.power(w, -1)  # half of 2^k, which is a normal number even where 2^k overflows
+    half = reduced.half_power(w)
     whole = b.fsub(half, w.literal(0.5))
-    whole_lost = b.fsub(half, b.fadd(whole, w.literal(0.5)))
-    scaled = b.fmul(half, reduced.high)
-    high = b.fadd(whole, scaled)
-    low = b.fadd(b.fsub(whole, high), scaled)
-    low = b.fadd(low, w.fma(half, reduced.low, whole_lost))
-    # The result has the sign of x; this is for -0, the one case in which it was lost.
-    sign = b.and_(w.bits(x.high), w.integer(1 << 63 if w.double else 1 << 31))
-    high = w.from_bits(b.or_(w.bits(b.fadd(high, high)), sign))
-    return Number(w, high, b.fadd(low, low))
+    again = b.fadd(whole, w.literal(0.5))
+    whole_lost = b.fsub(b.fsub(half, again), b.fadd(b.fsub(whole, again), w.literal(0.5)))
+    high = w.fma(half, reduced.r, whole)
+    lost = w.fma(half, reduced.r, b.fsub(whole, high))  # exact: the larger term of the sum comes first
+    low = b.fadd(w.fma(half, reduced.rest, lost), w.fma(half, reduced.r_lost, whole_lost))
+    # Near 0 it is x itself: half of a subnormal number may have lost a bit, and -0 its sign.
+    tiny = b.fcmp_ordered("<", w.call("llvm.fabs", x.high), w.literal(2.0 ** (-60 if w.double else -30)))
+    high = w.select(tiny, x.high, b.fadd(high, high))
+    low = w.select(tiny, w.literal(0.0) if x.low is None else x.low, b.fadd(low, low))
+    return Number(w, high, low, loose=True)
 
 
 def log(x: Any) -> Number:
     """Natural logarithm; -infinity at 0, NaN below."""
+    x = x.tight()
     w, b = x.writer, x.writer.builder
     mantissa, scale = (52, 54) if w.double else (23, 25)
     tiny = b.fcmp_ordered("<", x.high, w.literal(2.0 ** (-1022 if w.double else -126)))
@@ -140,6 +145,7 @@ def log(x: Any) -> Number:
 
 def log1p(x: Any) -> Number:
     """log(1 + x), exact for small x."""
+    x = x.tight()
     total = log(x + 1.0)
     w, b = x.writer, x.writer.builder
     zero = b.fcmp_ordered("==", x.high, w.literal(0.0))  # keeps the sign of 0
@@ -154,12 +160,13 @@ def sigmoid(x: Any) -> Number:
 
 def tanh(x: Any) -> Number:
     """Hyperbolic tangent."""
-    lost = expm1(abs_(x) * -2.0)
+    lost = expm1(abs_(x) * -2.0).tight()
     return _with_sign_of(-lost / (lost + 2.0), x)
 
 
 def sqrt(x: Any) -> Number:
     """Square root; NaN below 0."""
+    x = x.tight()
     w, b = x.writer, x.writer.builder
     high = w.call("llvm.sqrt", x.high)
     if not w.tracked:
@@ -174,18 +181,25 @@ def abs_(x: Any) -> Number:
     w, b = x.writer, x.writer.builder
     if x.low is None:
         return Number(w, w.call("llvm.fabs", x.high))
+    x = x.tight()
     negative = b.fcmp_ordered("<", x.high, w.literal(0.0))
     return Number(w, w.call("llvm.fabs", x.high), w.select(negative, b.fneg(x.low), x.low))
 
 
+def _sign(w: Writer, vector: Any) -> Any:
+    """The sign bits alone."""
+    return w.builder.and_(w.bits(vector), w.integer(1 << 63 if w.double else 1 << 31))
+
+
 def _with_sign_of(magnitude: Number, x: Number) -> Number:
+    magnitude = magnitude.plain()
     w, b = x.writer, x.writer.builder
-    sign = b.and_(w.bits(x.high), w.integer(1 << 63 if w.double else 1 << 31))
-    low = magnitude.low
+    sign, low = _sign(w, x.high), magnitude.low
     return Number(
         w,
         w.from_bits(b.or_(w.bits(magnitude.high), sign)),
         None if low is None else w.from_bits(b.xor(w.bits(low), sign)),
+        loose=magnitude.loose,
     )
 
 
@@ -196,20 +210,20 @@ def where(condition: Any, if_true: Any, if_false: Any) -> Any:
     w = condition.writer
     if isinstance(if_true, Truth) and isinstance(if_false, Truth):
         return Truth(w, w.select(condition.value, if_true.value, if_false.value))
-    yes, no = w.number(if_true), w.number(if_false)
+    yes, no = w.number(if_true).plain(), w.number(if_false).plain()
     high = w.select(condition.value, yes.high, no.high)
-    choice = (condition, if_true, if_false)
+    choice = (condition, if_true, if_false)  # with factors that are still pending
     if yes.low is None and no.low is None:
         return Number(w, high, choice=choice)
     zero = w.literal(0.0)
     lows = [zero if n.low is None else n.low for n in (yes, no)]
-    return Number(w, high, w.select(condition.value, *lows), choice)
+    return Number(w, high, w.select(condition.value, *lows), choice, loose=yes.loose or no.loose)
 
 
 def _extremum(operator: str) -> Callable[[Any, Any], Number]:
     def choose(a: Any, b: Any) -> Number:
         w = (a if isinstance(a, Number) else b).writer
-        a, b = w.number(a), w.number(b)
+        a, b = w.number(a).tight(), w.number(b).tight()
         first = w.builder.fcmp_ordered(operator, a.high, b.high)
         nan = w.builder.fcmp_unordered("uno", a.high, a.high)
         return where(Truth(w, w.builder.or_(first, nan)), a, b)

@@ -1,0 +1,40 @@
+"""The axes of a tensor in the order in which they lie in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["InMemory"]
+
+
+class InMemory:
+    """The axes in the order in which they lie in memory: kernels see contiguous tensors, layouts are kept."""
+
+    def __init__(self, input: Tensor) -> None:
+        axes = range(input.dim())
+        self.order = sorted(axes, key=lambda axis: (-input.stride(axis), axis))
+        if not input.permute(self.order).is_contiguous():
+            self.order = list(axes)
+        self.back = sorted(axes, key=self.order.__getitem__)
+
+    def seen(self, tensor: Tensor) -> Tensor:
+        """The tensor as the kernels see it; a copy if it lies differently."""
+        return tensor.permute(self.order).contiguous()
+
+    def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """A new tensor of this shape that lies as the others do."""
+        strides, product = [0] * len(shape), 1
+        for axis in reversed(self.order):
+            strides[axis] = product
+            product *= shape[axis]
+        return torch.empty_strided(shape, strides, dtype=like.dtype, device=like.device)
+
+    def around(self, shape: torch.Size, dim: int) -> tuple[int, int]:
+        """Number of elements outside of axis `dim` and inside of it, in memory."""
+        place = self.back[dim]
+        lengths = [shape[axis] for axis in self.order]
+        return math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
