@@ -14,7 +14,7 @@ from rectifiers._version import __version__
 if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
-    from rectifiers.backends import backend, keep_freed_memory
+    from rectifiers.backends import Explanation, backend, explain, keep_freed_memory
     from rectifiers.comparison import ComparisonResult, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
@@ -24,7 +24,9 @@ _NAMES = {
     "ComparisonResult": "rectifiers.comparison",
     "backend": "rectifiers.backends",
     "compare": "rectifiers.comparison",
+    "Explanation": "rectifiers.backends",
     "elementwise": "rectifiers.activations",
+    "explain": "rectifiers.backends",
     "gain": "rectifiers.initialization",
     "init_": "rectifiers.initialization",
     "keep_freed_memory": "rectifiers.backends",
@@ -33,11 +35,13 @@ _NAMES = {
 
 __all__ = [
     "ComparisonResult",
+    "Explanation",
     "__version__",
     "backend",
     "compare",
     "elementwise",
     "errors",
+    "explain",
     "functional",
     "gain",
     "init_",

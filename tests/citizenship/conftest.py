@@ -7,7 +7,6 @@ same, for tests that enter it themselves.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any

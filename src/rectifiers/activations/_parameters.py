@@ -135,6 +135,8 @@ class Uniform:
     @staticmethod
     def check_bounds(lower: Any, upper: Any) -> None:
         """Raise unless ``lower <= upper``, both finite."""
+        if type(lower) is type(upper) is float and -math.inf < lower <= upper < math.inf:
+            return
         if _number(lower, "lower") > _number(upper, "upper"):
             raise ArgumentError(f"`lower <= upper` must hold, but got lower={lower!r}, upper={upper!r}")
 

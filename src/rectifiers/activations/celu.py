@@ -11,7 +11,8 @@ from rectifiers.vocabulary import abs, exp, expm1, where
 
 def f(x: Any, alpha: Any) -> Any:
     """The input where positive, alpha (e^(x / alpha) - 1) elsewhere."""
-    return where(x > -1e-17 * abs(alpha), x, alpha * expm1(x / alpha))  # x / alpha may lose a subnormal's digits
+    # so close to 0 the function is x, and x / alpha may be a subnormal number that has lost digits
+    return where(x > -1e-17 * abs(alpha), x, alpha * expm1(x / alpha))
 
 
 def df(y: Any, alpha: Any) -> Any:

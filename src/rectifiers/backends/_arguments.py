@@ -13,7 +13,7 @@ from rectifiers.backends._kernels import Draw, Layout
 __all__ = ["Channels", "Random", "layout_of"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Channels:
     """A learned parameter: one value, or one per feature along an axis.
 
@@ -51,7 +51,7 @@ def layout_of(input: Tensor, dim: int) -> Layout:
     return outer, shape[dim], inner
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Random:
     """A parameter drawn per element from U(lower, upper), or one over such a number.
 

@@ -202,9 +202,12 @@ def elementwise(
     call = _Call(record, kernels, values, input)
     weights = tuple([value.weight for value in values if isinstance(value, Channels)]) if call.dims else ()
     if torch.is_grad_enabled() and (input.requires_grad or any(weight.requires_grad for weight in weights)):
-        if inplace and (call.keeps == "input" or input._is_view() or input.is_leaf):  # a leaf is refused there
+        if inplace and (
+            call.keeps == "input" or input._is_view() or input.is_leaf
+        ):  # a leaf is refused there
             return input.copy_(elementwise(record, kernels, input.clone(), values, False))
-        return apply(_Elementwise)(call, inplace, input, *weights)
+        result: Tensor = apply(_Elementwise)(call, inplace, input, *weights)
+        return result
     return call.run(input, weights, False, inplace)[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import threading
@@ -18,12 +19,12 @@ from rectifiers.errors import ArgumentError, BackendError
 if TYPE_CHECKING:
     from rectifiers.backends._kernels import Kernels
 
-__all__ = ["backend", "choose", "obstacle", "requested"]
+__all__ = ["TENSORS", "backend", "choose", "obstacle", "requested"]
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-_TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
+TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 class _Asked(threading.local):
@@ -42,11 +43,11 @@ def backend(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : {"auto", "numba", "triton", "torch"}
-        ``"numba"``: this library's kernels for the processor. ``"triton"``: those for CUDA. ``"torch"``:
-        torch's operations. ``"auto"``, the default: kernels where they run and are faster, torch elsewhere, as
-        under a compiler that traces, in `torch.func`, in forward mode and for small tensors;
-        `rectifiers.explain` gives the reason. The environment variable ``RECTIFIERS_BACKEND`` sets the
-        default.
+        ``"numba"``: this library's kernels for the processor. ``"triton"``: those for CUDA.
+        ``"torch"``: torch's operations. ``"auto"``, the default: kernels where they run and pay, torch
+        elsewhere, as under a compiler that traces, in `torch.func`, in forward mode and for small
+        tensors; `rectifiers.explain` gives the reason. The environment variable ``RECTIFIERS_BACKEND``
+        sets the default.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def obstacle(input: Tensor) -> str:
     """Return why no kernel can run on a tensor here and now, whichever it is; an empty string if one can."""
     if torch._C._are_functorch_transforms_active():
         return "inside a transform of torch.func"
-    if type(input) not in _TENSORS:
+    if type(input) not in TENSORS:
         return f"the input is a {type(input).__name__}, not a plain tensor"
     if not torch._C._has_storage(input):  # vmap as autograd uses it for batched gradients
         return "the input stands for a batch"
@@ -110,24 +111,25 @@ def obstacle(input: Tensor) -> str:
     return ""
 
 
-def _kernels(name: str, input: Tensor, record: Activation) -> tuple[Kernels | None, str]:
+@functools.cache
+def _kernels(name: str, device: str, record: Activation, dtype: torch.dtype) -> tuple[Kernels | None, str]:
     """Return the kernels of a backend, or None and why they cannot run."""
     kernels: Kernels
     if name == "numba":
-        if input.device.type != "cpu":
-            return None, f"numba is for the processor, the input is on {input.device}"
+        if device != "cpu":
+            return None, f"numba is for the processor, the input is on {device}"
         from rectifiers.backends.cpu import kernels as on_cpu
 
         kernels = on_cpu
     else:
-        if input.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
-            return None, f"triton is for CUDA, the input is on {input.device}"
+        if device != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+            return None, f"triton is for CUDA, the input is on {device}"
         if importlib.util.find_spec("triton") is None:
             return None, "triton is not installed"
         from rectifiers.backends.gpu import kernels as on_gpu
 
         kernels = on_gpu
-    reason = kernels.refuses(record, input.dtype)
+    reason = kernels.refuses(record, dtype)
     return (None, reason) if reason else (kernels, "")
 
 
@@ -142,12 +144,13 @@ def choose(record: Activation, input: Tensor, name: str) -> tuple[Kernels | None
     _check(name, _VARIABLE)
     if name == "torch":
         return None, "torch was asked for"
-    reason = obstacle(input)
+    reason = "a compiler is tracing" if torch.compiler.is_compiling() else obstacle(input)
     if not reason:
-        wanted = name if name != "auto" else "numba" if input.device.type == "cpu" else "triton"
-        kernels, reason = _kernels(wanted, input, record)
+        device = input.device.type
+        wanted = name if name != "auto" else "numba" if device == "cpu" else "triton"
+        kernels, reason = _kernels(wanted, device, record, input.dtype)
         if kernels is not None:
-            return kernels, f"{name} was asked for" if name != "auto" else "the fastest for this tensor"
+            return kernels, f"{name} was asked for" if name != "auto" else ""
     if name == "auto" or not input.numel():
         return None, reason
     raise BackendError(f"{record.name}: the backend {name!r} was asked for but cannot run: {reason}")

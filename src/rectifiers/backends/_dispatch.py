@@ -14,10 +14,11 @@ from rectifiers.backends._along_axis import crelu as kernel_crelu
 from rectifiers.backends._along_axis import maxout as kernel_maxout
 from rectifiers.backends._autograd import elementwise
 from rectifiers.backends._choice import choose, requested
+from rectifiers.backends._kernels import Kernels
 from rectifiers.backends._small import small_executor
 from rectifiers.backends._torch import Execute, torch_crelu, torch_executor, torch_maxout
 
-__all__ = ["crelu", "executor", "maxout", "worthwhile"]
+__all__ = ["crelu", "decide", "executor", "maxout", "worthwhile"]
 
 # Elements from which kernels beat torch's own operation, forward and backward through autograd
 # (benchmarks/activations): below, what a Python function costs autograd is more than they save.
@@ -83,7 +84,26 @@ def executor(record: Elementwise) -> Execute:
     return execute
 
 
-def _kernels(record: Activation, input: Tensor, enough: int) -> Any:
+def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
+    """Return the kernels that run a call, or None for torch's operations; and why.
+
+    What `executor`, `maxout` and `crelu` do, at more leisure.
+    """
+    name = requested()
+    if name == "auto":
+        if torch.compiler.is_compiling():
+            return None, "a compiler is tracing"
+        enough = worthwhile(record)
+        if enough == _NEVER:
+            return None, "torch's own is at the limit"
+        if input.numel() < enough:
+            return None, f"{input.numel()} elements; kernels pay from {enough} on"
+        kernels, reason = choose(record, input, name)
+        return kernels, reason or f"{input.numel()} elements; kernels pay from {enough} on"
+    return choose(record, input, name)
+
+
+def _kernels(record: Activation, input: Tensor, enough: int) -> Kernels | None:
     name = requested()
     if name == "auto" and (torch.compiler.is_compiling() or input.numel() < enough):
         return None

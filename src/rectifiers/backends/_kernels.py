@@ -17,7 +17,7 @@ Kept: TypeAlias = Literal["sign", "output", "input"]
 Values: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Draw:
     """A random number per element that can be drawn again: from a counter-based generator and a seed.
 
@@ -116,7 +116,7 @@ class Kernels(Protocol):
     def crelu_value(self, layout: tuple[int, int], x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write max(0, x) and max(0, -x) into `y`; return two packed bits per element if `keep`.
 
-        `layout` is (rows, length): x is (rows, length) and y (rows, 2, length) in memory. NaN gives NaN in both.
+        `layout` is (rows, length): x is (rows, length) and y (rows, 2, length) in memory. NaN goes to both.
         """
         ...
 

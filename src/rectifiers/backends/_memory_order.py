@@ -15,8 +15,8 @@ class InMemory:
     """The axes in the order in which they lie in memory: kernels see contiguous tensors, layouts are kept."""
 
     def __init__(self, input: Tensor) -> None:
-        axes = range(input.dim())
-        self.order = sorted(axes, key=lambda axis: (-input.stride(axis), axis))
+        axes, strides = range(input.dim()), input.stride()
+        self.order = sorted(axes, key=lambda axis: (-strides[axis], axis))
         if not input.permute(self.order).is_contiguous():
             self.order = list(axes)
         self.back = sorted(axes, key=self.order.__getitem__)

@@ -1,21 +1,80 @@
-"""The shortest way for small tensors, where what a call costs is all there is to save."""
+"""The shortest way for small tensors, where what a call costs is all there is to save.
+
+Autograd functions in Python cost more than a small tensor's arithmetic, so that here everything is torch's
+own operations, as few of them as there can be.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
+import torch
 from torch import Tensor
 
-from rectifiers.activations import Elementwise
+from rectifiers.activations import Elementwise, prelu, rrelu
+from rectifiers.backends._arguments import Channels, Random
+from rectifiers.backends._autograd import elementwise
+from rectifiers.backends._choice import TENSORS, choose
+from rectifiers.backends._kernels import Values
 from rectifiers.backends._torch import Execute
 
-__all__ = ["small_executor"]
+__all__ = ["SMALL", "small_executor"]
+
+SMALL = 1 << 14
+"""No small way is taken from this number of elements on."""
 
 
 def small_executor(record: Elementwise, plain: Execute) -> Execute:
     """Return what applies an activation to a tensor that is too small for kernels."""
+    if record is prelu:
+        return _prelu(plain)
+    return _rrelu(plain) if record is rrelu else plain
 
-    def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
-        return plain(input, values, inplace)
 
-    return plain if record else execute
+def _prelu(plain: Execute) -> Execute:
+    """Torch's own is right wherever no input is 0; there it takes the slope 1 in second derivatives."""
+
+    def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
+        (value,) = values
+        if (
+            inplace
+            or not isinstance(value, Channels)
+            or (value.weight.numel() != 1 and value.dim % input.dim() != 1)
+            or value.weight.dtype != input.dtype
+            or torch._C._are_functorch_transforms_active()
+            or type(input) not in TENSORS
+            or not torch._C._has_storage(input)
+            or torch._C._len_torch_dispatch_stack() > 0
+            or input.device.type != "cpu"
+            or not input.all()  # which all of the above would not like
+        ):
+            return plain(input, values, inplace)
+        return torch.prelu(input, value.weight if value.weight.dim() == 1 else value.weight.reshape(1))
+
+    return execute
+
+
+def _rrelu(plain: Execute) -> Execute:
+    """The kernel draws the slopes, with 1 where the input is positive; torch multiplies."""
+
+    def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
+        (value,) = values
+        if not isinstance(value, Random) or input.device.type != "cpu":
+            return plain(input, values, inplace)
+        kernels, _ = choose(rrelu, input, "auto")
+        if kernels is None:
+            return plain(input, values, inplace)
+        if input.dtype not in (torch.float32, torch.float64) or not input.is_contiguous():
+            return elementwise(rrelu, kernels, input, values, inplace)
+        n = input.numel()
+        factor = torch.empty_like(input)
+        drawn = (value.draw(input.device),)
+        kernels.slope(rrelu, drawn, (1, 1, n), "input", input, _ones(input.dtype), factor)
+        return input.mul_(factor) if inplace else input * factor
+
+    return execute
+
+
+@functools.cache
+def _ones(dtype: torch.dtype) -> Tensor:
+    return torch.ones(SMALL, dtype=dtype)

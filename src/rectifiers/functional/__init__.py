@@ -15,6 +15,8 @@ from rectifiers.functional._axis import crelu, maxout, softmax
 from rectifiers.functional._derived import derive
 
 _AXIS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (maxout, crelu, softmax)}
+for _name, _function in _AXIS.items():
+    _function.record = registry[_name]  # type: ignore[attr-defined]
 
 __all__ = [*registry, "of"]
 

@@ -57,6 +57,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
 
     function.__name__ = function.__qualname__ = record.name
     function.__module__ = "rectifiers.functional"
+    function.record = record  # type: ignore[attr-defined]
     function.__doc__ = docstring(record, signature)
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function

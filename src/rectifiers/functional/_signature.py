@@ -57,20 +57,23 @@ class Arguments:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the value of every argument."""
-        if len(args) > len(self.names):
-            raise ArgumentTypeError(
-                f"{self.function}() takes {', '.join(self.names)}, got {len(args) - len(self.names)} more"
-            )
-        given = dict(zip(self.names, args, strict=False))
-        for name in kwargs:
-            if name in given:
-                raise ArgumentTypeError(f"{self.function}() got `{name}` both by position and by name")
-            if name not in self.defaults:
-                raise ArgumentTypeError(
-                    f"{self.function}() takes {', '.join(self.defaults)}, got unknown `{name}`"
-                )
-        values = {**self.defaults, **given, **kwargs}
+        values = {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
+        twice = [name for name in self.names[: len(args)] if name in kwargs]
+        if twice or len(args) > len(self.names) or len(values) > len(self.defaults):
+            raise self._error(args, kwargs)
         for name in self.required:
             if values[name] is inspect._empty:
                 raise ArgumentTypeError(f"{self.function}() needs `{name}`")
         return values
+
+    def _error(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ArgumentTypeError:
+        if len(args) > len(self.names):
+            more = len(args) - len(self.names)
+            return ArgumentTypeError(f"{self.function}() takes {', '.join(self.names)}, got {more} more")
+        for name in kwargs:
+            if name in self.names[: len(args)]:
+                return ArgumentTypeError(f"{self.function}() got `{name}` both by position and by name")
+        unknown = next(name for name in kwargs if name not in self.defaults)
+        return ArgumentTypeError(
+            f"{self.function}() takes {', '.join(self.defaults)}, got unknown `{unknown}`"
+        )

@@ -117,7 +117,8 @@ def _times(g: Number, slope: Any) -> Number:
     if isinstance(slope, int | float):
         return g if slope == 1 else w.number(0.0) if slope == 0 else g * slope
     if slope.choice is None:
-        return g * slope
+        product: Number = g * slope
+        return product
     condition, yes, no = slope.choice
     chosen: Number = words["where"](condition, _times(g, yes), _times(g, no))
     return chosen
@@ -258,7 +259,7 @@ class _Sum:
             self.base = at(b, base, b.mul(row, strip.word(Word.LENGTH)), 8)
         else:
             self.base = at(b, base, b.add(b.mul(strip.item, constant(count)), constant(index)), 8)
-            self.total = cgutils.alloca_once(b, self.kind)
+            self.total = cgutils.alloca_once(b, self.kind)  # type: ignore[no-untyped-call]
             b.store(self.zero, self.total)
 
     @property

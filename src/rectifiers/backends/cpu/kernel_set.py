@@ -74,7 +74,7 @@ class NumbaKernels:
         kernel = _slope_kernel(record, kinds, g.dtype, across, keeps)
         addresses = [kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0]
         if not learned:
-            _flat(kernel, g.numel(), gx, tuple(addresses), parameters, seed)
+            _flat(kernel, gx.numel(), gx, tuple(addresses), parameters, seed)
             return ()
         if across:
             size = _rows_of_block(layout)
@@ -261,7 +261,8 @@ def _compiled(key: str, strip: Callable[[Any], None], across: bool = False) -> i
         from rectifiers.backends.cpu import walks
 
         walk = (walks.blocks if across else walks.segments)(walks.inlined(strip))
-        return njit("void(intp)", no_cpython_wrapper=True, no_cfunc_wrapper=True)(walk)
+        options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return njit("void(intp)", **options)(walk)
 
     return build.function_of(key, compile_)
 

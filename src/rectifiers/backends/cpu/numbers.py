@@ -6,10 +6,10 @@ what each rounding lost in a second vector (Dekker 1971, Knuth's two-sum; produc
 is rounded once at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp.
 
 The high part never depends on the low one. So where the low part is not a number (the high part overflowed,
-or is infinite, or 0 / 0 appears in a correction) the high part is the answer. Words may leave a low part of some
-per cent of the high one ("loose"): sums, products with one exact factor and the last rounding can take that,
-everything else asks for the same number with a low part of about an ulp (`tight`). And they may leave a power of
-two to be multiplied by at the end (`factor`), so that a number on its way to a subnormal result is rounded once.
+or is infinite, or 0 / 0 appears in a correction) the high part is the answer. Words may leave a low part of
+some per cent of the high one ("loose"): sums, products with one exact factor and the last rounding can take
+that, everything else asks for the same number with a low part of about an ulp (`tight`). And they may leave a
+power of two to be multiplied by at the end (`factor`), so that a subnormal result is rounded once.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Truth:
 
     def _with(self, operation: str, other: Any) -> Truth:
         if not isinstance(other, Truth):
-            return NotImplemented
+            raise TypeError(f"a condition goes together with conditions, not with {other!r}")
         return Truth(self.writer, getattr(self.writer.builder, operation)(self.value, other.value))
 
     def __and__(self, other: Any) -> Truth:

@@ -1,9 +1,9 @@
 """Run a kernel on as many threads as torch uses: in torch's own OpenMP pool where there is one.
 
 The pool of GNU OpenMP is torch's already: no second one competes for the cores, a launch costs a microsecond,
-and each calling thread has its own team. It does not survive a fork (torch's own operations hang in a child that
-forks after they ran in parallel); in a child, and where OpenMP is another one, threads of Python do it: the
-kernels run without Python's lock.
+and each calling thread has its own team. It does not survive a fork (torch's own operations hang in a child
+of a process in which they ran in parallel); in a child, and where OpenMP is another one, threads of Python do
+it: the kernels run without Python's lock.
 """
 
 from __future__ import annotations

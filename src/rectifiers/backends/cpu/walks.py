@@ -6,11 +6,10 @@ Threads claim items of work until none is left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rectifiers.backends.cpu.strips import Strip
@@ -22,8 +21,8 @@ _NEXT, _ITEMS, _BATCH, _ROWS = int(Word.NEXT), int(Word.ITEMS), int(Word.BATCH),
 _LENGTH, _SEGMENT, _SEGMENTS = int(Word.LENGTH), int(Word.SEGMENT), int(Word.SEGMENTS)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _word(typing: Any, task: Any, index: Any) -> Any:
+@intrinsic
+def _read(typing: Any, task: Any, index: Any) -> Any:
     """Read a word of the task."""
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -34,8 +33,8 @@ def _word(typing: Any, task: Any, index: Any) -> Any:
     return types.intp(types.intp, types.intp), write
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _claim(typing: Any, task: Any, count: Any) -> Any:
+@intrinsic
+def _take(typing: Any, task: Any, count: Any) -> Any:
     """Take the next `count` items for this thread alone; return the first."""
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -46,8 +45,8 @@ def _claim(typing: Any, task: Any, count: Any) -> Any:
     return types.intp(types.intp, types.intp), write
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _quotient(typing: Any, a: Any, b: Any) -> Any:
+@intrinsic
+def _divide(typing: Any, a: Any, b: Any) -> Any:
     """``a // b`` of numbers that are not negative, b not 0: Numba's own would bring an exception along."""
 
     def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -56,14 +55,18 @@ def _quotient(typing: Any, a: Any, b: Any) -> Any:
     return types.intp(types.intp, types.intp), write
 
 
+# Numba passes the first argument itself.
+_word, _claim, _quotient = cast("tuple[Callable[..., int], ...]", (_read, _take, _divide))
+
+
 def inlined(write_strip: Callable[[Strip], None]) -> Any:
     """Return ``strip(task, row, position, length, item)`` for Numba's code, written where it is called."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def strip(typing: Any, task: Any, row: Any, position: Any, length: Any, item: Any) -> Any:
         def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             write_strip(Strip(builder, *args))
-            return cgutils.get_null_value(ir.IntType(64))
+            return ir.Constant(ir.IntType(64), 0)
 
         return types.intp(types.intp, types.intp, types.intp, types.intp, types.intp), write
 

@@ -155,7 +155,8 @@ def log1p(x: Any) -> Number:
 def sigmoid(x: Any) -> Number:
     """1 / (1 + e^-x)."""
     small = exp(-abs_(x))
-    return where(x < 0.0, small, 1.0) / (small + 1.0)
+    result: Number = where(x < 0.0, small, 1.0) / (small + 1.0)
+    return result
 
 
 def tanh(x: Any) -> Number:
@@ -226,7 +227,8 @@ def _extremum(operator: str) -> Callable[[Any, Any], Number]:
         a, b = w.number(a).tight(), w.number(b).tight()
         first = w.builder.fcmp_ordered(operator, a.high, b.high)
         nan = w.builder.fcmp_unordered("uno", a.high, a.high)
-        return where(Truth(w, w.builder.or_(first, nan)), a, b)
+        chosen: Number = where(Truth(w, w.builder.or_(first, nan)), a, b)
+        return chosen
 
     return choose
 
