@@ -1,0 +1,147 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
+# (Triton's language has no types; its decorator reads the source of what it decorates.)
+"""Kernels that take a tensor as it lies in memory: the value, and the slope where nothing is learned."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from rectifiers.backends.gpu.tiles import (
+    call,
+    derivative,
+    drawn,
+    drawn_at,
+    first_of,
+    load,
+    positions,
+    quotient,
+    settings,
+    store,
+)
+from rectifiers.backends.gpu.words import widened
+
+__all__ = ["slope_kernel", "value_kernel"]
+
+
+@triton.jit
+def _random(
+    first, where, j, seed, draw, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr,
+    SIZE: tl.constexpr, SHARED: tl.constexpr,
+):  # fmt: skip
+    if not DRAWS:
+        random = 0.0
+    elif SHARED:
+        random = drawn(first, j, seed, draw[0], draw[1], SIZE, RECIPROCAL, WIDE)
+    else:
+        random = drawn_at(where, seed, draw[0], draw[1], RECIPROCAL, WIDE)
+    return random
+
+
+@triton.jit
+def _value(
+    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, draw, numbers, tensors,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
+    SIZE: tl.constexpr, RUN: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
+):  # fmt: skip
+    where = positions(first, j, SIZE, RUN)
+    mask = where < n
+    x = widened(load(x_ptr, where, mask, FULL), WIDE)
+    channel = quotient(where, inner, NARROW) % channels if CHANNELS else 0
+    random = _random(first, where, j, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, SIZE, FULL)
+    y = call(FORMULA, x, settings(KINDS, numbers, tensors, channel, random, WIDE))
+    store(y_ptr, where, y, mask, FULL)
+    return bits | ((x > 0).to(tl.int32) << j)
+
+
+@triton.jit
+def value_kernel(
+    x_ptr, y_ptr, bits_ptr, n, channels, inner, seed_ptr, base: tl.float64, step: tl.float64,
+    p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64, w0, w1, w2, w3,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
+    KEEP: tl.constexpr, UNROLL: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr, NARROW: tl.constexpr,
+):  # fmt: skip
+    """Write f(x), and a bit per element if `KEEP`."""
+    first = first_of(tl.program_id(0), SIZE)
+    seed = tl.load(seed_ptr) if DRAWS else 0
+    bits = tl.zeros([SIZE], tl.int32)
+    if first + 8 * SIZE <= n:
+        if UNROLL:
+            for j in tl.static_range(8):
+                bits = _value(
+                    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
+                    (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                    FORMULA, WIDE, SIZE, RUN, NARROW, True,
+                )  # fmt: skip
+        else:
+            for j in range(8):
+                bits = _value(
+                    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
+                    (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                    FORMULA, WIDE, SIZE, RUN, NARROW, True,
+                )  # fmt: skip
+    else:
+        for j in range(8):
+            bits = _value(
+                first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
+                (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                FORMULA, WIDE, SIZE, RUN, NARROW, False,
+            )  # fmt: skip
+    if KEEP:
+        tl.store(bits_ptr + first // 8 + tl.arange(0, SIZE), bits.to(tl.uint8))
+
+
+@triton.jit
+def _slope(
+    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, draw, numbers,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, WIDE: tl.constexpr,
+    BITS: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr, FULL: tl.constexpr,
+):  # fmt: skip
+    where = positions(first, j, SIZE, RUN)
+    mask = where < n
+    g = widened(load(g_ptr, where, mask, FULL), WIDE)
+    kept = ((bits >> j) & 1) == 1 if BITS else widened(load(kept_ptr, where, mask, FULL), WIDE)
+    random = _random(first, where, j, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, SIZE, FULL)
+    values = settings(KINDS, numbers, (g_ptr, g_ptr, g_ptr, g_ptr), 0, random, WIDE)
+    store(gx_ptr, where, g * derivative(HOW, FORMULA, VALUE, kept, values), mask, FULL)
+
+
+@triton.jit
+def slope_kernel(
+    kept_ptr, g_ptr, gx_ptr, n, seed_ptr, base: tl.float64, step: tl.float64,
+    p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, WIDE: tl.constexpr,
+    BITS: tl.constexpr, UNROLL: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr,
+):  # fmt: skip
+    """Write g times the derivative in terms of what was kept: packed bits, the output or the input."""
+    first = first_of(tl.program_id(0), SIZE)
+    seed = tl.load(seed_ptr) if DRAWS else 0
+    bits = 0
+    if BITS:
+        bits = tl.load(kept_ptr + first // 8 + tl.arange(0, SIZE)).to(tl.int32)
+    if first + 8 * SIZE <= n:
+        if UNROLL:
+            for j in tl.static_range(8):
+                _slope(
+                    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
+                    KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                    BITS, SIZE, RUN, True,
+                )  # fmt: skip
+        else:
+            for j in range(8):
+                _slope(
+                    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
+                    KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                    BITS, SIZE, RUN, True,
+                )  # fmt: skip
+    else:
+        for j in range(8):
+            _slope(
+                first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
+                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                BITS, SIZE, RUN, False,
+            )  # fmt: skip

@@ -1,0 +1,220 @@
+"""A record's formulas as jitted functions, and which of them Triton cannot run."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import itertools
+import linecache
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+import triton
+import triton.language as tl
+
+from rectifiers import vocabulary
+from rectifiers.activations import Activation, Choice, Elementwise, Learned
+from rectifiers.backends._binding import rebind
+from rectifiers.backends._kernels import Kept
+from rectifiers.backends.gpu.words import INTERPRETED, words
+
+__all__ = ["MOST_PARAMETERS", "Choices", "Slope", "Value", "reason_against", "slope_of", "value_of"]
+
+MOST_PARAMETERS = 4
+
+Choices: TypeAlias = tuple[str | None, ...]
+"""What was chosen for every parameter that is a `Choice`; None for the others."""
+
+_numbers = itertools.count()
+
+# One rounding per word and operator in float32 is all these need. With any other word, or a division (which
+# Triton does approximately in float32), float32 tensors are computed in float64 and rounded once: results
+# are then within an ulp for any parameter. A kernel still waits for memory on GPUs for data centres, which
+# do float64 at half the rate of float32; those for games do it at 1/64, and wait for that.
+_EXACT = {"abs", "maximum", "minimum", "sqrt", "where"}
+_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.BitAnd, ast.BitOr, ast.BitXor)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A jitted formula, its type of computation, and whether it is so short that its loop pays unrolling."""
+
+    wide: Any
+    light: bool
+    formula: Any
+
+
+@dataclass(frozen=True)
+class Slope:
+    """What the backward kernels need of a record, jitted.
+
+    Attributes
+    ----------
+    wide : triton.language.dtype
+        Type of computation.
+    light : bool
+        Whether the formulas are so short that a loop around them pays unrolling.
+    how : {"kept", "sign", "value"}
+        The derivative is taken of what was kept, of whether that is positive, or of its value.
+    formula, value : jitted function
+        The derivative; and the value, for ``how="value"``.
+    learned : tuple of jitted functions
+        The derivative by every learned parameter, in order.
+    """
+
+    wide: Any
+    light: bool
+    how: str
+    formula: Any
+    value: Any
+    learned: tuple[Any, ...]
+
+
+def _bind(record: Elementwise, role: str, formula: Callable[..., Any], wide: Any, choices: Choices) -> Any:
+    """Return a formula as a jitted function of ``(x, values)``.
+
+    Triton reads source, and needs functions of one signature without annotations: so the formula's own body
+    gets a new head. What is chosen becomes a constant there. Triton tells functions it inlines into a kernel
+    apart by name: each gets one of its own.
+    """
+    names = rebind(formula, words(wide)).__globals__
+    if not INTERPRETED:
+        for name, value in names.items():
+            if type(value) in (int, float):
+                names[name] = tl.constexpr(value)
+    names["__name__"] = __name__
+    function = f"_{role}_of_{record.name}"
+    source = _source(function, formula, choices)
+    filename = f"<{record.name}: {role} {next(_numbers)}>"
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    exec(compile(source, filename, "exec"), names)
+    return triton.jit(names[function])
+
+
+def _source(name: str, formula: Callable[..., Any], choices: Choices) -> str:
+    function = _parsed(formula)
+    first, *others = (argument.arg for argument in function.args.args)
+    chosen = {other: choice for other, choice in zip(others, choices, strict=True) if choice is not None}
+    numbers = [other for other in others if other not in chosen]
+    head = [f"def {name}({first}, _values):"]
+    head += [f"    {number} = _values[{place}]" for place, number in enumerate(numbers)]
+    head += [f"    {word}: tl.constexpr = {choice!r}" for word, choice in chosen.items()]
+    body = "\n".join(map(ast.unparse, _Settled(chosen).visit(function).body))
+    return "\n".join(head) + "\n" + textwrap.indent(body, "    ") + "\n"
+
+
+def _parsed(formula: Callable[..., Any]) -> ast.FunctionDef:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(formula)))
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+
+
+def _depends_on(test: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
+
+
+class _Settled(ast.NodeTransformer):
+    """Leave only the branches that are chosen: Triton demands one type of all, dead ones too."""
+
+    def __init__(self, chosen: Mapping[str, str]) -> None:
+        self.chosen = chosen
+
+    def _branch(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if not _depends_on(node.test) <= set(self.chosen):
+            return node
+        return node.body if eval(ast.unparse(node.test), {}, dict(self.chosen)) else node.orelse
+
+    visit_If = visit_IfExp = _branch
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        """Lift what is returned: Triton would take a literal for float32."""
+        self.generic_visit(node)
+        if node.value is not None:
+            node.value = ast.Call(ast.Name("_lifted", ast.Load()), [node.value], [])
+        return node
+
+
+def _wide(dtype: torch.dtype, *formulas: Callable[..., Any]) -> Any:
+    if dtype == torch.float64 or (dtype == torch.float32 and not all(map(_is_exact, formulas))):
+        return tl.float64
+    return tl.float32
+
+
+def _is_exact(formula: Any) -> bool:
+    names = {id(word): name for name, word in vocabulary.words.items()}
+    used = {names.get(id(formula.__globals__.get(name))) for name in formula.__code__.co_names} - {None}
+    divides = any(isinstance(node, ast.Div) for node in ast.walk(_parsed(formula)))
+    return used <= _EXACT and not divides
+
+
+@functools.lru_cache(maxsize=1024)
+def value_of(record: Elementwise, dtype: torch.dtype, choices: Choices) -> Value:
+    """Return the formula of the value for tensors of `dtype`."""
+    wide = _wide(dtype, record.value)
+    return Value(wide, _is_exact(record.value), _bind(record, "value", record.value, wide, choices))
+
+
+@functools.lru_cache(maxsize=1024)
+def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choices) -> Slope:
+    """Return the formulas of the derivatives in terms of what was kept."""
+    how, formula = "kept", record.derivative
+    if keeps == "input" and record.derivative_of_input is not None:
+        formula = record.derivative_of_input
+    elif keeps == "input" and record.keeps != "input":
+        how = "sign" if record.keeps == "sign" else "value"
+    learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
+    used = [formula, *learned, *([record.value] if how == "value" else [])]
+    wide = _wide(dtype, *used)
+    return Slope(
+        wide,
+        all(map(_is_exact, used)),
+        how,
+        _bind(record, "derivative", formula, wide, choices),
+        _bind(record, "value", record.value, wide, choices) if how == "value" else None,
+        tuple(_bind(record, f"learned{index}", by, wide, choices) for index, by in enumerate(learned)),
+    )
+
+
+def _formulas(record: Elementwise) -> Iterator[tuple[str, Callable[..., Any]]]:
+    yield "its formula", record.value
+    yield "its derivative", record.derivative
+    if record.derivative_of_input is not None:
+        yield "its derivative by the input", record.derivative_of_input
+    for name, parameter in record.parameters.items():
+        if isinstance(parameter, Learned):
+            yield f"its derivative by {name}", parameter.derivative
+
+
+def reason_against(record: Activation) -> str:
+    """Return why Triton cannot run a record; an empty string if it can."""
+    if not isinstance(record, Elementwise):
+        return "" if record.name in ("maxout", "crelu") else f"there is no Triton kernel of {record.name}"
+    if sum(not isinstance(p, Choice) for p in record.parameters.values()) > MOST_PARAMETERS:
+        return f"the Triton kernels take at most {MOST_PARAMETERS} numbers as parameters"
+    choices = {name for name, parameter in record.parameters.items() if isinstance(parameter, Choice)}
+    for which, formula in _formulas(record):
+        reason = _formula_reason(formula, choices)
+        if reason:
+            return f"Triton cannot run {which}: {reason}"
+    return ""
+
+
+def _formula_reason(formula: Callable[..., Any], choices: set[str]) -> str:
+    if formula.__name__ == "<lambda>":
+        return "it is a lambda, not a function with a name"
+    try:
+        function = _parsed(formula)
+    except (OSError, TypeError, SyntaxError, StopIteration):
+        return "its source cannot be read (write it into a file)"
+    for node in ast.walk(function):
+        if isinstance(node, ast.For | ast.While):
+            return "it has a loop"
+        if isinstance(node, ast.If | ast.IfExp) and not _depends_on(node.test) <= choices:
+            return "it branches on a number (write `where`)"
+        if isinstance(node, ast.operator) and not isinstance(node, _OPERATORS):
+            return f"it uses {type(node).__name__.lower()}, which Triton lacks for these types"
+    return ""

@@ -1,0 +1,115 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
+# (Triton's language has no types; its decorator reads the source of what it decorates.)
+"""The slope where parameters are learned: their gradients are summed while the input's is written.
+
+A tensor of (outer, channels, inner) is a matrix of `outer` rows. A program takes one tile of it and leaves
+one partial sum per learned parameter: per column of the tile (`COLUMNS`, for a small `inner`), or one, where
+the tile lies in one channel. `total_kernel` adds them in the order of their places: no atomics, so that the
+same layout always gives the same sum.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from rectifiers.backends.gpu.tiles import call, derivative, drawn_at, load, settings, store
+from rectifiers.backends.gpu.words import widened
+
+__all__ = ["learned_kernel", "total_kernel"]
+
+
+@triton.jit
+def _tile(
+    rows, columns, stop, row_block, channel, partial_place, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+    outer, width, partial_size, seed, draw, numbers, tensors,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, LEARNED: tl.constexpr,
+    WIDE: tl.constexpr, COLUMNS: tl.constexpr, FULL: tl.constexpr,
+):  # fmt: skip
+    where = rows[:, None] * width + columns[None, :]
+    mask = (rows < outer)[:, None] & (columns < stop)[None, :]
+    g = widened(load(g_ptr, where, mask, FULL), WIDE)
+    kept = widened(load(kept_ptr, where, mask, FULL), WIDE)
+    random = drawn_at(where, tl.load(seed), draw[0], draw[1], RECIPROCAL, DRAW_WIDE) if DRAWS else 0.0
+    values = settings(KINDS, numbers, tensors, channel, random, WIDE)
+    store(gx_ptr, where, g * derivative(HOW, FORMULA, VALUE, kept, values), mask, FULL)
+    for i in tl.static_range(len(LEARNED)):
+        terms = g * call(LEARNED[i], kept, values)
+        if not FULL:
+            terms = tl.where(mask, terms, 0.0)
+        if COLUMNS:
+            place = partial_ptr + i * partial_size + row_block * width + columns
+            tl.store(place, tl.sum(terms, axis=0), mask=columns < stop)
+        else:
+            tl.store(partial_ptr + i * partial_size + partial_place, tl.sum(tl.sum(terms, axis=1), axis=0))
+
+
+@triton.jit
+def learned_kernel(
+    kept_ptr, g_ptr, gx_ptr, partial_ptr, outer, channels, inner, width, column_blocks, parts, partial_size,
+    seed, base: tl.float64, step: tl.float64,
+    p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64, w0, w1, w2, w3,
+    KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
+    HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, LEARNED: tl.constexpr,
+    WIDE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr, SPAN: tl.constexpr,
+):  # fmt: skip
+    """Write g times the derivative, and a partial sum of g times the derivative by every learned parameter.
+
+    `width` is the distance of rows: 0 where there is one row, so that any width keeps its alignment.
+    """
+    program = tl.program_id(0).to(tl.int64)
+    row_block = program // column_blocks
+    column_block = program % column_blocks
+    rows = row_block * ROWS + tl.arange(0, ROWS)
+    if COLUMNS:
+        start = column_block * SPAN
+        stop = tl.cast(channels, tl.int64) * inner
+        columns = start + tl.arange(0, SPAN)
+        channel = (tl.minimum(columns, stop - 1) // inner)[None, :]
+    elif channels == 1:
+        start = column_block * SPAN
+        stop = tl.cast(inner, tl.int64)
+        columns = start + tl.arange(0, SPAN)
+        channel = program * 0
+    else:
+        channel = column_block // parts
+        start = channel * inner + (column_block % parts) * SPAN
+        stop = (channel + 1) * inner
+        columns = start + tl.arange(0, SPAN)
+    if (row_block + 1) * ROWS <= outer and start + SPAN <= stop:
+        _tile(
+            rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
+            HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
+        )  # fmt: skip
+    else:
+        _tile(
+            rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
+            HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
+        )  # fmt: skip
+
+
+@triton.jit
+def total_kernel(
+    partial_ptr, out_ptr, row_blocks, channels, parts, partial_size, TERMS: tl.constexpr, SPAN: tl.constexpr
+):  # fmt: skip
+    """Add partial sums, which lie as (learned, row_blocks, channels, parts), over blocks and parts."""
+    channel = tl.program_id(0).to(tl.int64) * SPAN + tl.arange(0, SPAN)
+    learned = tl.program_id(1).to(tl.int64)
+    total = tl.zeros([TERMS, SPAN], tl.float64)
+    terms = tl.cast(row_blocks, tl.int64) * parts
+    start = terms * 0
+    while start < terms:
+        term = start + tl.arange(0, TERMS)
+        place = (term // parts * channels * parts + term % parts)[:, None] + (channel * parts)[None, :]
+        mask = (term < terms)[:, None] & (channel < channels)[None, :]
+        pointer = partial_ptr + learned * partial_size + place
+        total += tl.load(pointer, mask=mask, other=0.0).to(tl.float64)
+        start += TERMS
+    summed = tl.sum(total, axis=0)
+    pointer = out_ptr + learned * channels + channel
+    tl.store(pointer, summed.to(out_ptr.dtype.element_ty), mask=channel < channels)

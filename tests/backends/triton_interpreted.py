@@ -1,0 +1,448 @@
+"""Every Triton kernel run by Triton's interpreter on CPU tensors, against the records in float64.
+
+`test_triton.py` runs this file in a process of its own. In place of libdevice the interpreter's words are
+NumPy's: what is tested here is everything around them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import triton
+import triton.language as tl
+from numpy.typing import NDArray
+from triton.runtime import interpreter
+from triton.runtime.interpreter import InterpretedFunction
+
+from rectifiers.activations import Choice, Learned, Real, Uniform, elementwise, registry
+from rectifiers.backends._kernels import Draw
+from rectifiers.backends.gpu import kernels
+from rectifiers.backends.gpu.tiles import drawn_at, first_of, positions
+from rectifiers.vocabulary import exp, maximum, where
+
+Array = NDArray[Any]
+
+assert triton.knobs.runtime.interpret, "run with TRITON_INTERPRET=1"
+
+SIZES = [1, 63, 64, 1000, 4097]
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+MANTISSA = {torch.float64: 52, torch.float32: 23, torch.float16: 10, torch.bfloat16: 7}
+LEAST = {torch.float64: -1074, torch.float32: -149, torch.float16: -24, torch.bfloat16: -133}
+ELEMENTWISE = [record for record in registry.values() if hasattr(record, "keeps")]
+VALUES = {
+    "leaky_relu": [(0.01,), (0.3,), (-0.5,)],
+    "rrelu": [(0.3,)],
+    "elu": [(1.0,), (0.3,), (0.0,)],
+    "celu": [(1.0,), (0.7,)],
+    "softplus": [(1.0, 20.0), (2.0, 5.0)],
+    "gelu": [("none",), ("tanh",)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Branches that are not selected may overflow."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patched_once() -> None:
+    """The interpreter would patch Triton's language in every call within a kernel: most of its time."""
+    interpreter._patch_lang(FunctionType((lambda: None).__code__, {"tl": tl, "core": tl.core}))
+    InterpretedFunction.__call__ = lambda self, *args, **kwargs: self.rewrite()(*args, **kwargs)
+
+
+def hostile(dtype: torch.dtype, n: int = 1000, large: float = 1e30) -> torch.Tensor:
+    """Edges first, then numbers of all magnitudes."""
+    tiny = 2.0 ** LEAST[dtype]
+    normal = torch.finfo(dtype).smallest_normal
+    edges = [
+        math.nan,
+        math.inf,
+        0.0,
+        tiny,
+        3 * tiny,
+        normal,
+        1e-7,
+        0.3,
+        1.0,
+        3.0,
+        6.0,
+        9.7,
+        20.0,
+        40.5,
+        90.0,
+        1e4,
+    ]
+    edges += [float(np.nextafter(np.float32(6), s)) for s in (0, 9)] + [min(large, torch.finfo(dtype).max)]
+    generator = torch.Generator().manual_seed(0)
+    rest = torch.randn(n, dtype=torch.float64, generator=generator) * 3
+    x = torch.cat((torch.tensor([*edges, *(-e for e in edges)], dtype=torch.float64), rest))
+    return x[:n].to(dtype)
+
+
+def nan_like(x: torch.Tensor, *shape: int) -> torch.Tensor:
+    return torch.full(shape or x.shape, math.nan, dtype=x.dtype)
+
+
+def assert_close(
+    got: torch.Tensor, want: Array, ulps: float, signs: bool = True, scale: Array | float = 0.0
+) -> None:
+    """Within `ulps` of the float64 numbers `want`; NaN, infinities and the sign of zero exactly.
+
+    An ulp is that of `scale` where it is larger.
+    """
+    dtype = got.dtype
+    got64, rounded = got.double().numpy(), torch.from_numpy(np.asarray(want)).to(dtype).double().numpy()
+    np.testing.assert_array_equal(np.isnan(got64), np.isnan(want))
+    infinite = np.isinf(rounded) | np.isinf(got64)
+    np.testing.assert_array_equal(got64[infinite], rounded[infinite])
+    finite = ~infinite & ~np.isnan(want)
+    size = np.maximum(np.abs(want), scale)
+    exponent = np.frexp(np.where(size == 0, 1.0, size))[1] - 1
+    ulp = np.exp2(np.maximum(exponent - MANTISSA[dtype], LEAST[dtype]).astype(float))
+    with np.errstate(all="ignore"):
+        off = np.abs(got64 - want)[finite] / ulp[finite]
+    assert off.size == 0 or off.max() <= ulps, f"{off.max()} ulp at {np.argmax(off)}"
+    if signs:
+        np.testing.assert_array_equal(np.signbit(got64)[finite], np.signbit(want)[finite])
+
+
+def learned_values(record: Any, values: tuple[Any, ...], x: torch.Tensor) -> tuple[Any, ...]:
+    parameters = record.parameters.values()
+    return tuple(
+        torch.full((1,), value, dtype=x.dtype) if isinstance(parameter, Learned) else value
+        for parameter, value in zip(parameters, values, strict=True)
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("record", ELEMENTWISE, ids=lambda record: record.name)
+def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> None:
+    assert kernels.refuses(record, dtype) == ""
+    x = hostile(dtype)
+    layout = (1, 1, x.numel())
+    g = torch.tensor([1.0, -0.5, 2.0, 1.5], dtype=dtype).repeat(x.numel() // 4)
+    for values in VALUES.get(record.name, [record.defaults])[: None if dtype == torch.float32 else 1]:
+        given = learned_values(record, values, x)
+        y, gx = nan_like(x), nan_like(x)
+        bits = kernels.value(record, given, layout, x, y, True)
+        assert bits is not None
+        assert_close(y, record.f(x.double().numpy(), *values), 1.0)
+        kept = {"sign": bits, "output": y}.get(record.keeps)
+        if kept is not None and record.keeps_at(*values) == record.keeps and 0.3 not in values:
+            kernels.slope(record, given, layout, record.keeps, kept, g, gx)
+            of = x.double().numpy() > 0 if record.keeps == "sign" else y.double().numpy()
+            want = g.double().numpy() * record.derivative(of, *values)
+            assert_close(gx, want, 2.0, signs=False, scale=g.abs().double().numpy())
+        gx = nan_like(x)
+        kernels.slope(record, given, layout, "input", x, g, gx)
+        assert_close(gx, g.double().numpy() * record.df(x.double().numpy(), *values), 2.0, signs=False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("n", SIZES)
+def test_bits_survive_any_size(n: int, dtype: torch.dtype) -> None:
+    record = registry["leaky_relu"]
+    x = hostile(dtype, n)
+    y, gx, g = nan_like(x), nan_like(x), torch.ones_like(x)
+    assert kernels.value(record, (0.25,), (1, 1, n), x, y, False) is None
+    assert_close(y, record.f(x.double().numpy(), 0.25), 0.5)
+    inplace = x.clone()
+    bits = kernels.value(record, (0.25,), (1, 1, n), inplace, inplace, True)
+    assert bits is not None
+    assert bits.numel() <= n / 8 + 1024
+    torch.testing.assert_close(inplace, y, rtol=0, atol=0, equal_nan=True)
+    kernels.slope(record, (0.25,), (1, 1, n), "sign", bits, g, gx)
+    torch.testing.assert_close(gx, torch.where(x > 0, 1.0, 0.25).to(dtype), rtol=0, atol=0)
+
+
+def test_float64_elu_is_within_an_ulp_of_the_truth() -> None:
+    from mpmath import expm1, mpf
+
+    x = -torch.logspace(-12, 2.5, 400, dtype=torch.float64)
+    y = nan_like(x)
+    kernels.value(registry["elu"], (1.0,), (1, 1, x.numel()), x, y, False)
+    for at, got in zip(x.tolist(), y.tolist(), strict=True):
+        assert abs(mpf(got) - expm1(mpf(at))) <= math.ulp(got)
+
+
+# -- what is drawn
+
+
+def philox(counter: Array, seed: int) -> Array:
+    """Philox 4x32 with 7 rounds, from the paper; (4, len(counter))."""
+    low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c = [counter & low, counter >> high, counter * np.uint64(0), counter * np.uint64(0)]
+    k = [seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF]
+    for _ in range(7):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(b >> high) ^ c[1] ^ np.uint64(k[0]), b & low, (a >> high) ^ c[3] ^ np.uint64(k[1]), a & low]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return np.stack(c)
+
+
+def draw(where: Array, d: Draw, dtype: torch.dtype) -> Array:
+    """The documented stream at any positions."""
+    e = where.astype(np.uint64)
+    words = philox(e // np.uint64(64) * np.uint64(8) + e % np.uint64(8), int(d.seed))
+    j = (e % np.uint64(64) // np.uint64(8)).astype(int)
+    word = np.take_along_axis(words, (j // 2)[None], axis=0)[0]
+    k = (word >> (16 * (j % 2)).astype(np.uint64)) & np.uint64(0xFFFF)
+    wide = np.float64 if dtype == torch.float64 else np.float32
+    value = k.astype(wide) * wide(d.step) + wide(d.base)
+    return wide(1) / value if d.reciprocal else value
+
+
+@pytest.mark.parametrize(
+    ("n", "seed", "dtype"),
+    [
+        (1, 0, torch.float32),
+        (63, -1, torch.bfloat16),
+        (64, 7, torch.float64),
+        (1000, 2**62 + 12345, torch.float32),
+        (4097, 3 << 32, torch.float64),
+        (8193, 5, torch.bfloat16),
+    ],
+)
+def test_the_documented_stream_is_drawn(n: int, seed: int, dtype: torch.dtype) -> None:
+    record = registry["rrelu"]
+    for reciprocal in (False, True):
+        d = Draw(3.0, 8.0, torch.tensor(seed), True) if reciprocal else Draw(0.125, 1 / 3, torch.tensor(seed))
+        x = torch.full((n,), -1.0, dtype=dtype)
+        y, gx, g = nan_like(x), nan_like(x), torch.ones_like(x)
+        bits = kernels.value(record, (d,), (1, 1, n), x, y, True)
+        assert bits is not None
+        want = torch.from_numpy(draw(np.arange(n), d, dtype)).to(dtype)
+        torch.testing.assert_close(-y, want, rtol=0, atol=0)
+        kernels.slope(record, (d,), (1, 1, n), "sign", bits, g, gx)
+        torch.testing.assert_close(gx, want, rtol=0, atol=0)
+
+
+@triton.jit
+def far_kernel(where_ptr, drawn_ptr, seed_ptr, program, j: tl.constexpr, RUN: tl.constexpr):
+    where = positions(first_of(program, 512), j, 512, RUN)
+    tl.store(where_ptr + tl.arange(0, 512), where)
+    random = drawn_at(where, tl.load(seed_ptr), 0.125, 0.25, False, tl.float32)
+    tl.store(drawn_ptr + tl.arange(0, 512), random)
+
+
+@pytest.mark.parametrize("program", [3, 2**20 + 1, 2**31 - 2])
+def test_positions_beyond_int32(program: int) -> None:
+    where, random = torch.zeros(512, dtype=torch.int64), torch.zeros(512)
+    seed = torch.tensor(11)
+    for j, run in ((0, 512), (7, 512), (5, 8)):
+        far_kernel[(1,)](where, random, seed, program, j, run)
+        lane = np.arange(512)
+        offset = j * 512 + lane if run == 512 else lane // 8 * 64 + j * 8 + lane % 8
+        np.testing.assert_array_equal(where.numpy(), np.int64(program) * 4096 + offset)
+        d = Draw(0.0, 16384.0, seed)
+        k = (draw(where.numpy(), d, torch.float64) - d.base) / d.step
+        np.testing.assert_array_equal(
+            random.numpy(), np.float32(0.25) * k.astype(np.float32) + np.float32(0.125)
+        )
+
+
+# -- what is learned
+
+LAYOUTS = [
+    (1, 1, 1),
+    (1, 1, 5000),
+    (5, 7, 1),
+    (70, 65, 1),
+    (3, 7, 49),
+    (130, 3, 2),
+    (1, 2, 5000),
+    (9, 1, 33),
+    (2, 1, 1),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_learned_slopes(layout: tuple[int, int, int]) -> None:
+    record = registry["prelu"]
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        generator = torch.Generator().manual_seed(1)
+        x, g = torch.randn(2, *layout, generator=generator, dtype=torch.float64).to(dtype)
+        weight = torch.randn(layout[1], generator=generator, dtype=torch.float64).to(dtype)
+        y, gx = nan_like(x), nan_like(x)
+        assert kernels.value(record, (weight,), layout, x, y, False) is None
+        wide = weight.double()[:, None].numpy()
+        assert_close(y, record.f(x.double().numpy(), wide), 0.5)
+        (by_weight,) = kernels.slope(record, (weight,), layout, "input", x, g, gx)
+        assert_close(gx, g.double().numpy() * record.df(x.double().numpy(), wide), 0.5)
+        terms = np.where(x.numpy(force=True) > 0, 0.0, 1.0) if dtype != torch.bfloat16 else (x <= 0).numpy()
+        terms = terms * (g.double() * x.double()).numpy()
+        assert by_weight.shape == (layout[1],)
+        assert by_weight.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+        scale = np.abs(terms).sum((0, 2)) + 1e-30
+        error = np.abs(by_weight.double().numpy() - terms.sum((0, 2))) / scale
+        assert error.max() <= (1e-15 if dtype == torch.float64 else 3e-7)
+        (again,) = kernels.slope(record, (weight,), layout, "input", x, g, gx)
+        assert torch.equal(again, by_weight)
+
+
+def bent(x: Any, left: Any, scale: Any, right: Any, slope: Any) -> Any:
+    """Two learned slopes, a number and a random one."""
+    return where(x > 0, right * x, (left + scale * slope) * x)
+
+
+def bent_slope(x: Any, left: Any, scale: Any, right: Any, slope: Any) -> Any:
+    """The derivative."""
+    return where(x > 0, right, left + scale * slope)
+
+
+def bent_left(x: Any, left: Any, scale: Any, right: Any, slope: Any) -> Any:
+    """By the left slope."""
+    return where(x > 0, 0.0, x)
+
+
+def bent_right(x: Any, left: Any, scale: Any, right: Any, slope: Any) -> Any:
+    """By the right slope."""
+    return where(x > 0, x, 0.0)
+
+
+@pytest.mark.parametrize("layout", [(1, 1, 700), (6, 5, 20), (3, 4, 50)], ids=str)
+def test_several_learned_parameters_and_a_random_one(layout: tuple[int, int, int]) -> None:
+    parameters = {
+        "left": Learned(0.1, bent_left),
+        "scale": Real(0.7),
+        "right": Learned(1.0, bent_right),
+        "slope": Uniform(0.1, 0.3),
+    }
+    record = elementwise("bent", bent, bent_slope, keeps="input", parameters=parameters, kinks=[0.0])
+    x, g = torch.randn(2, *layout, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    left, right = torch.randn(2, layout[1], generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    d = Draw(0.1, 0.3, torch.tensor(5))
+    y, gx = nan_like(x), nan_like(x)
+    values = (left, 0.7, right, d)
+    kernels.value(record, values, layout, x, y, False)
+    slope = draw(np.arange(x.numel()), d, x.dtype).reshape(layout)
+    numbers = (left[:, None].numpy(), 0.7, right[:, None].numpy(), slope)
+    np.testing.assert_array_equal(y.numpy(), bent(x.numpy(), *numbers))
+    by_left, by_right = kernels.slope(record, values, layout, "input", x, g, gx)
+    np.testing.assert_array_equal(gx.numpy(), g.numpy() * bent_slope(x.numpy(), *numbers))
+    np.testing.assert_allclose(by_left.numpy(), (g * x * (x <= 0)).sum((0, 2)).numpy(), rtol=1e-13)
+    np.testing.assert_allclose(by_right.numpy(), (g * x * (x > 0)).sum((0, 2)).numpy(), rtol=1e-13)
+
+
+# -- formulas of one's own
+
+THIRD = 1 / 3
+
+
+def literal(x: Any) -> Any:
+    """Literals on both sides, a number from outside, a word of literals alone."""
+    return where(x > 0, 0.1 * x, THIRD * x) * maximum(0.7, exp(-0.3))
+
+
+def literal_slope(x: Any) -> Any:
+    """Literals alone."""
+    return where(x > 0, 0.1, THIRD) * maximum(0.7, exp(-0.3))
+
+
+def line(x: Any) -> Any:
+    """A straight line."""
+    return 0.1 * x
+
+
+def line_slope(x: Any) -> Any:
+    """A constant."""
+    return 0.1
+
+
+def flat(x: Any, side: Any) -> Any:
+    """A constant that is -0."""
+    if side == "left":
+        return where(x < 0, -0.0, x)
+    return where(x < 0, x, 0.0)
+
+
+def flat_slope(x: Any, side: Any) -> Any:
+    """Its derivative."""
+    return where(x < 0, 0.0, 1.0) if side == "left" else where(x < 0, 1.0, 0.0)
+
+
+def test_literals_keep_float64() -> None:
+    x = torch.randn(300, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    for f, df in ((literal, literal_slope), (line, line_slope)):
+        record = elementwise(f.__name__, f, df, keeps="input", kinks=[0.0])
+        y, gx = nan_like(x), nan_like(x)
+        kernels.value(record, (), (1, 1, 300), x, y, False)
+        np.testing.assert_array_equal(y.numpy(), record.f(x.numpy()))
+        kernels.slope(record, (), (1, 1, 300), "input", x, x, gx)
+        np.testing.assert_array_equal(gx.numpy(), x.numpy() * record.df(x.numpy()))
+
+
+def test_numbers_keep_float64() -> None:
+    x = -torch.rand(300, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    y = nan_like(x)
+    kernels.value(registry["leaky_relu"], (0.1,), (1, 1, 300), x, y, False)
+    np.testing.assert_array_equal(y.numpy(), 0.1 * x.numpy())
+
+
+def test_choices_are_constants() -> None:
+    parameters = {"side": Choice("left", ("left", "right"))}
+    record = elementwise("flat", flat, flat_slope, keeps="input", parameters=parameters, kinks=[0.0])
+    x = torch.tensor([-2.0, 3.0])
+    for side in ("left", "right"):
+        y, gx = nan_like(x), nan_like(x)
+        kernels.value(record, (side,), (1, 1, 2), x, y, False)
+        assert_close(y, record.f(x.double().numpy(), side), 0.0)
+        kernels.slope(record, (side,), (1, 1, 2), "input", x, torch.ones(2), gx)
+        assert_close(gx, record.df(x.double().numpy(), side), 0.0)
+
+
+# -- maxout and CReLU
+
+
+@pytest.mark.parametrize(
+    ("pieces", "inner"),
+    [(1, 1), (1, 64), (2, 1), (2, 5), (2, 64), (3, 1), (3, 64), (4, 1), (8, 5), (9, 64), (300, 1)],
+)
+def test_maxout(pieces: int, inner: int) -> None:
+    rows = 5000 // inner if pieces <= 4 else 20  # more than a program takes
+    for dtype in (torch.float32, torch.bfloat16) if pieces == 2 else (torch.float64,):
+        x = torch.randint(-3, 3, (rows, pieces, inner), generator=torch.Generator().manual_seed(6)).to(dtype)
+        x[x == 2] = math.nan if pieces < 9 else 2.0
+        x[x == -3] = -math.inf
+        x[0, :, :] = 0.0
+        x[0, 0, :] = -0.0
+        y, gx = nan_like(x, rows, inner), nan_like(x)
+        g = torch.randn(rows, inner, generator=torch.Generator().manual_seed(7)).to(dtype)
+        again = nan_like(y)
+        winners = kernels.maxout_value((rows, pieces, inner), x, y, True)
+        assert winners is not None
+        array = x.double().numpy()
+        index = array.argmax(axis=1)[:, None]  # the first NaN, else the first of the largest
+        want = np.take_along_axis(array, index, axis=1)[:, 0]
+        assert_close(y, want, 0.0)
+        if pieces <= 4:
+            assert kernels.maxout_value((rows, pieces, inner), x, again, False) is None
+            assert_close(again, want, 0.0)
+        kernels.maxout_slope((rows, pieces, inner), winners, g, gx)
+        won = np.arange(pieces)[:, None] == index
+        np.testing.assert_array_equal(gx.double().numpy(), np.where(won, g.double().numpy()[:, None], 0.0))
+
+
+@pytest.mark.parametrize("layout", [(1, 1), (9, 7), (3, 64), (2, 2100)], ids=str)
+def test_crelu(layout: tuple[int, int]) -> None:
+    rows, length = layout
+    for dtype in DTYPES:
+        x = hostile(dtype, rows * length, large=1e4).reshape(layout)
+        y, gx = nan_like(x, rows, 2, length), nan_like(x)
+        g = torch.randn(rows, 2, length, generator=torch.Generator().manual_seed(8)).to(dtype)
+        assert kernels.crelu_value(layout, x, y, False) is None
+        signs = kernels.crelu_value(layout, x, y, True)
+        assert signs is not None
+        assert_close(y.reshape(rows, -1), registry["crelu"].f(x.double().numpy(), 1), 0.0)
+        kernels.crelu_slope(layout, signs, g, gx)
+        want = torch.where(x > 0, g[:, 0], torch.where(x < 0, -g[:, 1], 0.0))
+        torch.testing.assert_close(gx, want, rtol=0, atol=0)
