@@ -13,15 +13,21 @@ from rectifiers import vocabulary
 from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.backends.cpu.cells import CELLS, Cells
+from rectifiers.backends.cpu.error_function import erf, erfc
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
 from rectifiers.backends.cpu.philox import philox
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
-from rectifiers.backends.cpu.words import TRANSCENDENTAL, words
+from rectifiers.backends.cpu.words import words as _words
 
 __all__ = ["Formulas", "slope", "value"]
 
 _I32 = ir.IntType(32)
+words: dict[str, Callable[..., Any]] = {**_words, "erf": erf, "erfc": erfc}
+
+_TRANSCENDENTAL = {"erf", "erfc", "exp", "expm1", "log", "log1p", "sigmoid", "sqrt", "tanh"}
+"""Words whose values are not exact: a formula that uses one carries what rounding loses."""
+
 BLOCK = 64  # elements that share a call of the random generator per lane
 
 
@@ -49,7 +55,7 @@ class Formulas:
 
     def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
         """Where the formula writes itself, and in what arithmetic."""
-        return Writer(builder, cells.double, bool(TRANSCENDENTAL & set(used_words(formula))))
+        return Writer(builder, cells.double, bool(_TRANSCENDENTAL & set(used_words(formula))))
 
     def values(self, strip: Strip, w: Writer, cells: Cells) -> Callable[..., list[Any]]:
         """Read the task and return what gives the parameters' values at an offset of the strip."""

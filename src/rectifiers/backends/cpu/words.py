@@ -11,10 +11,7 @@ from typing import Any
 
 from rectifiers.backends.cpu.numbers import Number, Truth, Writer
 
-__all__ = ["TRANSCENDENTAL", "words"]
-
-TRANSCENDENTAL = frozenset({"exp", "expm1", "log", "log1p", "sigmoid", "sqrt", "tanh"})
-"""Words whose values are not exact: a formula that uses one carries what rounding loses."""
+__all__ = ["abs_", "exp", "polynomial", "where", "words"]
 
 # (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: off by 2^-26.6 and 2^-57.6 of its value.
 _SINGLE = (0.5, 0.1666666716337204, 0.041666463017463684, 0.0083332983776927, 0.0013933733571320772,
@@ -30,7 +27,8 @@ _LOG_DOUBLE = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.85714287436
                1.479819860511658591e-01)  # fmt: skip
 
 
-def _polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
+def polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
+    """Value at a vector, by Horner's scheme; coefficients by rising powers."""
     total = w.literal(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         total = w.fma(total, x, w.literal(coefficient))
@@ -59,7 +57,7 @@ class _Reduced:
         self.r = b.fadd(r, low_r)
         r_lost = b.fadd(b.fsub(r, self.r), low_r)
         self.r_lost = w.fma(r_lost, self.r, r_lost)  # it is multiplied by e^r
-        series = _polynomial(w, self.r, (_DOUBLE if w.double else _SINGLE)[1:])
+        series = polynomial(w, self.r, (_DOUBLE if w.double else _SINGLE)[1:])
         cubic = b.fmul(b.fmul(b.fmul(self.r, self.r), self.r), series)
         self.rest = w.fma(b.fmul(self.r, w.literal(0.5)), self.r, cubic)  # the first coefficient is 1/2
 
@@ -126,7 +124,7 @@ def log(x: Any) -> Number:
     k_float = b.fadd(b.sitofp(k, w.vector), w.select(tiny, w.literal(-scale), w.literal(0.0)))
     s = b.fdiv(f, b.fadd(w.literal(2.0), f))
     z = b.fmul(s, s)
-    rest = b.fmul(z, _polynomial(w, z, _LOG_DOUBLE if w.double else _LOG_SINGLE))
+    rest = b.fmul(z, polynomial(w, z, _LOG_DOUBLE if w.double else _LOG_SINGLE))
     half = b.fmul(b.fmul(w.literal(0.5), f), f)
     ln2, ln2_rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
     correction = w.fma(s, b.fadd(half, rest), b.fmul(k_float, w.literal(ln2_rest)))
@@ -246,4 +244,4 @@ words: dict[str, Callable[..., Any]] = {
     "tanh": tanh,
     "where": where,
 }
-"""Every word with vector code; `erf` and `erfc` have none."""
+"""All words but those of `error_function`."""
