@@ -92,8 +92,6 @@ def obstacle(input: Tensor) -> str:
         return "inside a transform of torch.func"
     if type(input) not in TENSORS:
         return f"the input is a {type(input).__name__}, not a plain tensor"
-    if not torch._C._has_storage(input):  # vmap as autograd uses it for batched gradients
-        return "the input stands for a batch"
     if torch._C._len_torch_dispatch_stack() > 0:
         return "a dispatch mode looks at every operation"
     if torch.autograd.forward_ad._current_level >= 0:
@@ -104,6 +102,8 @@ def obstacle(input: Tensor) -> str:
         return f"no kernel is for {input.dtype}"
     if input.layout is not torch.strided or input.is_neg():
         return f"the input's memory is not that of a plain tensor ({input.layout})"
+    if not torch._C._has_storage(input):  # vmap as autograd uses it for batched gradients
+        return "the input stands for a batch"
     if input.device.type not in ("cpu", "cuda"):
         return f"no kernel is for the device {input.device.type}"
     if not input.numel():
@@ -112,17 +112,23 @@ def obstacle(input: Tensor) -> str:
 
 
 @functools.cache
-def _kernels(name: str, device: str, record: Activation, dtype: torch.dtype) -> tuple[Kernels | None, str]:
+def _kernels(
+    name: str, device: torch.device, record: Activation, dtype: torch.dtype
+) -> tuple[Kernels | None, str]:
     """Return the kernels of a backend, or None and why they cannot run."""
     kernels: Kernels
+    if name == "auto":
+        found, reason = _kernels("numba" if device.type == "cpu" else "triton", device, record, dtype)
+        reason = reason if found is None else found.slow(record, dtype, device)
+        return (None, reason) if reason else (found, "")
     if name == "numba":
-        if device != "cpu":
+        if device.type != "cpu":
             return None, f"numba is for the processor, the input is on {device}"
         from rectifiers.backends.cpu import kernels as on_cpu
 
         kernels = on_cpu
     else:
-        if device != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
             return None, f"triton is for CUDA, the input is on {device}"
         if importlib.util.find_spec("triton") is None:
             return None, "triton is not installed"
@@ -146,9 +152,7 @@ def choose(record: Activation, input: Tensor, name: str) -> tuple[Kernels | None
         return None, "torch was asked for"
     reason = "a compiler is tracing" if torch.compiler.is_compiling() else obstacle(input)
     if not reason:
-        device = input.device.type
-        wanted = name if name != "auto" else "numba" if device == "cpu" else "triton"
-        kernels, reason = _kernels(wanted, device, record, input.dtype)
+        kernels, reason = _kernels(name, input.device, record, input.dtype)
         if kernels is not None:
             return kernels, f"{name} was asked for" if name != "auto" else ""
     if name == "auto" or not input.numel():

@@ -77,6 +77,10 @@ class Kernels(Protocol):
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
         ...
 
+    def slow(self, record: Activation, dtype: torch.dtype, device: torch.device) -> str:
+        """Return why torch's operations are likely faster than these; an empty string if they are not."""
+        ...
+
     def value(
         self, record: Elementwise, values: Values, layout: Layout, x: Tensor, y: Tensor, keep: bool
     ) -> Tensor | None:

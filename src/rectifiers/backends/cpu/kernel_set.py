@@ -35,6 +35,10 @@ class NumbaKernels:
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
         return _refuses(record, dtype)
 
+    def slow(self, record: Activation, dtype: torch.dtype, device: torch.device) -> str:
+        """Return why torch's operations are likely faster than these: here, they are not."""
+        return ""
+
     def value(
         self, record: Elementwise, values: Values, layout: Layout, x: Tensor, y: Tensor, keep: bool
     ) -> Tensor | None:

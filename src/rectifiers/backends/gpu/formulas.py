@@ -179,6 +179,11 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choi
     )
 
 
+def is_exact(record: Elementwise) -> bool:
+    """Whether float32 tensors are computed in float32: no formula of the record rounds inexactly."""
+    return all(_is_exact(formula) for _, formula in _formulas(record))
+
+
 def _formulas(record: Elementwise) -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "its formula", record.value
     yield "its derivative", record.derivative

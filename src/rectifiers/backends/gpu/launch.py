@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import subprocess
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +12,19 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.errors import TritonError
 
-from rectifiers.activations import Activation, Choice, Elementwise, Learned
+from rectifiers.activations import Activation, Choice, Elementwise, Learned, relu
 from rectifiers.backends._kernels import Draw, Kept, Layout, Values
 from rectifiers.backends.gpu.flat import slope_kernel, value_kernel
-from rectifiers.backends.gpu.formulas import MOST_PARAMETERS, Choices, reason_against, slope_of, value_of
+from rectifiers.backends.gpu.formulas import (
+    MOST_PARAMETERS,
+    Choices,
+    is_exact,
+    reason_against,
+    slope_of,
+    value_of,
+)
 from rectifiers.backends.gpu.joined import (
     crelu_slope_kernel,
     crelu_value_kernel,
@@ -32,6 +42,8 @@ _TILE = 4096  # elements per program of the kernel that sums
 _FEW = 32  # of so small an inner size every place gets its own partial sum, for whole rows to be read
 _INT32 = 2**31 - 2**20  # below, positions with their block's overhang fit int32
 _TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+# Compute capabilities that do float64 at half the rate of float32, or better.
+_FAST_FLOAT64 = ((6, 0), (7, 0), (8, 0), (9, 0), (10, 0))
 # libdevice flushes float32 subnormals to 0 by default, and products would be fused into sums: `Draw` rounds
 # both, and a formula gives what it gives in every other backend.
 _OPTIONS = {"num_warps": _WARPS, "enable_fp_fusion": False, "enable_reflect_ftz": False}
@@ -94,6 +106,20 @@ def _settings(record: Elementwise, values: Values, like: Tensor) -> _Settings:
     )
 
 
+@functools.cache
+def _broken() -> str:
+    """Return why no kernel can be compiled and launched here, by trying one; an empty string if it worked."""
+    if not torch.cuda.is_available():
+        return ""
+    x = torch.ones(1, device="cuda")
+    try:
+        kernels.value(relu, (), (1, 1, 1), x, torch.empty_like(x), False)
+    except (OSError, RuntimeError, subprocess.SubprocessError, TritonError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        return f"the first kernel failed here with {type(error).__name__}: {first}"
+    return ""
+
+
 class TritonKernels:
     """Kernels for CUDA tensors, compiled by Triton at the first use of each kind of call."""
 
@@ -105,7 +131,15 @@ class TritonKernels:
             return "the Triton kernels call CUDA's mathematical library, and this is ROCm"
         if dtype not in _TYPES:
             return f"the Triton kernels take float64, float32, float16 and bfloat16, not {dtype}"
-        return reason_against(record)
+        return reason_against(record) or _broken()
+
+    def slow(self, record: Activation, dtype: torch.dtype, device: torch.device) -> str:
+        """Return why torch's operations are likely faster; an empty string if they are not."""
+        if dtype != torch.float32 or device.type != "cuda" or not isinstance(record, Elementwise):
+            return ""
+        if torch.cuda.get_device_capability(device) in _FAST_FLOAT64 or is_exact(record):
+            return ""
+        return "the kernel computes it in float64, which this device does slowly"
 
     def value(
         self, record: Elementwise, values: Values, layout: Layout, x: Tensor, y: Tensor, keep: bool
