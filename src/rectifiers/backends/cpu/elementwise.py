@@ -57,6 +57,14 @@ class Formulas:
         """Where the formula writes itself, and in what arithmetic."""
         return Writer(builder, cells.double, bool(_TRANSCENDENTAL & set(used_words(formula))))
 
+    def of_input(self, w: Writer, formula: Callable[..., Any], x: Any, values: list[Any]) -> Number:
+        """The formula of an input, written for each side of 0 apart where words gain from knowing it."""
+        if not w.tracked or callable(self.record.kinks) or list(self.record.kinks) != [0.0]:
+            return w.number(formula(Number(w, x), *values))
+        above, below = (formula(Number(w, x, positive=positive), *values) for positive in (True, False))
+        chosen: Number = words["where"](Number(w, x) > 0.0, above, below)
+        return chosen
+
     def values(self, strip: Strip, w: Writer, cells: Cells) -> Callable[..., list[Any]]:
         """Read the task and return what gives the parameters' values at an offset of the strip."""
         b = strip.builder
@@ -166,7 +174,7 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
         if stream:
             fetch(b, address)
         x = cells.load(w, address, mask)
-        y = w.number(f(Number(w, x), *values(offset, mask, drawn))).rounded()
+        y = formulas.of_input(w, f, x, values(offset, mask, drawn)).rounded()
         cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
         if keep:
             positive = b.fcmp_ordered(">", x, w.literal(0.0))

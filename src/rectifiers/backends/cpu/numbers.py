@@ -118,9 +118,15 @@ class Truth:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, writer: Writer, value: Any) -> None:
+    def __init__(self, writer: Writer, value: Any, static: bool | None = None) -> None:
         self.writer = writer
         self.value = value
+        self.static = static  # what it is for all elements, where that is known
+
+    @classmethod
+    def known(cls, writer: Writer, static: bool) -> Truth:
+        """The same for all elements, and known to be."""
+        return cls(writer, ir.Constant(ir.VectorType(ir.IntType(1), LANES), [int(static)] * LANES), static)
 
     def __bool__(self) -> bool:
         raise TypeError("a condition on elements has no single truth: use `where`, &, | and ~")
@@ -143,9 +149,25 @@ class Truth:
         return Truth(self.writer, self.writer.builder.not_(self.value))
 
 
+# What a comparison with a constant is for a number known to be above 0, and one known not to be above it.
+_STATIC: dict[bool, dict[str, tuple[Callable[[float], bool], bool]]] = {
+    True: {
+        ">": (lambda c: c <= 0, True),
+        ">=": (lambda c: c <= 0, True),
+        "<": (lambda c: c <= 0, False),
+        "<=": (lambda c: c <= 0, False),
+    },
+    False: {">": (lambda c: c >= 0, False), ">=": (lambda c: c > 0, False)},
+}
+
+
 def _comparison(operator: str) -> Callable[[Number, Any], Truth]:
     def compare(self: Number, other: Any) -> Truth:
         writer = self.writer
+        if self.positive is not None and type(other) in (int, float):
+            applies, result = _STATIC[self.positive].get(operator, (lambda _: False, False))
+            if applies(other):
+                return Truth.known(writer, result)
         b = writer.builder
         condition = b.fcmp_unordered if operator == "!=" else b.fcmp_ordered  # as NumPy with NaN
         return Truth(writer, condition(operator, self.tight().high, writer.number(other).tight().high))
@@ -167,12 +189,14 @@ class Number:
         *,
         loose: bool = False,
         factor: Any = None,
+        positive: bool | None = None,
     ) -> None:
         self.writer = writer
         self.high = high
         self.low = low
         self.loose = loose
         self.factor = factor
+        self.positive = positive  # True: above 0; False: not above 0, or not a number; None: not known
         self.choice = choice  # (condition, if true, if false), where the number is one
 
     def __bool__(self) -> bool:

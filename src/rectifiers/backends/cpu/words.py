@@ -43,7 +43,8 @@ class _Reduced:
         w, b = x.writer, x.writer.builder
         low, high = w.literal(lowest), w.literal(highest)
         inside = w.select(b.fcmp_ordered("<", x.high, low), low, x.high)  # so written NaN passes
-        inside = w.select(b.fcmp_ordered(">", inside, high), high, inside)
+        if x.positive is not False:
+            inside = w.select(b.fcmp_ordered(">", inside, high), high, inside)
         magic = w.literal(1.5 * 2.0 ** (52 if w.double else 23))  # rounds to an integer, left in the low bits
         self.shifted = w.fma(inside, w.literal(1.4426950408889634), magic)
         k = b.fsub(self.shifted, magic)
@@ -61,10 +62,10 @@ class _Reduced:
         cubic = b.fmul(b.fmul(b.fmul(self.r, self.r), self.r), series)
         self.rest = w.fma(b.fmul(self.r, w.literal(0.5)), self.r, cubic)  # the first coefficient is 1/2
 
-    def half_power(self, w: Writer) -> Any:
-        """2^(k - 1): a normal number even where 2^k overflows."""
+    def power(self, w: Writer, bias: int) -> Any:
+        """2^(k + bias), which must be a normal number."""
         b, mantissa = w.builder, 52 if w.double else 23
-        exponent = ((1023 if w.double else 127) - 1) << mantissa
+        exponent = ((1023 if w.double else 127) + bias) << mantissa
         return w.from_bits(b.add(b.shl(w.bits(self.shifted), w.integer(mantissa)), w.integer(exponent)))
 
     def factors(self, w: Writer) -> tuple[Any, Any]:
@@ -95,7 +96,9 @@ def expm1(x: Any) -> Number:
     x = x.tight()
     w, b = x.writer, x.writer.builder
     reduced = _Reduced(x, *((-50.0, 711.0) if w.double else (-30.0, 90.0)))
-    half = reduced.half_power(w)
+    if x.positive is False:
+        return _expm1_below(x, reduced)
+    half = reduced.power(w, -1)  # a normal number even where 2^k overflows
     whole = b.fsub(half, w.literal(0.5))
     again = b.fadd(whole, w.literal(0.5))
     whole_lost = b.fsub(b.fsub(half, again), b.fadd(b.fsub(whole, again), w.literal(0.5)))
@@ -107,6 +110,18 @@ def expm1(x: Any) -> Number:
     high = w.select(tiny, x.high, b.fadd(high, high))
     low = w.select(tiny, w.literal(0.0) if x.low is None else x.low, b.fadd(low, low))
     return Number(w, high, low, loose=True)
+
+
+def _expm1_below(x: Number, reduced: _Reduced) -> Number:
+    """e^x - 1 for x that is not above 0: 2^k is not above 1, and the result not above 0."""
+    w, b = x.writer, x.writer.builder
+    power = reduced.power(w, 0)
+    whole = b.fsub(power, w.literal(1.0))
+    whole_lost = b.fsub(power, b.fadd(whole, w.literal(1.0)))
+    high = w.fma(power, reduced.r, whole)
+    lost = w.fma(power, reduced.r, b.fsub(whole, high))
+    low = b.fadd(w.fma(power, reduced.rest, lost), w.fma(power, reduced.r_lost, whole_lost))
+    return Number(w, w.from_bits(b.or_(w.bits(high), _sign(w, x.high))), low, loose=True)
 
 
 def log(x: Any) -> Number:
@@ -206,6 +221,8 @@ def where(condition: Any, if_true: Any, if_false: Any) -> Any:
     """Choose element by element; a condition on words alone chooses while the code is written."""
     if not isinstance(condition, Truth):
         return if_true if condition else if_false
+    if condition.static is not None:
+        return if_true if condition.static else if_false
     w = condition.writer
     if isinstance(if_true, Truth) and isinstance(if_false, Truth):
         return Truth(w, w.select(condition.value, if_true.value, if_false.value))
