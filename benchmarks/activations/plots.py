@@ -18,7 +18,9 @@ __all__ = ["GROUPS", "Pair", "Point", "points", "swept", "write"]
 
 GROUPS = {
     "flat": "2²¹, rows",
+    "flat-kept": "2²¹, rows, kept",
     "nchw": "2²¹, NCHW",
+    "nchw-kept": "2²¹, NCHW, kept",
     "channels-last": "2²¹, channels last",
     "large": "2²⁴, rows",
 }

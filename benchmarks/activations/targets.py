@@ -55,7 +55,7 @@ _RATIOS = (
 )
 _SMALL = 1.1
 _COMPILED = 1.0
-_MIDDLE = ("flat", "nchw", "channels-last")
+_MIDDLE = ("flat", "flat-kept", "nchw", "nchw-kept", "channels-last")
 
 TARGETS = (
     *(Target(case, other, group, most) for case, other, most, _ in _RATIOS for group in _MIDDLE),
