@@ -31,6 +31,7 @@ celu = elementwise(
     df,
     df_input=df_input,
     keeps="output",
+    output_suffices=lambda alpha: alpha > 0,  # with alpha < 0 the slope grows without bound
     parameters={"alpha": Real(1.0, "Minus the value the function saturates at; not 0.", nonzero=True)},
     title="CELU",
     summary="ELU with x / alpha in the exponential, so that its slope is 1 on both sides of 0.",

@@ -15,7 +15,7 @@ def f(x: Any) -> Any:
 
 def df(x: Any) -> Any:
     """Twice the positive part."""
-    return where(x < 0, 0.0, 2.0 * x)
+    return where(x <= 0, 0.0, 2.0 * x)
 
 
 squared_relu = elementwise(

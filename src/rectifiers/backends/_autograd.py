@@ -51,7 +51,8 @@ class _Call:
         self.dims = [value.dim for value in values if isinstance(value, Channels)]
         if self.draws:
             self.values = tuple(v.draw(input.device) if isinstance(v, Random) else v for v in values)
-        self.strides: tuple[int, ...] = ()
+        self.strides: tuple[int, ...] = ()  # as the kernel sees the tensors
+        self.output_strides: tuple[int, ...] = ()
         self.dtype = input.dtype
 
     def layout(self, x: Tensor, weights: tuple[Tensor, ...]) -> Layout:
@@ -96,7 +97,7 @@ class _Call:
             x = torch.empty_like(output).copy_(input)
         elif inplace and not _dense(input):
             x = y = torch.empty_like(input).copy_(input)
-        self.strides = y.stride()
+        self.strides, self.output_strides = y.stride(), output.stride()
         layout = self.layout(x, weights)
         signs = self.kernels.value(self.record, self.with_weights(x, weights, layout), layout, x, y, packs)
         if y is not output:
@@ -112,6 +113,9 @@ class _Call:
         layout = self.layout(gx, weights)
         values = self.with_weights(kept, weights, layout)
         by_weight = self.kernels.slope(self.record, values, layout, self.keeps, kept, g, gx)
+        if self.output_strides != self.strides:
+            given = torch.empty_strided(g.shape, self.output_strides, dtype=g.dtype, device=g.device)
+            gx = given.copy_(gx)
         found = [gx]
         for total, weight in zip(by_weight, weights, strict=True):
             total = total if weight.numel() == total.numel() else total.sum()
@@ -199,13 +203,16 @@ def elementwise(
     values : tuple
         One per parameter of the record: a number, a word, `Channels` or `Random`.
     """
+    weights = tuple([value.weight for value in values if isinstance(value, Channels)])
+    learns = torch.is_grad_enabled() and (
+        input.requires_grad or any(weight.requires_grad for weight in weights)
+    )
+    # A leaf is refused by the copy, as by all of torch; a view is for autograd to look after.
+    kept = learns and inplace and kept_by(record, values, input.dtype)
+    if kept and (kept == "input" or input._is_view() or input.is_leaf):
+        return input.copy_(elementwise(record, kernels, input.clone(), values, False))
     call = _Call(record, kernels, values, input)
-    weights = tuple([value.weight for value in values if isinstance(value, Channels)]) if call.dims else ()
-    if torch.is_grad_enabled() and (input.requires_grad or any(weight.requires_grad for weight in weights)):
-        if inplace and (
-            call.keeps == "input" or input._is_view() or input.is_leaf
-        ):  # a leaf is refused there
-            return input.copy_(elementwise(record, kernels, input.clone(), values, False))
+    if learns:
         result: Tensor = apply(_Elementwise)(call, inplace, input, *weights)
         return result
     return call.run(input, weights, False, inplace)[0]

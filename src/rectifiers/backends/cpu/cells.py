@@ -40,29 +40,34 @@ class Cells:
 
     def load(self, w: Writer, address: Any, mask: Any = None, lanes: int = LANES) -> Any:
         """Read `lanes` elements; 0 where the mask is false."""
+        return self.widen(w, self.read(w, address, mask, lanes), lanes)
+
+    def read(self, w: Writer, address: Any, mask: Any = None, lanes: int = LANES) -> Any:
+        """Read `lanes` elements as they are stored; 0 where the mask is false."""
         b = w.builder
         kind = ir.VectorType(self.stored, lanes)
         pointer = b.inttoptr(address, kind.as_pointer())
         if mask is None:
-            stored = b.load(pointer, align=self.size)
-        else:
-            function = _masked(b, "load", kind, self.code, lanes)
-            align = ir.Constant(ir.IntType(32), self.size)
-            stored = b.call(function, [pointer, align, mask, ir.Constant(kind, [self._zero] * lanes)])
-        return self._widen(w, stored, lanes)
+            return b.load(pointer, align=self.size)
+        function = _masked(b, "load", kind, self.code, lanes)
+        align = ir.Constant(ir.IntType(32), self.size)
+        return b.call(function, [pointer, align, mask, ir.Constant(kind, [self._zero] * lanes)])
 
     def load_one(self, w: Writer, address: Any) -> Any:
         """Read one element, as a vector of one."""
         kind = ir.VectorType(self.stored, 1)
         stored = w.builder.load(w.builder.inttoptr(address, kind.as_pointer()), align=self.size)
-        return self._widen(w, stored, 1)
+        return self.widen(w, stored, 1)
 
     def store(self, w: Writer, address: Any, value: Any, mask: Any = None, *, stream: bool = False) -> None:
         """Write a vector; past the caches if `stream`, which needs an address aligned to 32 bytes."""
+        self.write(w, address, self._narrow(w, value), mask, stream=stream)
+
+    def write(self, w: Writer, address: Any, stored: Any, mask: Any = None, *, stream: bool = False) -> None:
+        """Write elements as they are stored."""
         b = w.builder
         kind = ir.VectorType(self.stored, LANES)
         pointer = b.inttoptr(address, kind.as_pointer())
-        stored = self._narrow(w, value)
         if mask is not None:
             function = _masked(b, "store", kind, self.code, LANES)
             b.call(function, [stored, pointer, ir.Constant(ir.IntType(32), self.size), mask])
@@ -76,7 +81,8 @@ class Cells:
     def _zero(self) -> Any:
         return 0 if isinstance(self.stored, ir.IntType) else 0.0
 
-    def _widen(self, w: Writer, stored: Any, lanes: int) -> Any:
+    def widen(self, w: Writer, stored: Any, lanes: int = LANES) -> Any:
+        """The type that is computed in, of elements as they are stored."""
         b = w.builder
         if self.brain:
             wide = ir.VectorType(ir.IntType(32), lanes)

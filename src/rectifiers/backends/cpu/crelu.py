@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+
 from rectifiers.backends.cpu.cells import CELLS, Cells
-from rectifiers.backends.cpu.numbers import Writer
+from rectifiers.backends.cpu.numbers import LANES, Writer
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
 
@@ -24,10 +26,18 @@ def value(strip: Strip, dtype: Any, keep: bool) -> None:
         address = half.whole(x_base, offset)
         if stream:
             fetch(b, address)
-        x, zero = cells.load(w, address, mask), w.literal(0.0)
+        # Chosen in the type in which it is stored and compared: between two types LLVM (20) makes a maximum
+        # of it, for which -0 is as good as 0.
+        stored = cells.read(w, address, mask)
+        x = cells.widen(w, stored) if cells.brain else stored
+        zero = ir.Constant(x.type, [0.0] * LANES)
         above, below = b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, zero)
-        for j, value in enumerate((b.select(below, zero, x), b.select(above, zero, b.fneg(x)))):
-            cells.store(w, half.part(y_base, offset, j), value, mask, stream=stream)
+        none = ir.Constant(stored.type, [0 if cells.brain else 0.0] * LANES)
+        negative = (
+            b.xor(stored, ir.Constant(stored.type, [1 << 15] * LANES)) if cells.brain else b.fneg(stored)
+        )
+        for j, value in enumerate((b.select(below, none, stored), b.select(above, none, negative))):
+            cells.write(w, half.part(y_base, offset, j), value, mask, stream=stream)
             if keep:
                 write_bits(b, half.sign(signs, offset, j), (above, below)[j])
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
 
-from rectifiers import vocabulary
 from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.backends.cpu.cells import CELLS, Cells
-from rectifiers.backends.cpu.error_function import erf, erfc
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
 from rectifiers.backends.cpu.philox import philox
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
-from rectifiers.backends.cpu.words import words as _words
+from rectifiers.backends.cpu.trial import tracks, words
 
 __all__ = ["Formulas", "slope", "value"]
 
 _I32 = ir.IntType(32)
-words: dict[str, Callable[..., Any]] = {**_words, "erf": erf, "erfc": erfc}
-
-_TRANSCENDENTAL = {"erf", "erfc", "exp", "expm1", "log", "log1p", "sigmoid", "sqrt", "tanh"}
-"""Words whose values are not exact: a formula that uses one carries what rounding loses."""
-
 BLOCK = 64  # elements that share a call of the random generator per lane
 
 
@@ -55,7 +47,7 @@ class Formulas:
 
     def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
         """Where the formula writes itself, and in what arithmetic."""
-        return Writer(builder, cells.double, bool(_TRANSCENDENTAL & set(used_words(formula))))
+        return Writer(builder, cells.double, tracks(formula))
 
     def of_input(self, w: Writer, formula: Callable[..., Any], x: Any, values: list[Any]) -> Number:
         """The formula of an input, written for each side of 0 apart where words gain from knowing it."""
@@ -103,21 +95,6 @@ class Formulas:
             return found
 
         return given
-
-
-def used_words(formula: Callable[..., Any]) -> list[str]:
-    """Names of the vocabulary that a formula uses, whatever names it imported them under."""
-    assert isinstance(formula, FunctionType)
-    values = [formula.__globals__.get(name) for name in formula.__code__.co_names]
-    return [name for name, word in vocabulary.words.items() if any(value is word for value in values)]
-
-
-def unknown_words(record: Elementwise) -> str:
-    """Name a word that the record uses and that has no vector code; an empty string if there is none."""
-    learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
-    formulas = (record.value, record.derivative, record.derivative_of_input, *learned)
-    used = {word for formula in formulas if formula is not None for word in used_words(formula)}
-    return " and ".join(sorted(used - set(words)))
 
 
 def _broadcast(w: Writer, one: Any) -> Number:

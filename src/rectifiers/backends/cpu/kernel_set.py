@@ -251,11 +251,9 @@ def _refuses(record: Activation, dtype: torch.dtype) -> str:
         return "the processor has no instructions for float16 (F16C)"
     if not isinstance(record, Elementwise):
         return ""
-    from rectifiers.backends.cpu.elementwise import unknown_words
+    from rectifiers.backends.cpu.trial import obstacle
 
-    if unknown := unknown_words(record):
-        return f"there is no vector code for {unknown}"
-    return ""
+    return obstacle(record)
 
 
 def _compiled(key: str, strip: Callable[[Any], None], across: bool = False) -> int:

@@ -216,15 +216,18 @@ class Number:
 
     def tight(self) -> Number:
         """The same number with a low part of about an ulp of the high one."""
-        if self.factor is not None:
-            return self.plain().tight()
+        return self.plain().normal()
+
+    def normal(self) -> Number:
+        """The same, a pending factor left pending."""
         if not self.loose:
             return self
         b = self.writer.builder
         high = b.fadd(self.high, self.low)
         whole = b.fcmp_unordered("==", high, self.high)  # or not a number
         high = self.writer.select(whole, self.high, high)
-        return Number(self.writer, high, b.fadd(b.fsub(self.high, high), self.low))
+        low = b.fadd(b.fsub(self.high, high), self.low)
+        return Number(self.writer, high, low, factor=self.factor)
 
     def rounded(self) -> Any:
         """The vector of values, rounded once."""
@@ -269,7 +272,7 @@ class Number:
         writer, one, two = self.writer, self, self.writer.number(other)
         b = writer.builder
         if one.low is not None and two.low is not None:  # the product of the low parts is left out
-            one, two = one.tight(), two.tight()
+            one, two = one.normal(), two.normal()
         if one.factor is not None and two.factor is not None:
             two = two.plain()
         factor = one.factor if two.factor is None else two.factor

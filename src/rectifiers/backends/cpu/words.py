@@ -83,19 +83,25 @@ class _Reduced:
 def exp(x: Any) -> Number:
     """e^x."""
     w, b = x.writer, x.writer.builder
-    reduced = _Reduced(x, *((-750.0, 711.0) if w.double else (-106.0, 90.0)))
+    # Far beyond what overflows: with one factor pending, a small number may still bring it back.
+    highest = 1400.0 if w.double else 170.0
+    reduced = _Reduced(x, -750.0 if w.double else -106.0, highest)
     high = b.fadd(w.literal(1.0), reduced.r)
     low = b.fadd(b.fsub(w.literal(1.0), high), reduced.r)
     low = b.fadd(b.fadd(low, reduced.r_lost), reduced.rest)
     one, two = reduced.factors(w)
-    return Number(w, b.fmul(high, one), b.fmul(low, one), loose=True, factor=two)
+    high, low = b.fmul(high, one), b.fmul(low, one)
+    if x.positive is not False:
+        beyond = b.fcmp_ordered(">", x.high, w.literal(highest))
+        high = w.select(beyond, w.literal(float("inf")), high)
+    return Number(w, high, low, loose=True, factor=two)
 
 
 def expm1(x: Any) -> Number:
     """e^x - 1."""
     x = x.tight()
     w, b = x.writer, x.writer.builder
-    reduced = _Reduced(x, *((-50.0, 711.0) if w.double else (-30.0, 90.0)))
+    reduced = _Reduced(x, *((-50.0, 710.0) if w.double else (-30.0, 89.0)))
     if x.positive is False:
         return _expm1_below(x, reduced)
     half = reduced.power(w, -1)  # a normal number even where 2^k overflows

@@ -1,0 +1,321 @@
+"""The random slopes of RReLU: the documented stream, and that it looks random whichever way it is read."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor
+
+import rectifiers
+from rectifiers import nn
+from rectifiers.activations import registry
+from rectifiers.backends._arguments import Random
+from rectifiers.backends._kernels import Draw
+from rectifiers.backends.cpu import kernels
+from rectifiers.backends.cpu.kernel_set import _value_kernel
+from rectifiers.backends.cpu.task import Word, packed
+from rectifiers.backends.cpu.threads import run
+from rectifiers.functional import rrelu
+
+Words = tuple[NDArray[np.uint64], ...]
+SEEDS = (0, 1, 2**31, 2**32 - 1, 2**32, 0x299F31D0A4093822, 2**63 - 2)
+LOWEST_P = 1e-4  # seeds are fixed: what passes once always passes
+
+
+def philox(counter: Words, key: tuple[int, int], rounds: int = 7) -> Words:
+    """Philox 4x32, from the paper (Salmon et al. 2011, section 3.3): words in the lower halves of uint64."""
+    low = np.uint64(0xFFFFFFFF)
+    a, b, c, d = counter
+    k, q = key
+    for _ in range(rounds):
+        first, second = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        upper = np.uint64(32)
+        a, b, c, d = (
+            (second >> upper) ^ b ^ np.uint64(k),
+            second & low,
+            (first >> upper) ^ d ^ np.uint64(q),
+            first & low,
+        )
+        k, q = (k + 0x9E3779B9) % 2**32, (q + 0xBB67AE85) % 2**32
+    return a, b, c, d
+
+
+def stream(seed: int, n: int) -> NDArray[np.uint64]:
+    """Sixteen bits for each of the first n elements."""
+    return stream_at(seed, np.arange(n, dtype=np.uint64))
+
+
+def stream_at(seed: int, element: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sixteen bits per element, as `Draw` documents them."""
+    block, j, lane = element // 64, element % 64 // 8, element % 8
+    counter = block * 8 + lane
+    zero = np.zeros_like(counter)
+    words = philox(
+        (counter & np.uint64(2**32 - 1), counter >> np.uint64(32), zero, zero), (seed % 2**32, seed >> 32)
+    )
+    word = np.choose((j // 2).astype(int), words)
+    return np.where(j % 2, word >> np.uint64(16), word & np.uint64(0xFFFF))
+
+
+def slopes(draw: Draw, n: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """What the kernels draw: the value at -1, with its sign turned."""
+    x = torch.full((n,), -1.0, dtype=dtype)
+    kernels.value(registry["rrelu"], (draw,), (1, 1, n), x, x, False)
+    return -x
+
+
+def bits(seed: int, n: int, start: int = 0) -> NDArray[np.int64]:
+    """The stream as the kernels draw it: a slope of k + 1/2 is exact in float64."""
+    found = slopes(Draw(0.0, 65536.0, torch.tensor(seed)), start + n).numpy()[start:]
+    assert np.array_equal(found % 1, np.full(n, 0.5))
+    return found.astype(np.int64)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "counter, key, expected",
+    [
+        ("00000000 00000000 00000000 00000000", "00000000 00000000", "5f6fb709 0d893f64 4f121f81 4f730a48"),
+        ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "5207ddc2 45165e59 4d8ee751 8c52f662"),
+        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "4dfccaba 190a87f0 c47362ba b6b5242a"),
+    ],
+)
+def test_the_generator_gives_the_known_answers(counter: str, key: str, expected: str) -> None:
+    """Those of Random123, "philox4x32 7" in its kat_vectors."""
+    words = tuple(np.array([int(word, 16)], dtype=np.uint64) for word in counter.split())
+    low, high = (int(word, 16) for word in key.split())
+    assert " ".join(f"{int(word[0]):08x}" for word in philox(words, (low, high))) == expected
+
+
+def test_kernels_give_the_known_answer_for_zeros() -> None:
+    """Counter 0 and key 0 are the lane 0 of the first block of seed 0: elements 0, 8, ..., 56."""
+    k = bits(0, 64)[::8]
+    words = [f"{low | high << 16:08x}" for low, high in zip(k[::2].tolist(), k[1::2].tolist(), strict=True)]
+    assert " ".join(words) == "5f6fb709 0d893f64 4f121f81 4f730a48"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("n", [1, 7, 63, 65, 1000, 100003])
+def test_kernels_draw_the_documented_stream(n: int, seed: int) -> None:
+    assert np.array_equal(bits(seed, n), stream(seed, n))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("bounds", [(1 / 8, 1 / 3), (-0.5, 0.7), (0.25, 0.25)])
+@pytest.mark.parametrize("reciprocal", [False, True])
+def test_slopes_are_the_stream_between_the_bounds(
+    reciprocal: bool, bounds: tuple[float, float], dtype: torch.dtype
+) -> None:
+    draw = Draw(*bounds, torch.tensor(77), reciprocal)
+    number = np.float64 if dtype == torch.float64 else np.float32
+    k = stream(77, 10000).astype(number)
+    expected = number(draw.base) + number(draw.step) * k
+    expected = 1 / expected if reciprocal else expected
+    assert np.array_equal(slopes(draw, 10000, dtype).numpy(), expected)
+    lower, upper = bounds
+    assert draw.base == lower + (upper - lower) / 2**17
+    assert draw.step == (upper - lower) / 2**16
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_types_take_the_slopes_of_float32(dtype: torch.dtype) -> None:
+    draw = Draw(1 / 8, 1 / 3, torch.tensor(5))
+    assert torch.equal(slopes(draw, 5000, dtype), slopes(draw, 5000, torch.float32).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_kernels_and_torch_draw_the_same(dtype: torch.dtype) -> None:
+    x = (torch.randn(13, 1009, generator=torch.Generator().manual_seed(0)) * 3).to(dtype)
+    g = torch.randn(13, 1009, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = []
+    for name in ("numba", "torch"):
+        with rectifiers.backend(name):
+            leaf = x.clone().requires_grad_()
+            y = rrelu(leaf, training=True, generator=torch.Generator().manual_seed(2))
+            found.append((y.detach(), *torch.autograd.grad(y, leaf, g)))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.usefixtures("threads")
+def test_any_number_of_threads_draws_the_same() -> None:
+    expected = stream(3, 300007)
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        assert np.array_equal(bits(3, 300007), expected)
+
+
+def test_numbers_go_by_logical_order_whatever_the_strides() -> None:
+    x = -torch.rand(6, 10, 4, 9, generator=torch.Generator().manual_seed(0)) - 0.1
+    views = [
+        x,
+        x.to(memory_format=torch.channels_last),
+        x.permute(3, 0, 2, 1).contiguous().permute(1, 3, 2, 0),
+        torch.stack((x, x), -1)[..., 1],
+        torch.cat((x, x), 1)[:, 10:],
+    ]
+    with rectifiers.backend("numba"):
+        for view in views:
+            leaf = view.clone(memory_format=torch.preserve_format).requires_grad_()
+            y = rrelu(leaf, 0.0, 65536.0, training=True, generator=torch.Generator().manual_seed(4))
+            (back,) = torch.autograd.grad(y, leaf, torch.ones_like(y))
+            seed = int(torch.randint(2**63 - 1, (), generator=torch.Generator().manual_seed(4)))
+            expected = (stream(seed, x.numel()) + 0.5).astype(np.float32).reshape(x.shape)
+            assert np.array_equal(back.numpy(), expected)
+            assert np.array_equal(y.detach().numpy(), (x.numpy() * expected))
+            assert y.stride() == torch.empty_like(leaf).stride()
+
+
+@functools.cache
+def long_stream(seed: int = 20260101) -> NDArray[np.int64]:
+    return bits(seed, 1 << 20)
+
+
+def correlation(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
+    """In standard deviations of what independent numbers show."""
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).mean() / (a.std() * b.std()) * math.sqrt(a.size))
+
+
+def test_numbers_are_uniform() -> None:
+    k = long_stream()
+    assert stats.kstest((k + 0.5) / 65536, "uniform").pvalue > LOWEST_P
+    counts = np.bincount(k, minlength=65536)
+    assert stats.chisquare(counts).pvalue > LOWEST_P
+    assert stats.chisquare(counts).pvalue < 1 - LOWEST_P  # nor evener than chance
+    assert counts.size == 65536
+
+
+def test_every_bit_is_a_fair_coin() -> None:
+    k = long_stream()
+    for place in range(16):
+        ones = int((k >> place & 1).sum())
+        assert stats.binomtest(ones, k.size).pvalue > LOWEST_P
+
+
+def test_low_and_high_bits_are_independent() -> None:
+    k = long_stream()
+    table = np.bincount((k >> 8) * 256 + (k & 255), minlength=65536).reshape(256, 256)
+    assert stats.chi2_contingency(table).pvalue > LOWEST_P
+    assert abs(correlation(k >> 8, k & 255)) < 4
+
+
+def test_no_lag_shows_a_correlation() -> None:
+    """Up to 4096, over the lags at which a block, a lane or a counter repeats."""
+    k = long_stream()
+    centred = k - k.mean()
+    power = np.abs(np.fft.rfft(centred, 2 * k.size)) ** 2
+    covariance = np.fft.irfft(power)[1:4097]
+    overlap = k.size - np.arange(1, 4097)
+    found = covariance / centred.var() / np.sqrt(overlap)
+    assert np.abs(found).max() < stats.norm.isf(LOWEST_P / 8192)
+    assert stats.kstest(found, "norm").pvalue > LOWEST_P
+    for lag in (1, 7, 8, 16, 32, 56, 63, 64, 512, 4096, 65536):
+        assert abs(correlation(k[lag:], k[:-lag])) < 4
+
+
+def test_the_spectrum_is_flat() -> None:
+    k = long_stream()
+    power = np.abs(np.fft.rfft(k - k.mean()))[1:-1] ** 2
+    power /= k.var() * k.size
+    assert stats.kstest(power, "expon").pvalue > LOWEST_P
+    assert power.max() < -math.log(LOWEST_P / power.size)
+    bands = power[: power.size // 64 * 64].reshape(64, -1)
+    deviations = (bands.mean(axis=1) - 1) * math.sqrt(bands.shape[1])
+    assert stats.chi2.sf((deviations**2).sum(), 64) > LOWEST_P
+
+
+@pytest.mark.parametrize("distance", [1, 8, 64])
+def test_pairs_fill_the_square(distance: int) -> None:
+    k = long_stream() >> 8
+    pairs = k.reshape(-1, 2 * distance)
+    cells = pairs[:, :distance] * 256 + pairs[:, distance:]
+    assert stats.chisquare(np.bincount(cells.ravel(), minlength=65536)).pvalue > LOWEST_P
+
+
+@pytest.mark.parametrize("seed", [0, 12345, 2**40 + 7])
+def test_seeds_next_to_each_other_have_nothing_in_common(seed: int) -> None:
+    k = bits(seed, 1 << 16)
+    others = [seed + 1, seed + 2, *(seed ^ 1 << place for place in range(1, 63, 3))]
+    for other in others:
+        found = bits(other, 1 << 16)
+        assert abs(correlation(k, found)) < 4.5
+        flipped = np.bincount(k ^ found, minlength=65536)
+        assert stats.chisquare(flipped).pvalue > LOWEST_P
+        # where one seed's stream is another's, a little further on
+        assert not any(np.array_equal(k[lag : lag + 64], found[:64]) for lag in range(8))
+
+
+def test_offsets_of_one_stream_have_nothing_in_common() -> None:
+    first, later = bits(9, 1 << 16), bits(9, 1 << 16, start=1 << 20)
+    assert abs(correlation(first, later)) < 4
+    assert stats.kstest((later + 0.5) / 65536, "uniform").pvalue > LOWEST_P
+
+
+def test_seeds_of_the_generator_are_all_different() -> None:
+    generator = torch.Generator().manual_seed(0)
+    seeds = {int(Random(0.0, 1.0, generator).draw(torch.device("cpu")).seed) for _ in range(1000)}
+    assert len(seeds) == 1000
+    assert max(seeds).bit_length() > 60
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_backward_uses_the_slopes_of_forward(inplace: bool, dtype: torch.dtype) -> None:
+    x = torch.randn(40, 1013, generator=torch.Generator().manual_seed(5), dtype=dtype)
+    leaf = x.clone().requires_grad_()
+    with rectifiers.backend("numba"):
+        y = rrelu(leaf * 1, training=True, inplace=inplace, generator=torch.Generator().manual_seed(6))
+        (back,) = torch.autograd.grad(y, leaf, torch.ones_like(y))
+    assert torch.equal(back * x, y)
+    assert len(back[x < 0].unique()) > 10000
+    assert (back[x > 0] == 1).all()
+
+
+def test_a_module_from_divisors_draws_divisors() -> None:
+    module = nn.RReLU.from_divisors(3, 8, generator=torch.Generator().manual_seed(7))
+    x = torch.full((100000,), -1.0, dtype=torch.float64, requires_grad=True)
+    with rectifiers.backend("numba"):
+        y = module(x)
+        (back,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    assert torch.equal(back, -y)
+    divisors = (1 / back).numpy()
+    assert divisors.min() > 3
+    assert divisors.max() < 8
+    assert stats.kstest(divisors, "uniform", (3, 5)).pvalue > LOWEST_P
+    seed = int(torch.randint(2**63 - 1, (), generator=torch.Generator().manual_seed(7)))
+    assert np.array_equal(back.numpy(), 1 / (3 + 5 / 2**17 + 5 / 2**16 * stream(seed, 100000)))
+    with rectifiers.backend("torch"):
+        module.generator = torch.Generator().manual_seed(7)
+        assert torch.equal(module(x), y)
+    with rectifiers.backend("numba"):
+        assert torch.equal(module.eval()(x), x * (2 / 11))
+
+
+@pytest.mark.parametrize("first", [2**31, 2**40 + 64])
+def test_the_stream_goes_on_beyond_32_bits(first: int) -> None:
+    """Of a tensor far larger than memory the last 128 elements are there: addresses are shifted."""
+    window = 128
+    x, y = torch.full((window,), -1.0, dtype=torch.float64), torch.zeros(window, dtype=torch.float64)
+    kernel = _value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False)
+    length, items = first + window, (first + window) // 64
+    words = dict.fromkeys(Word, 0) | {Word.NEXT: items - 2, Word.ITEMS: items, Word.SEED: 5}
+    words |= {Word.BATCH: 1, Word.ROWS: 1, Word.CHANNELS: 1, Word.LENGTH: length}
+    words |= {Word.SEGMENT: 64, Word.SEGMENTS: items}
+    words |= {Word.A: x.data_ptr() - 8 * first, Word.B: y.data_ptr() - 8 * first}
+    run(kernel, packed(tuple(words.values()), (0.5, 1.0)), 1)
+    element = np.arange(first, first + window, dtype=np.uint64)
+    assert np.array_equal(-y.numpy() - 0.5, stream_at(5, element))
