@@ -21,7 +21,7 @@ from rectifiers.backends.memory import huge_pages
 
 __all__ = ["NumbaKernels"]
 
-_STREAM = 16 << 20  # bytes of a result from which it is written past the caches
+_STREAM = 4 << 20  # bytes of a result from which it is written past the caches
 _SEGMENT = 8192  # elements summed up into one partial sum: a matter of the layout alone, as the sums are
 _UNIT = 64
 
