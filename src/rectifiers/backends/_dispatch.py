@@ -25,25 +25,26 @@ __all__ = ["crelu", "decide", "executor", "maxout", "worthwhile"]
 _FROM = {
     "relu": 1 << 20,
     "leaky_relu": 1 << 20,
-    "prelu": 1 << 14,
-    "rrelu": 1 << 13,
-    "elu": 1 << 15,
-    "selu": 1 << 15,
-    "celu": 1 << 15,
-    "maxout": 1 << 14,
-    "crelu": 1 << 15,
-    "relu6": 1 << 20,
-    "squared_relu": 1 << 15,
+    "prelu": 1 << 15,
+    "rrelu": 1 << 14,
+    "elu": 1 << 17,
+    "selu": 1 << 17,
+    "celu": 1 << 17,
+    "squared_relu": 1 << 17,
+    "tanh": 1 << 18,
+    "mish": 1 << 14,
+    "maxout": 1 << 15,
+    "crelu": 1 << 16,
 }
 _NEVER = 1 << 62
-_TORCHS_OWN = ("sigmoid", "tanh", "gelu", "softplus", "silu", "mish")
+_TORCHS_OWN = ("sigmoid", "softplus", "relu6", "gelu", "silu")
 
 
 def worthwhile(record: Activation) -> int:
     """Return the number of elements from which kernels run an activation unasked.
 
-    torch's own operations are at the limit, or nearly, for sigmoid, tanh and the like; a user's activation
-    has no operation of its own.
+    torch's own operations are at the limit, or nearly, for sigmoid and the like; a user's activation has no
+    operation of its own.
     """
     if registry.get(record.name) is not record:
         return 0

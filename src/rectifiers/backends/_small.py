@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from rectifiers.activations import Elementwise, prelu, rrelu
+from rectifiers.activations import Elementwise, gelu, mish, prelu, rrelu, silu
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._autograd import elementwise
 from rectifiers.backends._choice import TENSORS, choose
@@ -28,7 +29,46 @@ def small_executor(record: Elementwise, plain: Execute) -> Execute:
     """Return what applies an activation to a tensor that is too small for kernels."""
     if record is prelu:
         return _prelu(plain)
+    if record in _SAFE:
+        return _within(record, plain)
     return _rrelu(plain) if record is rrelu else plain
+
+
+# Where torch's own gives neither NaN nor wrong derivatives of any order, and what it is.
+_SAFE: dict[Elementwise, tuple[float, float, Execute]] = {
+    gelu: (-50.0, 50.0, lambda x, approximate: F.gelu(x, approximate=approximate)),
+    silu: (-1000.0, 1000.0, F.silu),
+    mish: (-80.0, 80.0, F.mish),
+}
+
+
+def _readable(input: Tensor) -> bool:
+    """Whether Python may look at the elements of a tensor, and at no great cost."""
+    return (
+        not torch._C._are_functorch_transforms_active()
+        and type(input) in TENSORS
+        and torch._C._has_storage(input)
+        and torch._C._len_torch_dispatch_stack() == 0
+        and input.device.type == "cpu"
+    )
+
+
+def _within(record: Elementwise, plain: Execute) -> Execute:
+    """A look at the smallest and the largest element costs less than a guard around every one."""
+    low, high, own = _SAFE[record]
+
+    def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
+        if inplace or not input.numel() or not input.is_floating_point() or not _readable(input):
+            return plain(input, values, inplace)
+        smallest, largest = torch.aminmax(input.detach())
+        if low < smallest and largest < high:  # not if one is NaN
+            return own(input, *values)
+        kernels, _ = choose(record, input, "auto")
+        if kernels is None:
+            return plain(input, values, inplace)
+        return elementwise(record, kernels, input, values, inplace)
+
+    return execute
 
 
 def _prelu(plain: Execute) -> Execute:
@@ -41,12 +81,8 @@ def _prelu(plain: Execute) -> Execute:
             or not isinstance(value, Channels)
             or (value.weight.numel() != 1 and value.dim % input.dim() != 1)
             or value.weight.dtype != input.dtype
-            or torch._C._are_functorch_transforms_active()
-            or type(input) not in TENSORS
-            or not torch._C._has_storage(input)
-            or torch._C._len_torch_dispatch_stack() > 0
-            or input.device.type != "cpu"
-            or not input.all()  # which all of the above would not like
+            or not _readable(input)
+            or not input.all()
         ):
             return plain(input, values, inplace)
         return torch.prelu(input, value.weight if value.weight.dim() == 1 else value.weight.reshape(1))
