@@ -82,6 +82,7 @@ def _prelu(plain: Execute) -> Execute:
             or (value.weight.numel() != 1 and value.dim % input.dim() != 1)
             or value.weight.dtype != input.dtype
             or not _readable(input)
+            or torch.is_autocast_enabled("cpu")  # torch's own would take the lower precision
             or not input.all()
         ):
             return plain(input, values, inplace)
