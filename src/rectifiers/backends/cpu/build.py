@@ -28,6 +28,7 @@ __all__ = ["cache_directory", "function_of"]
 
 _MAGIC = b"rectifiers kernel 1\n"
 _lock = threading.RLock()
+_loaded: dict[str, int] = {}
 
 
 def cache_directory() -> Path:
@@ -51,11 +52,13 @@ def function_of(key: str, compile_: Callable[[], Any]) -> int:
     """
     with _lock:
         name = hashlib.sha256(f"{_circumstances()}\n{key}".encode()).hexdigest()
-        code = _read(name)
-        if code is None:
-            code = _emit(compile_(), name)
-            _write(name, code)
-        return _load(name, code)
+        if name not in _loaded:  # another thread may have been first
+            code = _read(name)
+            if code is None:
+                code = _emit(compile_(), name)
+                _write(name, code)
+            _loaded[name] = _load(name, code)
+        return _loaded[name]
 
 
 @functools.cache
