@@ -26,6 +26,8 @@ GROUPS = {
 }
 """Groups in the plots of ratios, and what they are called there."""
 
+_SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"]
+
 _WHO = {"ours": "rectifiers", "own": "torch's own", "compiled": "torch.compile", "copy": "copy's bandwidth"}
 
 
@@ -144,7 +146,7 @@ def _ratios(rows: Sequence[Point], other: str, name: str) -> Any:
     import altair as alt
 
     look, groups = paper(), [label for label in GROUPS.values() if any(row.group == label for row in rows)]
-    shape = alt.Scale(domain=groups, range=["circle", "square", "diamond", "triangle-up"][: len(groups)])
+    shape = alt.Scale(domain=groups, range=_SHAPES[: len(groups)])
     y, x = _activations(row.activation for row in rows), alt.Scale(type="log", nice=False, padding=14)
     offset = alt.YOffset("group:N", sort=groups)
     base = alt.Chart(_data([row._asdict() for row in rows])).encode(y=y, yOffset=offset)

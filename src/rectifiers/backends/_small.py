@@ -61,7 +61,7 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
         if inplace or not input.numel() or not input.is_floating_point() or not _readable(input):
             return plain(input, values, inplace)
         smallest, largest = torch.aminmax(input.detach())
-        if low < smallest and largest < high:  # not if one is NaN
+        if low < smallest.item() and largest.item() < high:  # not if one is NaN
             return own(input, *values)
         kernels, _ = choose(record, input, "auto")
         if kernels is None:
