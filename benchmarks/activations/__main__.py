@@ -97,15 +97,19 @@ def _command(words: Sequence[str]) -> str:
 
 
 def _measure(wanted: Sequence[Group], settings: Settings, out: Path, cache: Path, mark: str) -> None:
-    """Measure every group in a process of its own (quick ones share one); a failure is an outcome, too."""
+    """Measure every group in a process of its own; a failure is an outcome, too.
+
+    Quick ones share one, and so do those on a GPU, where nothing of one group lingers in the next.
+    """
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    batches = [list(wanted)] if settings.quick and wanted else [[group] for group in wanted]
+    together = settings.quick or settings.device != "cpu"
+    batches = [list(wanted)] if together and wanted else [[group] for group in wanted]
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("", total=sum(map(worker.steps, wanted)))
         for batch in batches:
             for group in batch:
                 results.place(cache, settings.device, group).unlink(missing_ok=True)
-            name = batch[0].name if len(batch) == 1 else "quick"
+            name = batch[0].name if len(batch) == 1 else "all"
 
             def step(title: str, name: str = name) -> None:
                 progress.update(bar, advance=1, description=f"{name}: {title}")

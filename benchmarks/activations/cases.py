@@ -60,6 +60,11 @@ class Case:
     random: bool = False
     also: Mapping[str, Call] = field(default_factory=dict)
 
+    def bytes_of(self, direction: str, itemsize: int) -> float:
+        """Return the fewest bytes ``"forward"`` or ``"backward"`` alone can move, per element of input."""
+        kept = 0.0 if direction == "forward" else float(itemsize)
+        return itemsize * (1.0 + self.outputs) + (kept if self.bits is None else self.bits / 8.0)
+
     def bytes_moved(self, itemsize: int) -> float:
         """Return the fewest bytes forward and backward can move, per element of input.
 

@@ -52,6 +52,12 @@ and their gradients once, and one bit per element (CReLU 2, Maxout half a one), 
 or output read again where a bit does not do.
 """
 
+_DIRECTIONS = """In % of the bandwidth of a plain copy of the input in the same round, by the fewest bytes
+that direction can move: forward reads the input and writes output and bits, backward reads the output's
+gradient and bits (or input or output, where a bit does not do) and writes the input's gradient. Bold: below
+90 %, the target.
+"""
+
 _KEPT = """Bytes per element of input in distinct storages that autograd holds between forward and backward.
 "Beyond" is what is neither input nor output of the activation; in "total" those count, too, where they are
 held. A network often holds the output anyway, as the next layer's input.
@@ -92,16 +98,14 @@ def render(
         f"- measured: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else "- nothing measured"
     )
     top = _TOP.format(command=command, warning=_QUICK if settings.quick else "", machine="\n".join(lines))
-    parts = [top, _targets(found, settings)]
+    parts = [top, _targets(groups, found)]
     parts += [_section(group, found.get(group.name), drawn) for group in groups]
     parts.append(_remarks(groups, found))
     return "\n".join(part.strip("\n") + "\n" for part in parts if part)
 
 
-def _targets(found: Mapping[str, Outcome], settings: Settings) -> str:
-    if settings.device != "cpu":
-        return "## Targets\n\nThey are set for a CPU and float32; on this device it is only measured.\n"
-    judged = judge({name: outcome.timed for name, outcome in found.items()})
+def _targets(groups: Sequence[Group], found: Mapping[str, Outcome]) -> str:
+    judged = judge({name: outcome.timed for name, outcome in found.items()}, groups)
     shown = (tables.targets(judged, small_ones=small) for small in (False, True))
     return _TARGETS.format(tally=tables.tally(judged), large=next(shown), small=next(shown))
 
@@ -119,6 +123,8 @@ def _section(group: Group, outcome: Outcome | None, drawn: Mapping[str, str]) ->
             pieces += [_BANDWIDTH, *_plots(drawn, "ratios-own", "ratios-relu")]
     elif group.kind == "small":
         pieces += [tables.small(outcome.timed)]
+    elif group.kind == "directions":
+        pieces += [_DIRECTIONS, tables.directions(outcome.timed)]
     elif group.kind == "sweep":
         sizes = sorted({row.elements for row in outcome.timed})
         pieces += [f"From {sizes[0]:,} to {sizes[-1]:,} elements.", *_plots(drawn, "sweep")]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from benchmarks.activations.cases import by_name
 from benchmarks.activations.settings import Group
 
-__all__ = ["Kept", "Outcome", "Peak", "Ratio", "Timed", "bandwidth", "load", "ratio", "save"]
+__all__ = ["Kept", "Outcome", "Peak", "Ratio", "Timed", "bandwidth", "bandwidth_of", "load", "ratio", "save"]
 
 
 class Ratio(NamedTuple):
@@ -91,6 +91,15 @@ def bandwidth(row: Timed, who: str) -> float | None:
     if found is None:
         return None
     return found.value * by_name(row.case).bytes_moved(row.itemsize) / (2.0 * row.itemsize)
+
+
+def bandwidth_of(row: Timed, who: str, direction: str) -> Ratio | None:
+    """Return the bandwidth of forward or backward alone over that of a plain copy."""
+    found = ratio(row, "copy", f"{who} {direction}")
+    if found is None:
+        return None
+    share = by_name(row.case).bytes_of(direction, row.itemsize) / (2.0 * row.itemsize)
+    return Ratio(*(share * value for value in found))
 
 
 def now() -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 __all__ = ["SWEPT", "Group", "Kind", "Settings", "can_compile", "groups"]
 
-Kind: TypeAlias = Literal["time", "small", "sweep", "kept", "peak"]
+Kind: TypeAlias = Literal["time", "small", "sweep", "directions", "kept", "peak"]
 
 SWEPT = ("relu", "leaky_relu", "prelu", "rrelu", "elu", "crelu", "maxout")
 """What the sweep over sizes draws."""
@@ -35,6 +35,8 @@ class Group:
     keep_from : int
         Elements from which freed memory is kept by the process, for every contestant; 0 for never.
     dtype : str
+    compiled : bool
+        Whether torch.compile takes part, if it does at all.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Group:
     channels_last: bool = False
     keep_from: int = 0
     dtype: str = "float32"
+    compiled: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,22 @@ def groups(device: str, quick: bool) -> tuple[Group, ...]:
     found = _quick() if quick else _full()
     if device == "cpu":
         return found
+    # torch keeps a GPU's freed memory in any case.
+    found = tuple(replace(group, keep_from=0) for group in found if not group.name.endswith("-kept"))
+    rows = 8 if quick else 1 << 19
+    title = f"forward and backward alone, ({rows}, 256)"
+    found += (Group("directions", title, "directions", ((rows, 256),), 2 if quick else 9, 0.02),)
     return tuple(
-        Group(
-            **{
-                **vars(group),
-                "name": f"{group.name}{end}",
-                "title": f"{group.title}, {dtype}",
-                "dtype": dtype,
-            }
+        replace(
+            group,
+            name=f"{group.name}{end}",
+            title=f"{group.title}, {dtype}",
+            dtype=dtype,
+            compiled=dtype == "float32" and group.name in ("flat", "large"),
         )
         for dtype, end in (("float32", ""), ("bfloat16", "-bfloat16"))
         for group in found
-        if dtype == "float32" or group.kind == "time"
+        if dtype == "float32" or (group.kind in ("time", "directions") and group.name != "channels-last")
     )
 
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.activations.cases import CASES, by_name
-from benchmarks.activations.results import Kept, Peak, Ratio, Timed, bandwidth, ratio
-from benchmarks.activations.targets import Judged
+from benchmarks.activations.results import Kept, Peak, Ratio, Timed, bandwidth, bandwidth_of, ratio
+from benchmarks.activations.targets import ENOUGH, Judged
 
-__all__ = ["disagreements", "kept", "peak", "ran", "ratios", "small", "table", "tally", "targets"]
+__all__ = [
+    "directions",
+    "disagreements",
+    "kept",
+    "peak",
+    "ran",
+    "ratios",
+    "small",
+    "table",
+    "tally",
+    "targets",
+]
 
 AGAINST = {"own": "torch's own", "relu": "torch.relu", "compiled": "torch.compile"}
 _NONE = "–"
@@ -61,6 +72,24 @@ def small(rows: Sequence[Timed]) -> str:
     found = {(row.case, row.elements): ratio(row, "ours", "own") for row in rows}
     lines = [[case.title, *(spread(found.get((case.name, size))) for size in sizes)] for case in CASES]
     return table(["ours / torch's own", *(f"{size:,} element{'s' * (size > 1)}" for size in sizes)], lines)
+
+
+def directions(rows: Sequence[Timed]) -> str:
+    """Return the share of a copy's bandwidth of forward and backward, ours and torch's own."""
+    which = [(who, way) for who in ("ours", "own") for way in ("forward", "backward")]
+    lines = []
+    for row in rows:
+        cells = [_share(bandwidth_of(row, who, way), bold=who == "ours") for who, way in which]
+        lines.append([by_name(row.case).title, *cells])
+    names = [f"{AGAINST.get(who, who)}, {way}" for who, way in which]
+    return table(["% of a copy", *names], lines)
+
+
+def _share(found: Ratio | None, bold: bool) -> str:
+    if found is None:
+        return _NONE
+    text = f"{100 * found.value:.0f} ({100 * found.low:.0f}–{100 * found.high:.0f})"
+    return f"**{text}**" if bold and found.value < ENOUGH else text
 
 
 def tally(judged: Sequence[Judged]) -> str:

@@ -1,14 +1,15 @@
-"""What the activations are meant to reach on a CPU, and whether they do."""
+"""What the activations are meant to reach, and whether they do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.activations.cases import CASES
 from benchmarks.activations.results import Ratio, Timed, ratio
+from benchmarks.activations.settings import Group
 
-__all__ = ["TARGETS", "Judged", "Target", "judge"]
+__all__ = ["ENOUGH", "TARGETS", "Judged", "Target", "judge"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ _RATIOS = (
     ("maxout", "relu", 0.8, 0.8),
 )
 _SMALL = 1.1
+ENOUGH = 0.9
+"""Of a copy's bandwidth, for forward and backward alone on a GPU."""
 _COMPILED = 1.0
 _MIDDLE = ("flat", "flat-kept", "nchw", "nchw-kept", "channels-last")
 
@@ -65,10 +68,14 @@ TARGETS = (
 )
 
 
-def judge(rows: Mapping[str, Sequence[Timed]]) -> list[Judged]:
-    """Hold every target against the rows of its group; one without a row is not measured."""
+def judge(rows: Mapping[str, Sequence[Timed]], groups: Collection[Group]) -> list[Judged]:
+    """Hold every target against the rows of its group, if it is among `groups`; without one: not measured."""
     found = []
+    there = {group.name: group for group in groups}
     for target in TARGETS:
+        group = there.get(target.group)
+        if group is None or (target.against == "compiled" and not group.compiled):
+            continue
         mine = [row for row in rows.get(target.group, ()) if row.case == target.case]
         found += [Judged(target, row.elements, ratio(row, "ours", target.against)) for row in mine]
         if not mine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.utils.benchmark import Timer
 import rectifiers
 from rectifiers.errors import BackendError
 
-__all__ = ["Step", "keep_freed_memory", "sweep", "time_group"]
+__all__ = ["Step", "directions", "keep_freed_memory", "sweep", "time_group"]
 
 _COMPILE_AT = 2**21
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 2e-2}
@@ -145,11 +146,31 @@ def time_group(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | 
                 yield case.title, None
                 continue
             compiled, note = None, ""
-            if settings.compiled and group.kind == "time":
+            if settings.compiled and group.compiled and group.kind == "time":
                 torch.compiler.reset()
                 inputs = inputs_for(case, shape, group, settings.device)
                 compiled, note = _compiled(case, inputs, any_batch=False)
             yield case.title, _attempt(case, group, shape, settings, compiled, note)
+
+
+def directions(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | str | None]]:
+    """Time forward (with what it keeps for backward) and backward apart, ours and torch's own."""
+    for case in CASES:
+        inputs = inputs_for(case, group.shapes[0], group, settings.device)
+        x = inputs[0]
+        contestants: dict[str, Callable[[], Any]] = {"copy": _copy(x)}
+        try:
+            for who, function in (("ours", case.ours), ("own", case.own)):
+                step = Step(function, inputs)
+                contestants[f"{who} forward"] = functools.partial(function, *inputs)
+                contestants[f"{who} backward"] = functools.partial(
+                    torch.autograd.grad, function(*inputs), inputs, step.gradient, retain_graph=True
+                )
+        except BackendError as error:
+            yield case.title, refusal(case, error)
+            continue
+        times = _measure(contestants, group, settings.threads)
+        yield case.title, Timed(case.name, x.numel(), x.element_size(), times, {}, _explained(case, x))
 
 
 def sweep(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | str | None]]:
@@ -158,7 +179,7 @@ def sweep(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | str |
     Ascending: memory is kept only from `keep_from` elements on, which is said by a text among the rows.
     """
     compiled: dict[str, tuple[Call | None, str]] = dict.fromkeys(SWEPT, (None, ""))
-    if settings.compiled:
+    if settings.compiled and group.compiled:
         rows = min(_COMPILE_AT // 256, group.shapes[-1][0])
         for name in SWEPT:
             inputs = inputs_for(by_name(name), (rows, 256), group, settings.device)

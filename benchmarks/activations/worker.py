@@ -66,6 +66,8 @@ def _outcome(group: Group, settings: Settings, mark: str) -> Outcome:
 def _measured(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | Kept | Peak | str | None]]:
     if group.kind == "sweep":
         return timing.sweep(group, settings)
+    if group.kind == "directions":
+        return timing.directions(group, settings)
     if group.kind == "kept":
         return memory.kept_group(group, settings)
     if group.kind == "peak":

@@ -1,7 +1,7 @@
-"""The Triton backend, without a GPU: interpreted on CPU tensors, and compiled for GPUs that are not there.
+"""The Triton backend: interpreted on CPU tensors, compiled for GPUs that are not there, run where one is.
 
 Whether Triton interprets kernels is settled when it is imported, and its interpreter changes the module
-`triton.language` for good. So the cases live in `triton_interpreted.py` and `triton_compiled.py`, which
+`triton.language` for good. So the cases live in `triton_cases.py` and `triton_compiled.py`, which
 pytest does not collect by itself, and each file runs in a process of its own, beside the other.
 """
 
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 HERE = Path(__file__).parent
 
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reas
 
 def test_cases(tmp_path: Path) -> None:
     running = {}
-    for cases, interpret in (("triton_interpreted.py", "1"), ("triton_compiled.py", "0")):
+    runs = [("triton_cases.py", "1"), ("triton_compiled.py", "0")]
+    if torch.cuda.is_available():
+        runs.append(("triton_cases.py", "0"))
+    for cases, interpret in runs:
         command = [
             sys.executable,
             "-m",
@@ -35,9 +39,9 @@ def test_cases(tmp_path: Path) -> None:
             HERE / cases,
         ]
         environment = {**os.environ, "TRITON_INTERPRET": interpret, "TRITON_CACHE_DIR": str(tmp_path)}
-        running[cases] = subprocess.Popen(
+        running[cases, interpret] = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-    said = {cases: process.communicate()[0] for cases, process in running.items()}
-    failed = [said[cases][-20000:] for cases, process in running.items() if process.returncode]
+    said = {run: process.communicate()[0] for run, process in running.items()}
+    failed = [said[run][-20000:] for run, process in running.items() if process.returncode]
     assert not failed, "\n".join(failed)

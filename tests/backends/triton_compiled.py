@@ -18,7 +18,8 @@ from triton.compiler import ASTSource
 
 from rectifiers.activations import AlongAxis, Choice, Elementwise, Learned, Real, elementwise, registry
 from rectifiers.backends._kernels import Draw
-from rectifiers.backends.gpu import kernels, launch
+from rectifiers.backends.gpu import kernel_set, kernels
+from rectifiers.backends.gpu.launch import OPTIONS, Launcher
 from rectifiers.vocabulary import exp, maximum, where
 
 assert not triton.knobs.runtime.interpret, "run with TRITON_INTERPRET=0"
@@ -33,7 +34,7 @@ TYPES = {
     torch.int64: "*i64",
 }
 ELEMENTWISE = [record for record in registry.values() if isinstance(record, Elementwise)]
-KERNELS = [name for name in vars(launch) if name.endswith("_kernel")]
+KERNELS = [name for name in vars(kernel_set) if name.endswith("_kernel")]
 Compiled = dict[str, Any]
 
 
@@ -54,7 +55,7 @@ def compile_for(capability: int, kernel: Any, args: tuple[Any, ...], constants: 
         if aligned:
             attributes[place,] = [["tt.divisibility", 16]]
     source = ASTSource(kernel, signature, constants, attributes)
-    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=launch._OPTIONS)
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=OPTIONS)
 
 
 @pytest.fixture(params=[90], ids=["sm_90"])
@@ -62,10 +63,12 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """What the launches of a test were compiled to, by the name of the kernel."""
     found: Compiled = {}
 
-    def run(kernel: Any, grid: Any, device: Any, *args: Any, **constants: Any) -> None:
-        found[kernel.__name__] = compile_for(request.param, kernel, args, constants)
+    def run(launcher: Launcher, grid: Any, device: Any, *args: Any) -> None:
+        kernel = launcher.kernel
+        assert kernel.arg_names[len(args) :] == sorted(launcher.constants, key=kernel.arg_names.index)
+        found[kernel.__name__] = compile_for(request.param, kernel, args, launcher.constants)
 
-    monkeypatch.setattr(launch, "_run", run)
+    monkeypatch.setattr(Launcher, "__call__", run)
     yield found
     assert all(kernel.asm["cubin"] for kernel in found.values())
 

@@ -129,6 +129,27 @@ def test_bandwidth_is_relative_to_a_copy(bench: Any) -> None:
     assert lines["copy's bandwidth"] == pytest.approx(2.5e6)
 
 
+def test_bandwidth_of_a_direction(bench: Any) -> None:
+    """ReLU's backward reads g and a bit, and writes gx: 8.125 bytes where a copy moves 8."""
+    row = timed(bench, "relu", copy=[1.0], **{"ours forward": [1.0], "ours backward": [2.0]})
+    of = bench("results").bandwidth_of
+    assert of(row, "ours", "forward").value == pytest.approx(8.125 / 8)
+    assert of(row, "ours", "backward").value == pytest.approx(8.125 / 16)
+    assert of(row, "own", "forward") is None
+    shown = bench("tables").directions([row])
+    assert "| ReLU | 102 (102–102) | **51 (51–51)** | – | – |" in shown
+
+
+def test_groups_of_a_gpu(bench: Any) -> None:
+    groups = {group.name: group for group in bench("settings").groups("cuda", False)}
+    assert not any(group.keep_from for group in groups.values())
+    assert groups["directions-bfloat16"].dtype == "bfloat16"
+    assert [name for name, group in groups.items() if group.compiled] == ["flat", "large"]
+    judged = bench("targets").judge({}, groups.values())
+    compiled = {one.target.group for one in judged if one.target.against == "compiled"}
+    assert compiled == {"flat", "large"}
+
+
 def test_verdicts(bench: Any) -> None:
     targets, tables = bench("targets"), bench("tables")
     rows = {
@@ -138,7 +159,7 @@ def test_verdicts(bench: Any) -> None:
         ],
         "small": [timed(bench, "relu", n, ours=[time], own=[1.0]) for n, time in ((1, 1.2), (64, 1.0))],
     }
-    judged = targets.judge(rows)
+    judged = targets.judge(rows, bench("settings").groups("cpu", True))
     verdicts = {
         (one.target.case, one.target.against, one.target.group, one.elements): one.verdict for one in judged
     }

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rectifiers.backends.gpu.launch import TritonKernels, kernels
+from rectifiers.backends.gpu.kernel_set import TritonKernels, kernels
 
 __all__ = ["TritonKernels", "kernels"]

@@ -1,7 +1,7 @@
-"""Every Triton kernel run by Triton's interpreter on CPU tensors, against the records in float64.
+"""Every Triton kernel against the records in float64: on a GPU, or by Triton's interpreter.
 
-`test_triton.py` runs this file in a process of its own. In place of libdevice the interpreter's words are
-NumPy's: what is tested here is everything around them.
+`test_triton.py` runs this file in a process of its own, with ``TRITON_INTERPRET=1``, and without where there
+is a GPU. In place of libdevice the interpreter's words are NumPy's: there, everything around them is tested.
 """
 
 from __future__ import annotations
@@ -21,15 +21,41 @@ from triton.runtime import interpreter
 from triton.runtime.interpreter import InterpretedFunction
 
 from rectifiers.activations import Choice, Learned, Real, Uniform, elementwise, registry
+from rectifiers.backends import gpu
 from rectifiers.backends._kernels import Draw
-from rectifiers.backends.gpu import kernels
 from rectifiers.backends.gpu.tiles import drawn_at, first_of, positions
 from rectifiers.vocabulary import exp, maximum, where
 
 Array = NDArray[Any]
 
-assert triton.knobs.runtime.interpret, "run with TRITON_INTERPRET=1"
+INTERPRETED = bool(triton.knobs.runtime.interpret)
+DEVICE = "cpu" if INTERPRETED else "cuda"
 
+
+class There:
+    """The kernels, of tensors that are moved to the device for the call and back."""
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any) -> Any:
+            moved: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+            def there(value: Any) -> Any:
+                if isinstance(value, torch.Tensor):
+                    return moved.setdefault(id(value), (value, value.to(DEVICE)))[1]
+                if isinstance(value, Draw):
+                    return Draw(value.lower, value.upper, there(value.seed), value.reciprocal)
+                return tuple(map(there, value)) if isinstance(value, tuple) else value
+
+            found = getattr(gpu.kernels, name)(*map(there, args))
+            for here, other in moved.values():
+                here.copy_(other)
+            back = [one.cpu() for one in found] if isinstance(found, tuple) else found
+            return found.cpu() if isinstance(found, torch.Tensor) else back
+
+        return call
+
+
+kernels: Any = gpu.kernels if INTERPRETED else There()
 SIZES = [1, 63, 64, 1000, 4097]
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 MANTISSA = {torch.float64: 52, torch.float32: 23, torch.float16: 10, torch.bfloat16: 7}
@@ -55,6 +81,8 @@ def _quiet() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="module")
 def _patched_once() -> None:
     """The interpreter would patch Triton's language in every call within a kernel: most of its time."""
+    if not INTERPRETED:
+        return
     interpreter._patch_lang(FunctionType((lambda: None).__code__, {"tl": tl, "core": tl.core}))
     InterpretedFunction.__call__ = lambda self, *args, **kwargs: self.rewrite()(*args, **kwargs)
 
@@ -236,17 +264,17 @@ def far_kernel(where_ptr, drawn_ptr, seed_ptr, program, j: tl.constexpr, RUN: tl
 
 @pytest.mark.parametrize("program", [3, 2**20 + 1, 2**31 - 2])
 def test_positions_beyond_int32(program: int) -> None:
-    where, random = torch.zeros(512, dtype=torch.int64), torch.zeros(512)
-    seed = torch.tensor(11)
+    where, random = torch.zeros(512, dtype=torch.int64, device=DEVICE), torch.zeros(512, device=DEVICE)
+    seed = torch.tensor(11, device=DEVICE)
     for j, run in ((0, 512), (7, 512), (5, 8)):
         far_kernel[(1,)](where, random, seed, program, j, run)
         lane = np.arange(512)
         offset = j * 512 + lane if run == 512 else lane // 8 * 64 + j * 8 + lane % 8
-        np.testing.assert_array_equal(where.numpy(), np.int64(program) * 4096 + offset)
+        np.testing.assert_array_equal(where.cpu().numpy(), np.int64(program) * 4096 + offset)
         d = Draw(0.0, 16384.0, seed)
-        k = (draw(where.numpy(), d, torch.float64) - d.base) / d.step
+        k = (draw(where.cpu().numpy(), d, torch.float64) - d.base) / d.step
         np.testing.assert_array_equal(
-            random.numpy(), np.float32(0.25) * k.astype(np.float32) + np.float32(0.125)
+            random.cpu().numpy(), np.float32(0.25) * k.astype(np.float32) + np.float32(0.125)
         )
 
 
