@@ -23,7 +23,8 @@ from triton.runtime.interpreter import InterpretedFunction
 from rectifiers.activations import Choice, Learned, Real, Uniform, elementwise, registry
 from rectifiers.backends import gpu
 from rectifiers.backends._kernels import Draw
-from rectifiers.backends.gpu.tiles import drawn_at, first_of, positions
+from rectifiers.backends.gpu import kernel_set, quick
+from rectifiers.backends.gpu.tiles import drawn_at, drawn_tile, first_of, positions
 from rectifiers.vocabulary import exp, maximum, where
 
 Array = NDArray[Any]
@@ -202,6 +203,30 @@ def test_float64_elu_is_within_an_ulp_of_the_truth() -> None:
         assert abs(mpf(got) - expm1(mpf(at))) <= math.ulp(got)
 
 
+@triton.jit
+def word_kernel(x_ptr, y_ptr, WORD: tl.constexpr, SIZE: tl.constexpr):
+    place = tl.arange(0, SIZE)
+    tl.store(y_ptr + place, WORD(tl.load(x_ptr + place)))
+
+
+@pytest.mark.parametrize("name", ["exp_40", "expm1_40", "expm1_24"])
+def test_quick_words(name: str) -> None:
+    dtype = torch.float32 if name.endswith("24") else torch.float64
+    edges = torch.tensor([math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-20, -1e-20, 88.0, 88.72, 89.5, -104.0])
+    generator = torch.Generator().manual_seed(3)
+    drawn = torch.randn(4096 - len(edges), generator=generator) * torch.logspace(-6, 1.4, 4096 - len(edges))
+    x = torch.cat((edges, drawn)).to(dtype).to(DEVICE)
+    y = torch.empty_like(x)
+    word_kernel[(1,)](x, y, getattr(quick, name), 4096)
+    function = np.exp if name == "exp_40" else np.expm1
+    want = function(x.cpu().double().numpy())
+    if INTERPRETED and dtype == torch.float32:  # whose fma rounds twice
+        np.testing.assert_allclose(y.cpu().double().numpy(), want.astype(np.float32), rtol=3e-7)
+        return
+    ulps = 2.0**13 if dtype == torch.float64 else 1.5
+    assert_close(y.cpu(), want, ulps)
+
+
 # -- what is drawn
 
 
@@ -255,27 +280,32 @@ def test_the_documented_stream_is_drawn(n: int, seed: int, dtype: torch.dtype) -
 
 
 @triton.jit
-def far_kernel(where_ptr, drawn_ptr, seed_ptr, program, j: tl.constexpr, RUN: tl.constexpr):
-    where = positions(first_of(program, 512), j, 512, RUN)
-    tl.store(where_ptr + tl.arange(0, 512), where)
-    random = drawn_at(where, tl.load(seed_ptr), 0.125, 0.25, False, tl.float32)
-    tl.store(drawn_ptr + tl.arange(0, 512), random)
+def far_kernel(where_ptr, drawn_ptr, tile_ptr, seed_ptr, program, row: tl.constexpr, ROWS: tl.constexpr):
+    first = first_of(program, 512)
+    where = positions(first, row, ROWS, 512)
+    place = positions(0, 0, ROWS, 512)
+    tl.store(where_ptr + place, where)
+    seed = tl.load(seed_ptr)
+    tl.store(drawn_ptr + place, drawn_at(where, seed, 0.125, 0.25, False, tl.float32))
+    tile = drawn_tile(first + row * 512, seed, 0.125, 0.25, ROWS, 512, False, tl.float32)
+    tl.store(tile_ptr + place, tile if ROWS > 1 else tl.reshape(tile, (512,)))
 
 
 @pytest.mark.parametrize("program", [3, 2**20 + 1, 2**31 - 2])
 def test_positions_beyond_int32(program: int) -> None:
-    where, random = torch.zeros(512, dtype=torch.int64, device=DEVICE), torch.zeros(512, device=DEVICE)
     seed = torch.tensor(11, device=DEVICE)
-    for j, run in ((0, 512), (7, 512), (5, 8)):
-        far_kernel[(1,)](where, random, seed, program, j, run)
-        lane = np.arange(512)
-        offset = j * 512 + lane if run == 512 else lane // 8 * 64 + j * 8 + lane % 8
-        np.testing.assert_array_equal(where.cpu().numpy(), np.int64(program) * 4096 + offset)
-        d = Draw(0.0, 16384.0, seed)
-        k = (draw(where.cpu().numpy(), d, torch.float64) - d.base) / d.step
-        np.testing.assert_array_equal(
-            random.cpu().numpy(), np.float32(0.25) * k.astype(np.float32) + np.float32(0.125)
-        )
+    for row, rows in ((0, 1), (7, 1), (4, 4)):
+        where = torch.zeros(rows * 512, dtype=torch.int64, device=DEVICE)
+        at, tile = torch.zeros(2, rows * 512, device=DEVICE)
+        far_kernel[(1,)](where, at, tile, seed, program, row, rows)
+        want = np.int64(program) * 4096 + row * 512 + np.arange(rows * 512)
+        np.testing.assert_array_equal(where.cpu().numpy(), want)
+        d = Draw(0.0, 16384.0, seed.cpu())
+        k = (draw(want, d, torch.float64) - d.base) / d.step
+        for drawn in (at, tile):
+            np.testing.assert_array_equal(
+                drawn.cpu().numpy(), np.float32(0.25) * k.astype(np.float32) + np.float32(0.125)
+            )
 
 
 # -- what is learned
@@ -290,11 +320,15 @@ LAYOUTS = [
     (1, 2, 5000),
     (9, 1, 33),
     (2, 1, 1),
+    (500, 70, 3),
+    (40, 3, 300),
 ]
 
 
+@pytest.mark.parametrize("programs", [1, 4096], ids=["many tiles", "one tile"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-def test_learned_slopes(layout: tuple[int, int, int]) -> None:
+def test_learned_slopes(layout: tuple[int, int, int], programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_set, "_PROGRAMS", programs)
     record = registry["prelu"]
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         generator = torch.Generator().manual_seed(1)

@@ -10,10 +10,10 @@ import triton.language as tl
 from rectifiers.backends.gpu.tiles import (
     call,
     derivative,
-    drawn,
-    drawn_at,
+    drawn_tile,
     first_of,
     load,
+    packed,
     positions,
     quotient,
     settings,
@@ -26,33 +26,31 @@ __all__ = ["slope_kernel", "value_kernel"]
 
 @triton.jit
 def _random(
-    first, where, j, seed, draw, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr,
-    SIZE: tl.constexpr, SHARED: tl.constexpr,
+    first, row, seed, draw, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    if not DRAWS:
-        random = 0.0
-    elif SHARED:
-        random = drawn(first, j, seed, draw[0], draw[1], SIZE, RECIPROCAL, WIDE)
+    if DRAWS:
+        random = drawn_tile(first + row * SIZE, seed, draw[0], draw[1], ROWS, SIZE, RECIPROCAL, WIDE)
     else:
-        random = drawn_at(where, seed, draw[0], draw[1], RECIPROCAL, WIDE)
+        random = 0.0
     return random
 
 
 @triton.jit
 def _value(
-    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, draw, numbers, tensors,
+    first, row, bits, x_ptr, y_ptr, n, channels, inner, seed, draw, numbers, tensors,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
-    SIZE: tl.constexpr, RUN: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
+    ROWS: tl.constexpr, SIZE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    where = positions(first, j, SIZE, RUN)
+    where = positions(first, row, ROWS, SIZE)
     mask = where < n
     x = widened(load(x_ptr, where, mask, FULL), WIDE)
     channel = quotient(where, inner, NARROW) % channels if CHANNELS else 0
-    random = _random(first, where, j, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, SIZE, FULL)
+    random = _random(first, row, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, ROWS, SIZE)
     y = call(FORMULA, x, settings(KINDS, numbers, tensors, channel, random, WIDE))
     store(y_ptr, where, y, mask, FULL)
-    return bits | ((x > 0).to(tl.int32) << j)
+    return bits | packed(x > 0, row, ROWS)
 
 
 @triton.jit
@@ -61,7 +59,7 @@ def value_kernel(
     p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64, w0, w1, w2, w3,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
-    KEEP: tl.constexpr, UNROLL: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr, NARROW: tl.constexpr,
+    KEEP: tl.constexpr, UNROLL: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr, NARROW: tl.constexpr,
 ):  # fmt: skip
     """Write f(x), and a bit per element if `KEEP`."""
     first = first_of(tl.program_id(0), SIZE)
@@ -69,25 +67,25 @@ def value_kernel(
     bits = tl.zeros([SIZE], tl.int32)
     if first + 8 * SIZE <= n:
         if UNROLL:
-            for j in tl.static_range(8):
+            for step_ in tl.static_range(8 // ROWS):
                 bits = _value(
-                    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
-                    (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                    FORMULA, WIDE, SIZE, RUN, NARROW, True,
+                    first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
+                    (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                    FORMULA, WIDE, ROWS, SIZE, NARROW, True,
                 )  # fmt: skip
         else:
-            for j in range(8):
+            for step_ in range(8 // ROWS):
                 bits = _value(
-                    first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
-                    (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                    FORMULA, WIDE, SIZE, RUN, NARROW, True,
+                    first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
+                    (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                    FORMULA, WIDE, ROWS, SIZE, NARROW, True,
                 )  # fmt: skip
     else:
-        for j in range(8):
+        for step_ in range(8 // ROWS):
             bits = _value(
-                first, j, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step), (p0, p1, p2, p3),
-                (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                FORMULA, WIDE, SIZE, RUN, NARROW, False,
+                first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
+                (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
+                FORMULA, WIDE, ROWS, SIZE, NARROW, False,
             )  # fmt: skip
     if KEEP:
         tl.store(bits_ptr + first // 8 + tl.arange(0, SIZE), bits.to(tl.uint8))
@@ -95,16 +93,21 @@ def value_kernel(
 
 @triton.jit
 def _slope(
-    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, draw, numbers,
+    first, row, bits, kept_ptr, g_ptr, gx_ptr, n, seed, draw, numbers,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, WIDE: tl.constexpr,
-    BITS: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr, FULL: tl.constexpr,
+    BITS: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    where = positions(first, j, SIZE, RUN)
+    where = positions(first, row, ROWS, SIZE)
     mask = where < n
     g = widened(load(g_ptr, where, mask, FULL), WIDE)
-    kept = ((bits >> j) & 1) == 1 if BITS else widened(load(kept_ptr, where, mask, FULL), WIDE)
-    random = _random(first, where, j, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, SIZE, FULL)
+    if not BITS:
+        kept = widened(load(kept_ptr, where, mask, FULL), WIDE)
+    elif ROWS == 1:
+        kept = ((bits >> row) & 1) == 1
+    else:
+        kept = ((bits[None, :] >> (row + tl.arange(0, ROWS))[:, None]) & 1) == 1
+    random = _random(first, row, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, ROWS, SIZE)
     values = settings(KINDS, numbers, (g_ptr, g_ptr, g_ptr, g_ptr), 0, random, WIDE)
     store(gx_ptr, where, g * derivative(HOW, FORMULA, VALUE, kept, values), mask, FULL)
 
@@ -115,7 +118,7 @@ def slope_kernel(
     p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, WIDE: tl.constexpr,
-    BITS: tl.constexpr, UNROLL: tl.constexpr, SIZE: tl.constexpr, RUN: tl.constexpr,
+    BITS: tl.constexpr, UNROLL: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     """Write g times the derivative in terms of what was kept: packed bits, the output or the input."""
     first = first_of(tl.program_id(0), SIZE)
@@ -125,23 +128,23 @@ def slope_kernel(
         bits = tl.load(kept_ptr + first // 8 + tl.arange(0, SIZE)).to(tl.int32)
     if first + 8 * SIZE <= n:
         if UNROLL:
-            for j in tl.static_range(8):
+            for step_ in tl.static_range(8 // ROWS):
                 _slope(
-                    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
-                    KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
-                    BITS, SIZE, RUN, True,
+                    first, step_ * ROWS, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step),
+                    (p0, p1, p2, p3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                    BITS, ROWS, SIZE, True,
                 )  # fmt: skip
         else:
-            for j in range(8):
+            for step_ in range(8 // ROWS):
                 _slope(
-                    first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
-                    KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
-                    BITS, SIZE, RUN, True,
+                    first, step_ * ROWS, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step),
+                    (p0, p1, p2, p3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                    BITS, ROWS, SIZE, True,
                 )  # fmt: skip
     else:
-        for j in range(8):
+        for step_ in range(8 // ROWS):
             _slope(
-                first, j, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step), (p0, p1, p2, p3),
-                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
-                BITS, SIZE, RUN, False,
+                first, step_ * ROWS, bits, kept_ptr, g_ptr, gx_ptr, n, seed, (base, step),
+                (p0, p1, p2, p3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, WIDE,
+                BITS, ROWS, SIZE, False,
             )  # fmt: skip

@@ -31,6 +31,12 @@ Choices: TypeAlias = tuple[str | None, ...]
 
 _numbers = itertools.count()
 
+_OF = {
+    torch.float64: tl.float64,
+    torch.float32: tl.float32,
+    torch.float16: tl.float16,
+    torch.bfloat16: tl.bfloat16,
+}
 # One rounding per word and operator in float32 is all these need. With any other word, or a division (which
 # Triton does approximately in float32), float32 tensors are computed in float64 and rounded once: results
 # are then within an ulp for any parameter. A kernel still waits for memory on GPUs for data centres, which
@@ -74,14 +80,16 @@ class Slope:
     learned: tuple[Any, ...]
 
 
-def _bind(record: Elementwise, role: str, formula: Callable[..., Any], wide: Any, choices: Choices) -> Any:
+def _bind(
+    record: Elementwise, role: str, formula: Callable[..., Any], wide: Any, narrow: bool, choices: Choices
+) -> Any:
     """Return a formula as a jitted function of ``(x, values)``.
 
     Triton reads source, and needs functions of one signature without annotations: so the formula's own body
     gets a new head. What is chosen becomes a constant there. Triton tells functions it inlines into a kernel
     apart by name: each gets one of its own.
     """
-    names = rebind(formula, words(wide)).__globals__
+    names = rebind(formula, words(wide, narrow)).__globals__
     if not INTERPRETED:
         for name, value in names.items():
             if type(value) in (int, float):
@@ -155,7 +163,8 @@ def _is_exact(formula: Any) -> bool:
 def value_of(record: Elementwise, dtype: torch.dtype, choices: Choices) -> Value:
     """Return the formula of the value for tensors of `dtype`."""
     wide = _wide(dtype, record.value)
-    return Value(wide, _is_exact(record.value), _bind(record, "value", record.value, wide, choices))
+    narrow = _OF[dtype] != wide
+    return Value(wide, _is_exact(record.value), _bind(record, "value", record.value, wide, narrow, choices))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -169,13 +178,14 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choi
     learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
     used = [formula, *learned, *([record.value] if how == "value" else [])]
     wide = _wide(dtype, *used)
+    bind = functools.partial(_bind, record, wide=wide, narrow=_OF[dtype] != wide, choices=choices)
     return Slope(
         wide,
         all(map(_is_exact, used)),
         how,
-        _bind(record, "derivative", formula, wide, choices),
-        _bind(record, "value", record.value, wide, choices) if how == "value" else None,
-        tuple(_bind(record, f"learned{index}", by, wide, choices) for index, by in enumerate(learned)),
+        bind("derivative", formula),
+        bind("value", record.value) if how == "value" else None,
+        tuple(bind(f"learned{index}", by) for index, by in enumerate(learned)),
     )
 
 

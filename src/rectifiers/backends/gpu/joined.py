@@ -25,11 +25,11 @@ def _better(best, winner, candidate, piece):
 
 
 @triton.jit
-def _spread(winner, FROM: tl.constexpr, TO: tl.constexpr):
+def _spread(winner, FROM: tl.constexpr, TO: tl.constexpr, WORD: tl.constexpr):
     """Bits `FROM` to `TO` of the winners, each in a byte of its own."""
-    planes = tl.zeros(winner.shape, tl.int64)
+    planes = tl.zeros(winner.shape, WORD)
     for b in tl.static_range(FROM, TO):
-        planes |= ((winner >> b) & 1).to(tl.int64) << (8 * (b - FROM))
+        planes |= ((winner >> b) & 1).to(WORD) << (8 * (b - FROM))
     return planes
 
 
@@ -74,14 +74,15 @@ def _maxout_value(
     first, j, low, high, x_ptr, y_ptr, n, inner, PIECES: tl.constexpr, BITS: tl.constexpr,
     SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr, JOINT: tl.constexpr,
 ):  # fmt: skip
-    where = positions(first, j, SIZE, SIZE)
+    where = positions(first, j, 1, SIZE)
     mask = where < n
     if JOINT:
         best, winner = _largest_of_neighbours(first, j, x_ptr, PIECES, SIZE, WIDE)
     else:
         best, winner = _largest(where, mask, x_ptr, inner, PIECES, SIZE, WIDE, NARROW, FULL)
     store(y_ptr, where, best, mask, FULL)
-    return low | (_spread(winner, 0, min(BITS, 8)) << j), high | (_spread(winner, 8, BITS) << j)
+    word: tl.constexpr = low.dtype
+    return low | (_spread(winner, 0, min(BITS, 8), word) << j), high | (_spread(winner, 8, BITS, word) << j)
 
 
 @triton.jit
@@ -91,8 +92,9 @@ def maxout_value_kernel(
 ):  # fmt: skip
     """The largest of the pieces of `n` outputs, and in `BITS` planes which it was."""
     first = first_of(tl.program_id(0), SIZE)
-    low = tl.zeros([SIZE], tl.int64)
-    high = tl.zeros([SIZE], tl.int64)
+    word: tl.constexpr = tl.int32 if BITS <= 4 else tl.int64
+    low = tl.zeros([SIZE], word)
+    high = tl.zeros([SIZE], word)
     if first + 8 * SIZE <= n:
         for j in range(8):
             low, high = _maxout_value(
@@ -115,7 +117,7 @@ def _maxout_slope_neighbours(
     SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
     """Step through the inputs, which are contiguous where the pieces of an output are neighbours."""
-    where = positions(first, j, SIZE, SIZE)
+    where = positions(first, j, 1, SIZE)
     mask = where < n
     output = quotient(where, PIECES, NARROW)
     g = widened(load(g_ptr, output, mask, FULL), WIDE)
@@ -131,16 +133,34 @@ def _maxout_slope_neighbours(
 @triton.jit
 def _maxout_slope(
     first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES: tl.constexpr, BITS: tl.constexpr,
-    SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
+    JOINT: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    """Step through the outputs; each has a place in every piece."""
-    where = positions(first, j, SIZE, SIZE)
+    """Step through the outputs; each has a place in every piece, a neighbouring one if `JOINT`."""
+    where = positions(first, j, 1, SIZE)
     mask = where < n
     g = widened(load(g_ptr, where, mask, FULL), WIDE)
     winner = tl.zeros([SIZE], tl.int32)
     for b in tl.static_range(BITS):
         planes = tl.load(bits_ptr + b * plane + first // 8 + tl.arange(0, SIZE)).to(tl.int32)
         winner |= ((planes >> j) & 1) << b
+    if JOINT:
+        left, right = tl.where(winner == 0, g, 0.0), tl.where(winner == 1, g, 0.0)
+        if PIECES == 2:
+            spread = tl.reshape(tl.join(left, right), (2 * SIZE,))
+        else:
+            even = tl.join(left, tl.where(winner == 2, g, 0.0))
+            odd = tl.join(right, tl.where(winner == 3, g, 0.0))
+            spread = tl.reshape(tl.join(even, odd), (4 * SIZE,))
+        place = first * PIECES + j * SIZE * PIECES + tl.arange(0, SIZE * PIECES)
+        store(gx_ptr, place, spread, place < n * PIECES, FULL)
+    else:
+        _to_winners(where, mask, winner, g, gx_ptr, inner, PIECES, NARROW, FULL)
+
+
+@triton.jit
+def _to_winners(
+    where, mask, winner, g, gx_ptr, inner, PIECES: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr
+):  # fmt: skip
     start = where + quotient(where, inner, NARROW) * inner * (PIECES - 1)
     for piece in range(PIECES):
         store(gx_ptr, start + piece * inner, tl.where(winner == piece, g, 0.0), mask, FULL)
@@ -149,7 +169,8 @@ def _maxout_slope(
 @triton.jit
 def maxout_slope_kernel(
     bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES: tl.constexpr, BITS: tl.constexpr,
-    NEIGHBOURS: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr,
+    NEIGHBOURS: tl.constexpr, JOINT: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr,
+    NARROW: tl.constexpr,
 ):  # fmt: skip
     """The gradient of the inputs: g where the winner is, 0 elsewhere. `n` counts inputs if `NEIGHBOURS`."""
     first = first_of(tl.program_id(0), SIZE)
@@ -167,12 +188,14 @@ def maxout_slope_kernel(
     elif first + 8 * SIZE <= n:
         for j in range(8):
             _maxout_slope(
-                first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES, BITS, SIZE, WIDE, NARROW, True
+                first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane,
+                PIECES, BITS, JOINT, SIZE, WIDE, NARROW, True,
             )  # fmt: skip
     else:
         for j in range(8):
             _maxout_slope(
-                first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES, BITS, SIZE, WIDE, NARROW, False
+                first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane,
+                PIECES, BITS, JOINT, SIZE, WIDE, NARROW, False,
             )  # fmt: skip
 
 
@@ -181,7 +204,7 @@ def _crelu_value(
     first, j, positive, negative, x_ptr, y_ptr, n, length,
     SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    where = positions(first, j, SIZE, SIZE)
+    where = positions(first, j, 1, SIZE)
     mask = where < n
     x = widened(load(x_ptr, where, mask, FULL), WIDE)
     half = where + quotient(where, length, NARROW) * length
@@ -220,7 +243,7 @@ def _crelu_slope(
     first, j, positive, negative, g_ptr, gx_ptr, n, length,
     SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    where = positions(first, j, SIZE, SIZE)
+    where = positions(first, j, 1, SIZE)
     mask = where < n
     half = where + quotient(where, length, NARROW) * length
     above = widened(load(g_ptr, half, mask, FULL), WIDE)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 from triton.errors import TritonError
@@ -37,11 +36,23 @@ from rectifiers.backends.gpu.tiles import DRAWN, LEARNED, NUMBER
 __all__ = ["TritonKernels", "kernels"]
 
 _TILE = 4096  # elements per program of the kernel that sums
+_SPAN = 256  # columns of such a tile, where it is as wide as a row
+_MOST_TILES = 16
+_PROGRAMS = 4096  # keep the largest of GPUs busy several times over
 _FEW = 32  # of so small an inner size every place gets its own partial sum, for whole rows to be read
 _INT32 = 2**31 - 2**20  # below, positions with their block's overhang fit int32
 _TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 # Compute capabilities that do float64 at half the rate of float32, or better.
 _FAST_FLOAT64 = ((6, 0), (7, 0), (8, 0), (9, 0), (10, 0))
+
+
+def _blocks(n: int, size: int) -> int:  # triton.cdiv takes microseconds
+    return -(-n // size)
+
+
+def _power_of_2(n: int) -> int:
+    """The smallest that is not below n."""
+    return 1 << (n - 1).bit_length()
 
 
 def _size(dtype: torch.dtype) -> int:
@@ -116,7 +127,7 @@ def _value(record: Elementwise, kinds: _Kinds, dtype: torch.dtype, **constants: 
     size = _size(dtype)
     return Launcher(
         value_kernel, **kinds.constants(dtype), **constants, FORMULA=bound.formula, WIDE=bound.wide,
-        UNROLL=bound.light, SIZE=size, RUN=8 if kinds.draws else size,
+        UNROLL=bound.light, SIZE=size, ROWS=4 if kinds.draws else 1,
     )  # fmt: skip
 
 
@@ -134,7 +145,7 @@ def _slope(record: Elementwise, kinds: _Kinds, dtype: torch.dtype, keeps: Kept, 
     size = _size(dtype)
     return Launcher(
         slope_kernel, **of_formula, BITS=keeps == "sign", UNROLL=bound.light,
-        SIZE=size, RUN=8 if kinds.draws else size,
+        SIZE=size, ROWS=4 if kinds.draws else 1,
     )  # fmt: skip
 
 
@@ -185,7 +196,7 @@ class TritonKernels:
         kinds, numbers, tensors = _settings(record, values, x)
         _, channels, inner = layout
         n, size = x.numel(), _size(x.dtype)
-        blocks = triton.cdiv(n, 8 * size)
+        blocks = _blocks(n, 8 * size)
         bits = torch.empty(blocks * size, dtype=torch.uint8, device=x.device) if keep else None
         launch = _value(record, kinds, x.dtype, CHANNELS=channels > 1, KEEP=keep, NARROW=n <= _INT32)
         launch(
@@ -216,21 +227,21 @@ class TritonKernels:
         kinds, numbers, tensors = _settings(record, values, g)
         learned = kinds.kinds.count(LEARNED.value)
         if learned:
-            tiling = _Tiling.of(layout)
+            tiling = _Tiling.of(layout, learned)
             launch = _slope(
                 record, kinds, g.dtype, keeps, COLUMNS=tiling.in_columns, ROWS=tiling.rows, SPAN=tiling.span
             )
             return _learned(launch, learned, tiling, (*numbers, *tensors), layout, kept, g, gx)
         n, size = g.numel(), _size(g.dtype)
         launch = _slope(record, kinds, g.dtype, keeps)
-        launch((triton.cdiv(n, 8 * size), 1, 1), g.device, kept, g, gx, n, *numbers)
+        launch((_blocks(n, 8 * size), 1, 1), g.device, kept, g, gx, n, *numbers)
         return ()
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write the largest of the pieces into `y`; return packed winners if `keep`."""
         _, pieces, inner = layout
         count, n, size = _bits(pieces), y.numel(), _size(x.dtype)
-        plane = triton.cdiv(n, 8 * size) * size
+        plane = _blocks(n, 8 * size) * size
         bits = torch.empty(count * plane, dtype=torch.uint8, device=x.device) if keep else None
         launch = _other(
             maxout_value_kernel, PIECES=pieces, BITS=count if keep else 0,
@@ -242,19 +253,20 @@ class TritonKernels:
     def maxout_slope(self, layout: Layout, winners: Tensor, g: Tensor, gx: Tensor) -> None:
         """Write `g` where the winner is and 0 elsewhere into `gx`."""
         _, pieces, inner = layout
-        size, neighbours = _size(g.dtype), inner == 1
-        plane = triton.cdiv(g.numel(), 8 * size) * size
+        size, joint = _size(g.dtype), inner == 1 and pieces in (2, 4)
+        neighbours = inner == 1 and not joint
+        plane = _blocks(g.numel(), 8 * size) * size
         n = gx.numel() if neighbours else g.numel()
         launch = _other(
-            maxout_slope_kernel, PIECES=pieces, BITS=_bits(pieces), NEIGHBOURS=neighbours,
+            maxout_slope_kernel, PIECES=pieces, BITS=_bits(pieces), NEIGHBOURS=neighbours, JOINT=joint,
             SIZE=size, WIDE=_wide(g.dtype), NARROW=gx.numel() <= _INT32,
         )  # fmt: skip
-        launch((triton.cdiv(n, 8 * size), 1, 1), g.device, winners, g, gx, n, inner, plane)
+        launch((_blocks(n, 8 * size), 1, 1), g.device, winners, g, gx, n, inner, plane)
 
     def crelu_value(self, layout: tuple[int, int], x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write both parts into `y`; return two packed bits per element if `keep`."""
         n, size = x.numel(), _size(x.dtype)
-        plane = triton.cdiv(n, 8 * size) * size
+        plane = _blocks(n, 8 * size) * size
         bits = torch.empty(2 * plane, dtype=torch.uint8, device=x.device) if keep else None
         launch = _other(crelu_value_kernel, KEEP=keep, SIZE=size, WIDE=_wide(x.dtype), NARROW=n <= _INT32)
         launch((plane // size, 1, 1), x.device, x, y, x if bits is None else bits, n, layout[1], plane)
@@ -263,7 +275,7 @@ class TritonKernels:
     def crelu_slope(self, layout: tuple[int, int], signs: Tensor, g: Tensor, gx: Tensor) -> None:
         """Write the gradient of the input into `gx`."""
         n, size = gx.numel(), _size(g.dtype)
-        plane = triton.cdiv(n, 8 * size) * size
+        plane = _blocks(n, 8 * size) * size
         launch = _other(crelu_slope_kernel, SIZE=size, WIDE=_wide(g.dtype), NARROW=n <= _INT32)
         launch((plane // size, 1, 1), g.device, signs, g, gx, n, layout[1], plane)
 
@@ -281,25 +293,30 @@ def _bits(pieces: int) -> int:
 
 @dataclass(frozen=True)
 class _Tiling:
-    """How the kernel that sums goes through a tensor."""
+    """How the kernel that sums goes through a tensor: `tiles` of (rows, span) one below the other each."""
 
     in_columns: bool
     span: int
     rows: int
+    tiles: int
     parts: int
     row_blocks: int
     column_blocks: int
 
     @staticmethod
-    def of(layout: Layout) -> _Tiling:
+    def of(layout: Layout, learned: int) -> _Tiling:
         """The tiles of a layout: as wide as a channel is long, unless that is short."""
         outer, channels, inner = layout
         in_columns = channels > 1 and inner <= _FEW
-        span = 64 if in_columns else min(triton.next_power_of_2(inner), _TILE)
+        width = channels * inner
+        span = min(_power_of_2(width), _SPAN) if in_columns else min(_power_of_2(inner), _TILE)
         rows = _TILE // span if outer > 1 else 1
-        parts = inner if in_columns else triton.cdiv(inner, span)
-        column_blocks = triton.cdiv(channels * inner, span) if in_columns else channels * parts
-        return _Tiling(in_columns, span, rows, parts, triton.cdiv(outer, rows), column_blocks)
+        parts = inner if in_columns else _blocks(inner, span)
+        column_blocks = _blocks(width, span) if in_columns else channels * parts
+        most = _blocks(outer, rows)
+        # One sum for several tiles where there are programs enough; of several sums Triton keeps none.
+        tiles = max(1, min(_MOST_TILES, most * column_blocks // _PROGRAMS)) if learned == 1 else 1
+        return _Tiling(in_columns, span, rows, tiles, parts, _blocks(most, tiles), column_blocks)
 
 
 def _learned(
@@ -322,11 +339,11 @@ def _learned(
     launch(
         (tiling.row_blocks * tiling.column_blocks, 1, 1), g.device, kept, g, gx, partial,
         outer, channels, inner, 0 if outer == 1 else channels * inner,
-        tiling.column_blocks, tiling.parts, size, *settings,
+        tiling.column_blocks, tiling.parts, size, tiling.tiles, *settings,
     )  # fmt: skip
-    beside = min(8, triton.next_power_of_2(channels))
+    beside = min(8, _power_of_2(channels))
     _other(total_kernel, TERMS=2048 // beside, SPAN=beside)(
-        (triton.cdiv(channels, beside), learned, 1), g.device, partial, total,
+        (_blocks(channels, beside), learned, 1), g.device, partial, total,
         tiling.row_blocks, channels, tiling.parts, size,
     )  # fmt: skip
     return tuple(total)

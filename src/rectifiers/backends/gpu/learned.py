@@ -2,10 +2,10 @@
 # (Triton's language has no types; its decorator reads the source of what it decorates.)
 """The slope where parameters are learned: their gradients are summed while the input's is written.
 
-A tensor of (outer, channels, inner) is a matrix of `outer` rows. A program takes one tile of it and leaves
-one partial sum per learned parameter: per column of the tile (`COLUMNS`, for a small `inner`), or one, where
-the tile lies in one channel. `total_kernel` adds them in the order of their places: no atomics, so that the
-same layout always gives the same sum.
+A tensor of (outer, channels, inner) is a matrix of `outer` rows. A program takes some tiles of it, one below
+the other, and leaves one partial sum per learned parameter: per column of the tiles (`COLUMNS`, for a small
+`inner`), or one, where they lie in one channel. `total_kernel` adds them in the order of their places: no
+atomics, so that the same layout always gives the same sum.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ __all__ = ["learned_kernel", "total_kernel"]
 
 
 @triton.jit
+def _keep_sum(terms, pointer, row_block, columns, stop, width, program, COLUMNS: tl.constexpr):
+    if COLUMNS:
+        tl.store(pointer + row_block * width + columns, tl.sum(terms, axis=0), mask=columns < stop)
+    else:
+        tl.store(pointer + program, tl.sum(tl.sum(terms, axis=1), axis=0))
+
+
+@triton.jit
 def _tile(
-    rows, columns, stop, row_block, channel, partial_place, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+    total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
     outer, width, partial_size, seed, draw, numbers, tensors,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, LEARNED: tl.constexpr,
     WIDE: tl.constexpr, COLUMNS: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
+    """Write the gradient of the input; add to the total, or write the sums where there are several."""
     where = rows[:, None] * width + columns[None, :]
     mask = (rows < outer)[:, None] & (columns < stop)[None, :]
     g = widened(load(g_ptr, where, mask, FULL), WIDE)
@@ -38,17 +47,18 @@ def _tile(
         terms = g * call(LEARNED[i], kept, values)
         if not FULL:
             terms = tl.where(mask, terms, 0.0)
-        if COLUMNS:
-            place = partial_ptr + i * partial_size + row_block * width + columns
-            tl.store(place, tl.sum(terms, axis=0), mask=columns < stop)
+        if len(LEARNED) == 1:
+            total += terms
         else:
-            tl.store(partial_ptr + i * partial_size + partial_place, tl.sum(tl.sum(terms, axis=1), axis=0))
+            pointer = partial_ptr + i * partial_size
+            _keep_sum(terms, pointer, row_block, columns, stop, width, program, COLUMNS)
+    return total
 
 
 @triton.jit
 def learned_kernel(
     kept_ptr, g_ptr, gx_ptr, partial_ptr, outer, channels, inner, width, column_blocks, parts, partial_size,
-    seed, base: tl.float64, step: tl.float64,
+    tiles, seed, base: tl.float64, step: tl.float64,
     p0: tl.float64, p1: tl.float64, p2: tl.float64, p3: tl.float64, w0, w1, w2, w3,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, LEARNED: tl.constexpr,
@@ -61,7 +71,6 @@ def learned_kernel(
     program = tl.program_id(0).to(tl.int64)
     row_block = program // column_blocks
     column_block = program % column_blocks
-    rows = row_block * ROWS + tl.arange(0, ROWS)
     if COLUMNS:
         start = column_block * SPAN
         stop = tl.cast(channels, tl.int64) * inner
@@ -77,20 +86,26 @@ def learned_kernel(
         start = channel * inner + (column_block % parts) * SPAN
         stop = (channel + 1) * inner
         columns = start + tl.arange(0, SPAN)
-    if (row_block + 1) * ROWS <= outer and start + SPAN <= stop:
-        _tile(
-            rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
-            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
-            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
-            HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
-        )  # fmt: skip
-    else:
-        _tile(
-            rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
-            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
-            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
-            HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
-        )  # fmt: skip
+    total = tl.zeros([ROWS, SPAN], WIDE)
+    for tile in range(tiles):
+        row = (row_block * tiles + tile) * ROWS
+        rows = row + tl.arange(0, ROWS)
+        if row + ROWS <= outer and start + SPAN <= stop:
+            total = _tile(
+                total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+                outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
+                HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
+            )  # fmt: skip
+        else:
+            total = _tile(
+                total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+                outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
+                HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
+            )  # fmt: skip
+    if len(LEARNED) == 1:
+        _keep_sum(total, partial_ptr, row_block, columns, stop, width, program, COLUMNS)
 
 
 @triton.jit

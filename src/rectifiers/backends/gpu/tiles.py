@@ -2,10 +2,10 @@
 # (Triton's language has no types; its decorator reads the source of what it decorates.)
 """Pieces of kernels: where elements lie, how they are loaded, stored and drawn, how formulas are called.
 
-A program of a flat kernel takes 8 * SIZE neighbouring elements in 8 steps, of SIZE elements each, and packs
-one bit per step into SIZE bytes. With RUN = SIZE every step is a contiguous stretch. With RUN = 8 step j
-takes elements j * 8 to j * 8 + 7 of every 64, so that each lane meets the 8 elements that share a call of
-Philox (see `Draw`). Positions are int64 throughout.
+A program of a flat kernel takes 8 rows of SIZE elements, which lie one after the other in memory, and packs
+one bit per row into SIZE bytes. It takes one row in a step, or ROWS of them where numbers are drawn: 64
+elements share 8 calls of Philox (see `Draw`), and a tile of whole blocks calls it no oftener than that.
+Positions are int64 throughout.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from rectifiers.backends.gpu.words import rounded, widened
 __all__ = [
     "call",
     "derivative",
-    "drawn",
     "drawn_at",
+    "drawn_tile",
     "first_of",
     "load",
+    "packed",
     "positions",
     "quotient",
     "settings",
@@ -41,14 +42,24 @@ def first_of(program, SIZE: tl.constexpr):
 
 
 @triton.jit
-def positions(first, step, SIZE: tl.constexpr, RUN: tl.constexpr):
-    """Where the elements of a step lie."""
+def positions(first, row, ROWS: tl.constexpr, SIZE: tl.constexpr):
+    """Where the elements of some rows lie: (SIZE,) of one row, (ROWS, SIZE) of several."""
     lane = tl.arange(0, SIZE)
-    if RUN == SIZE:
-        where = first + (lane + step * SIZE)
+    if ROWS == 1:
+        where = first + (lane + row * SIZE)
     else:
-        where = first + ((lane // RUN) * (8 * RUN) + step * RUN + lane % RUN)
+        where = first + (((row + tl.arange(0, ROWS)) * SIZE)[:, None] + lane[None, :])
     return where
+
+
+@triton.jit
+def packed(positive, row, ROWS: tl.constexpr):
+    """The bits of some rows, in their places in bytes of 8 rows."""
+    if ROWS == 1:
+        bits = positive.to(tl.int32) << row
+    else:
+        bits = tl.sum(positive.to(tl.int32) << (row + tl.arange(0, ROWS))[:, None], axis=0)
+    return bits
 
 
 @triton.jit
@@ -90,20 +101,17 @@ def _philox(counter, seed):
 
 
 @triton.jit
-def drawn(
-    first, j: tl.constexpr, seed, base, step, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr
-):
-    """The numbers of step j, positions with RUN = 8; all steps share the same calls of Philox."""
-    w0, w1, w2, w3 = _philox(first // 8 + tl.arange(0, SIZE), seed)
-    if j // 2 == 0:
-        word = w0
-    elif j // 2 == 1:
-        word = w1
-    elif j // 2 == 2:
-        word = w2
-    else:
-        word = w3
-    return _scaled((word >> (16 * (j % 2))) & 0xFFFF, base, step, RECIPROCAL, WIDE)
+def drawn_tile(
+    first, seed, base, step, ROWS: tl.constexpr, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr,
+    WIDE: tl.constexpr,
+):  # fmt: skip
+    """The numbers of ROWS * SIZE neighbouring elements from `first` on, which begins a block."""
+    w0, w1, w2, w3 = _philox(first // 8 + tl.arange(0, ROWS * SIZE // 8), seed)
+    words = tl.join(tl.join(w0, w2), tl.join(w1, w3))  # (call, 2, 2): in the order of their numbers
+    halves = tl.join((words & 0xFFFF).to(tl.uint16), (words >> 16).to(tl.uint16))
+    blocks = tl.reshape(halves, (ROWS * SIZE // 64, 8, 8))  # block, lane, j
+    bits = tl.reshape(tl.permute(blocks, (0, 2, 1)), (ROWS, SIZE))
+    return _scaled(bits, base, step, RECIPROCAL, WIDE)
 
 
 @triton.jit

@@ -21,11 +21,14 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 from rectifiers import vocabulary
+from rectifiers.backends.gpu import quick
 
 __all__ = ["INTERPRETED", "rounded", "widened", "words"]
 
 INTERPRETED = bool(triton.knobs.runtime.interpret)
-WIDE = tl.constexpr(tl.float32)  # stands for the type of computation, set by `words`
+# These stand for the type of computation and for what fits it, set by `words`.
+WIDE = tl.constexpr(tl.float32)
+quick_exp, quick_expm1 = quick.exp_40, quick.expm1_24
 
 
 @triton.constexpr_function
@@ -81,6 +84,14 @@ def _minimum(left, right):
     return tl.minimum(lifted(left), lifted(right), propagate_nan=tl.PropagateNan.ALL)
 
 
+def _quick_exp(value):
+    return quick_exp(lifted(value))
+
+
+def _quick_expm1(value):
+    return quick_expm1(lifted(value))
+
+
 def _sigmoid(value):
     wide = lifted(value)
     small = libdevice.exp(-tl.abs(wide))
@@ -103,30 +114,39 @@ _WORDS = {name: globals()[f"_{name}"] for name in vocabulary.words}
 
 
 @functools.cache
-def words(wide: Any) -> Mapping[str, Any]:
+def words(wide: Any, narrow: bool) -> Mapping[str, Any]:
     """Return Triton's word for each of the vocabulary's, for `rebind`, and what its compiler needs besides.
 
     Parameters
     ----------
     wide : triton.language.dtype
         The type formulas are computed in, ``tl.float32`` or ``tl.float64``.
+    narrow : bool
+        Whether tensors are of a narrower type, so that fewer bits will do.
     """
     if INTERPRETED:
         from rectifiers.backends.gpu import _interpreted
 
         return {"tl": tl, **_interpreted.words(wide)}
-    home = {
+    home: dict[str, Any] = {
         "tl": tl,
         "libdevice": libdevice,
         "is_negative_zero": is_negative_zero,
         "WIDE": tl.constexpr(wide),
+        "quick_exp": quick.exp_40,
+        "quick_expm1": quick.expm1_40 if wide == tl.float64 else quick.expm1_24,
     }
     home |= {"__builtins__": __builtins__, "__name__": __name__}
     home["lifted"] = _jitted(lifted, home)
+    chosen = dict(_WORDS)
+    if narrow:
+        chosen["expm1"] = _quick_expm1
+        if wide == tl.float64:
+            chosen["exp"] = _quick_exp
     return {
         "tl": tl,
         "_lifted": home["lifted"],
-        **{name: _jitted(word, home) for name, word in _WORDS.items()},
+        **{name: _jitted(word, home) for name, word in chosen.items()},
     }
 
 
