@@ -62,6 +62,9 @@ DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 MANTISSA = {torch.float64: 52, torch.float32: 23, torch.float16: 10, torch.bfloat16: 7}
 LEAST = {torch.float64: -1074, torch.float32: -149, torch.float16: -24, torch.bfloat16: -133}
 ELEMENTWISE = [record for record in registry.values() if hasattr(record, "keeps")]
+# In float32 itself. An exponential that is subnormal is rounded before it is multiplied by x, -104 and above;
+# and GELU multiplies the rounding of its argument by x^2.
+SMOOTH = {"sigmoid": 4.0, "tanh": 4.0, "softplus": 4.0, "mish": 4.0, "silu": 104.0, "gelu": 200.0}
 VALUES = {
     "leaky_relu": [(0.01,), (0.3,), (-0.5,)],
     "rrelu": [(0.3,)],
@@ -157,6 +160,8 @@ def learned_values(record: Any, values: tuple[Any, ...], x: torch.Tensor) -> tup
 def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> None:
     assert kernels.refuses(record, dtype) == ""
     x = hostile(dtype)
+    smooth = dtype == torch.float32 and record.name in SMOOTH
+    ulps = SMOOTH[record.name] if smooth else 1.0
     layout = (1, 1, x.numel())
     g = torch.tensor([1.0, -0.5, 2.0, 1.5], dtype=dtype).repeat(x.numel() // 4)
     for values in VALUES.get(record.name, [record.defaults])[: None if dtype == torch.float32 else 1]:
@@ -164,7 +169,7 @@ def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> N
         y, gx = nan_like(x), nan_like(x)
         bits = kernels.value(record, given, layout, x, y, True)
         assert bits is not None
-        assert_close(y, record.f(x.double().numpy(), *values), 1.0)
+        assert_close(y, record.f(x.double().numpy(), *values), ulps)
         kept = {"sign": bits, "output": y}.get(record.keeps)
         if kept is not None and record.keeps_at(*values) == record.keeps and 0.3 not in values:
             kernels.slope(record, given, layout, record.keeps, kept, g, gx)
@@ -173,7 +178,8 @@ def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> N
             assert_close(gx, want, 2.0, signs=False, scale=g.abs().double().numpy())
         gx = nan_like(x)
         kernels.slope(record, given, layout, "input", x, g, gx)
-        assert_close(gx, g.double().numpy() * record.df(x.double().numpy(), *values), 2.0, signs=False)
+        want = g.double().numpy() * record.df(x.double().numpy(), *values)
+        assert_close(gx, want, 8.0 if smooth else 2.0, signs=False, scale=float(smooth))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -37,17 +37,20 @@ _OF = {
     torch.float16: tl.float16,
     torch.bfloat16: tl.bfloat16,
 }
-# One rounding per word and operator in float32 is all these need. With any other word, or a division (which
-# Triton does approximately in float32), float32 tensors are computed in float64 and rounded once: results
-# are then within an ulp for any parameter. A kernel still waits for memory on GPUs for data centres, which
-# do float64 at half the rate of float32; those for games do it at 1/64, and wait for that.
+# One rounding per word and operator in float32 is all these need.
 _EXACT = {"abs", "maximum", "minimum", "sqrt", "where"}
+# With these as well, or a division (which Triton does approximately in float32), float32 tensors are computed
+# in float64 and rounded once: results are within an ulp for any parameter. A kernel still waits for memory
+# on GPUs for data centres, which do float64 at half the rate of float32; those for games do it at 1/64, and
+# wait for that. Any other word would take every GPU several times as long as memory does: with one, float32
+# tensors are computed in float32, as torch does, and results are within a few ulp.
+_QUICK = {"exp", "expm1"}
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.BitAnd, ast.BitOr, ast.BitXor)
 
 
 @dataclass(frozen=True)
 class Value:
-    """A jitted formula, its type of computation, and whether it is so short that its loop pays unrolling."""
+    """A jitted formula, its type of computation, and whether it is so short that unrolling its loop pays."""
 
     wide: Any
     light: bool
@@ -147,16 +150,25 @@ class _Settled(ast.NodeTransformer):
 
 
 def _wide(dtype: torch.dtype, *formulas: Callable[..., Any]) -> Any:
-    if dtype == torch.float64 or (dtype == torch.float32 and not all(map(_is_exact, formulas))):
+    if dtype == torch.float64:
         return tl.float64
-    return tl.float32
+    wants = dtype == torch.float32 and not all(map(_is_exact, formulas)) and all(map(_is_quick, formulas))
+    return tl.float64 if wants else tl.float32
+
+
+def _words_of(formula: Any) -> set[str]:
+    names = {id(word): name for name, word in vocabulary.words.items()}
+    used = (names.get(id(formula.__globals__.get(name))) for name in formula.__code__.co_names)
+    return {name for name in used if name is not None}
 
 
 def _is_exact(formula: Any) -> bool:
-    names = {id(word): name for name, word in vocabulary.words.items()}
-    used = {names.get(id(formula.__globals__.get(name))) for name in formula.__code__.co_names} - {None}
     divides = any(isinstance(node, ast.Div) for node in ast.walk(_parsed(formula)))
-    return used <= _EXACT and not divides
+    return _words_of(formula) <= _EXACT and not divides
+
+
+def _is_quick(formula: Any) -> bool:
+    return _words_of(formula) <= _EXACT | _QUICK
 
 
 @functools.lru_cache(maxsize=1024)
@@ -189,9 +201,9 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choi
     )
 
 
-def is_exact(record: Elementwise) -> bool:
-    """Whether float32 tensors are computed in float32: no formula of the record rounds inexactly."""
-    return all(_is_exact(formula) for _, formula in _formulas(record))
+def needs_float64(record: Elementwise) -> bool:
+    """Whether some formula of the record is computed in float64 for float32 tensors."""
+    return any(_wide(torch.float32, formula) == tl.float64 for _, formula in _formulas(record))
 
 
 def _formulas(record: Elementwise) -> Iterator[tuple[str, Callable[..., Any]]]:

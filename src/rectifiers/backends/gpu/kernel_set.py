@@ -18,7 +18,7 @@ from rectifiers.backends.gpu.flat import slope_kernel, value_kernel
 from rectifiers.backends.gpu.formulas import (
     MOST_PARAMETERS,
     Choices,
-    is_exact,
+    needs_float64,
     reason_against,
     slope_of,
     value_of,
@@ -185,7 +185,7 @@ class TritonKernels:
         """Return why torch's operations are likely faster; an empty string if they are not."""
         if dtype != torch.float32 or device.type != "cuda" or not isinstance(record, Elementwise):
             return ""
-        if torch.cuda.get_device_capability(device) in _FAST_FLOAT64 or is_exact(record):
+        if torch.cuda.get_device_capability(device) in _FAST_FLOAT64 or not needs_float64(record):
             return ""
         return "the kernel computes it in float64, which this device does slowly"
 
