@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rectifiers.backends.gpu.words import INTERPRETED
 
@@ -24,13 +23,15 @@ OPTIONS = {"num_warps": WARPS, "enable_fp_fusion": False, "enable_reflect_ftz": 
 _INT32 = 2**31
 
 
-def kind_of(arg: Any) -> Any:
-    """Return what Triton compiles for in an argument that is no constant."""
-    if isinstance(arg, Tensor):
-        return arg.dtype, arg.data_ptr() % 16 == 0
-    if isinstance(arg, int):
-        return arg == 1, arg % 16 == 0, arg >= _INT32
-    return None  # float64, always
+def kind_of(args: tuple[Any, ...]) -> list[Any]:
+    """Return what Triton compiles for in arguments that are no constants."""
+    kind: list[Any] = []
+    for arg in args:
+        if type(arg) is int:
+            kind.append(1 if arg == 1 else (arg % 16 == 0, arg >= _INT32))
+        elif type(arg) is not float:  # float64, always
+            kind += arg.dtype, arg.data_ptr() % 16 == 0
+    return kind
 
 
 class Launcher:
@@ -62,7 +63,7 @@ class Launcher:
                 self._launch(grid, device, args)
 
     def _launch(self, grid: tuple[int, int, int], device: torch.device, args: tuple[Any, ...]) -> None:
-        kind = device.index, *map(kind_of, args)
+        kind = (device.index, *kind_of(args))
         compiled = self.known.get(kind)
         if compiled is None:
             self.known[kind] = self.kernel[grid](*args, **self.constants, **OPTIONS)

@@ -87,7 +87,8 @@ def learned_kernel(
         stop = (channel + 1) * inner
         columns = start + tl.arange(0, SPAN)
     total = tl.zeros([ROWS, SPAN], WIDE)
-    for tile in range(tiles):
+    tile = program * 0
+    while tile < tiles:
         row = (row_block * tiles + tile) * ROWS
         rows = row + tl.arange(0, ROWS)
         if row + ROWS <= outer and start + SPAN <= stop:
@@ -104,6 +105,7 @@ def learned_kernel(
                 KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
                 HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
             )  # fmt: skip
+        tile += 1
     if len(LEARNED) == 1:
         _keep_sum(total, partial_ptr, row_block, columns, stop, width, program, COLUMNS)
 
