@@ -160,8 +160,8 @@ def learned_values(record: Any, values: tuple[Any, ...], x: torch.Tensor) -> tup
 def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> None:
     assert kernels.refuses(record, dtype) == ""
     x = hostile(dtype)
-    smooth = dtype == torch.float32 and record.name in SMOOTH
-    ulps = SMOOTH[record.name] if smooth else 1.0
+    smooth = record.name in SMOOTH and dtype in (torch.float32, torch.float64)
+    ulps = 1.0 if not smooth else SMOOTH[record.name] if dtype == torch.float32 else 4.0
     layout = (1, 1, x.numel())
     g = torch.tensor([1.0, -0.5, 2.0, 1.5], dtype=dtype).repeat(x.numel() // 4)
     for values in VALUES.get(record.name, [record.defaults])[: None if dtype == torch.float32 else 1]:
@@ -215,7 +215,7 @@ def word_kernel(x_ptr, y_ptr, WORD: tl.constexpr, SIZE: tl.constexpr):
     tl.store(y_ptr + place, WORD(tl.load(x_ptr + place)))
 
 
-@pytest.mark.parametrize("name", ["exp_40", "expm1_40", "expm1_24"])
+@pytest.mark.parametrize("name", ["exp_30", "expm1_30", "expm1_24"])
 def test_quick_words(name: str) -> None:
     dtype = torch.float32 if name.endswith("24") else torch.float64
     edges = torch.tensor([math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-20, -1e-20, 88.0, 88.72, 89.5, -104.0])
@@ -224,12 +224,13 @@ def test_quick_words(name: str) -> None:
     x = torch.cat((edges, drawn)).to(dtype).to(DEVICE)
     y = torch.empty_like(x)
     word_kernel[(1,)](x, y, getattr(quick, name), 4096)
-    function = np.exp if name == "exp_40" else np.expm1
+    function = np.exp if name == "exp_30" else np.expm1
     want = function(x.cpu().double().numpy())
     if INTERPRETED and dtype == torch.float32:  # whose fma rounds twice
-        np.testing.assert_allclose(y.cpu().double().numpy(), want.astype(np.float32), rtol=3e-7)
+        np.testing.assert_allclose(y.double().numpy(), want.astype(np.float32), rtol=3e-7)
+        np.testing.assert_array_equal(np.signbit(y.numpy()), np.signbit(want))
         return
-    ulps = 2.0**13 if dtype == torch.float64 else 1.5
+    ulps = 2.0**22 if dtype == torch.float64 else 2.0
     assert_close(y.cpu(), want, ulps)
 
 

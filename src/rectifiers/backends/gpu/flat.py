@@ -46,7 +46,13 @@ def _value(
     where = positions(first, row, ROWS, SIZE)
     mask = where < n
     x = widened(load(x_ptr, where, mask, FULL), WIDE)
-    channel = quotient(where, inner, NARROW) % channels if CHANNELS else 0
+    if CHANNELS == 2:  # rows begin with the first channel
+        channel = tl.arange(0, SIZE) // tl.cast(inner, tl.int32) % tl.cast(channels, tl.int32)
+        channel = channel if ROWS == 1 else channel[None, :]
+    elif CHANNELS:
+        channel = quotient(where, inner, NARROW) % channels
+    else:
+        channel = 0
     random = _random(first, row, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, ROWS, SIZE)
     y = call(FORMULA, x, settings(KINDS, numbers, tensors, channel, random, WIDE))
     store(y_ptr, where, y, mask, FULL)
@@ -61,7 +67,10 @@ def value_kernel(
     CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
     KEEP: tl.constexpr, UNROLL: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr, NARROW: tl.constexpr,
 ):  # fmt: skip
-    """Write f(x), and a bit per element if `KEEP`."""
+    """Write f(x), and a bit per element if `KEEP`.
+
+    `CHANNELS` is 0 where no parameter has a value per channel, and 2 where rows hold all channels alike.
+    """
     first = first_of(tl.program_id(0), SIZE)
     seed = tl.load(seed_ptr) if DRAWS else 0
     bits = tl.zeros([SIZE], tl.int32)

@@ -8,7 +8,7 @@ import inspect
 import itertools
 import linecache
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -99,14 +99,14 @@ def _bind(
                 names[name] = tl.constexpr(value)
     names["__name__"] = __name__
     function = f"_{role}_of_{record.name}"
-    source = _source(function, formula, choices)
+    source = _source(function, formula, choices, multiplies=narrow and wide == tl.float64)
     filename = f"<{record.name}: {role} {next(_numbers)}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     exec(compile(source, filename, "exec"), names)
     return triton.jit(names[function])
 
 
-def _source(name: str, formula: Callable[..., Any], choices: Choices) -> str:
+def _source(name: str, formula: Callable[..., Any], choices: Choices, multiplies: bool) -> str:
     function = _parsed(formula)
     first, *others = (argument.arg for argument in function.args.args)
     chosen = {other: choice for other, choice in zip(others, choices, strict=True) if choice is not None}
@@ -114,7 +114,8 @@ def _source(name: str, formula: Callable[..., Any], choices: Choices) -> str:
     head = [f"def {name}({first}, _values):"]
     head += [f"    {number} = _values[{place}]" for place, number in enumerate(numbers)]
     head += [f"    {word}: tl.constexpr = {choice!r}" for word, choice in chosen.items()]
-    body = "\n".join(map(ast.unparse, _Settled(chosen).visit(function).body))
+    settled = _Settled(chosen, set(numbers) if multiplies else set())
+    body = "\n".join(map(ast.unparse, settled.visit(function).body))
     return "\n".join(head) + "\n" + textwrap.indent(body, "    ") + "\n"
 
 
@@ -128,10 +129,24 @@ def _depends_on(test: ast.expr) -> set[str]:
 
 
 class _Settled(ast.NodeTransformer):
-    """Leave only the branches that are chosen: Triton demands one type of all, dead ones too."""
+    """Leave only the branches that are chosen: Triton demands one type of all, dead ones too.
 
-    def __init__(self, chosen: Mapping[str, str]) -> None:
-        self.chosen = chosen
+    Multiply by one over each of `numbers` instead of dividing by it: in float64 for float32 tensors, where
+    the last bit does not matter and a division takes as long as all else.
+    """
+
+    def __init__(self, chosen: Mapping[str, str], numbers: Set[str]) -> None:
+        self.chosen, self.numbers = chosen, numbers
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        if (
+            isinstance(node.op, ast.Div)
+            and isinstance(node.right, ast.Name)
+            and node.right.id in self.numbers
+        ):
+            return ast.BinOp(node.left, ast.Mult(), ast.BinOp(ast.Constant(1.0), ast.Div(), node.right))
+        return node
 
     def _branch(self, node: Any) -> Any:
         self.generic_visit(node)
@@ -176,7 +191,7 @@ def value_of(record: Elementwise, dtype: torch.dtype, choices: Choices) -> Value
     """Return the formula of the value for tensors of `dtype`."""
     wide = _wide(dtype, record.value)
     narrow = _OF[dtype] != wide
-    return Value(wide, _is_exact(record.value), _bind(record, "value", record.value, wide, narrow, choices))
+    return Value(wide, _is_quick(record.value), _bind(record, "value", record.value, wide, narrow, choices))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -193,7 +208,7 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choi
     bind = functools.partial(_bind, record, wide=wide, narrow=_OF[dtype] != wide, choices=choices)
     return Slope(
         wide,
-        all(map(_is_exact, used)),
+        all(map(_is_quick, used)),
         how,
         bind("derivative", formula),
         bind("value", record.value) if how == "value" else None,

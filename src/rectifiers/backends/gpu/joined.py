@@ -11,8 +11,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from rectifiers.backends.gpu.tiles import first_of, load, positions, quotient, store
-from rectifiers.backends.gpu.words import widened
+from rectifiers.backends.gpu.tiles import first_of, load, positions, quotient, store, store_as_it_is
+from rectifiers.backends.gpu.words import rounded, widened
 
 __all__ = ["crelu_slope_kernel", "crelu_value_kernel", "maxout_slope_kernel", "maxout_value_kernel"]
 
@@ -206,10 +206,13 @@ def _crelu_value(
 ):  # fmt: skip
     where = positions(first, j, 1, SIZE)
     mask = where < n
-    x = widened(load(x_ptr, where, mask, FULL), WIDE)
+    narrow = load(x_ptr, where, mask, FULL)
+    x = widened(narrow, WIDE)
     half = where + quotient(where, length, NARROW) * length
-    store(y_ptr, half, tl.where(x < 0, 0.0, x), mask, FULL)
-    store(y_ptr, half + length, tl.where(x > 0, 0.0, x * -1.0), mask, FULL)
+    # Chosen before it is rounded, LLVM would make a maximum of it, which takes -0 for 0.
+    minus = rounded(x * -1.0, narrow.dtype)
+    store_as_it_is(y_ptr, half, tl.where(x < 0, 0.0, narrow), mask, FULL)
+    store_as_it_is(y_ptr, half + length, tl.where(x > 0, 0.0, minus), mask, FULL)
     return positive | ((x > 0).to(tl.int32) << j), negative | ((x < 0).to(tl.int32) << j)
 
 

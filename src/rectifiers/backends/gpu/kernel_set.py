@@ -198,7 +198,10 @@ class TritonKernels:
         n, size = x.numel(), _size(x.dtype)
         blocks = _blocks(n, 8 * size)
         bits = torch.empty(blocks * size, dtype=torch.uint8, device=x.device) if keep else None
-        launch = _value(record, kinds, x.dtype, CHANNELS=channels > 1, KEEP=keep, NARROW=n <= _INT32)
+        launch = _value(
+            record, kinds, x.dtype, KEEP=keep, NARROW=n <= _INT32,
+            CHANNELS=0 if channels == 1 else 1 if size % (channels * inner) else 2,
+        )  # fmt: skip
         launch(
             (blocks, 1, 1),
             x.device,
@@ -315,7 +318,7 @@ class _Tiling:
         column_blocks = _blocks(width, span) if in_columns else channels * parts
         most = _blocks(outer, rows)
         # One sum for several tiles where there are programs enough; of several sums Triton keeps none.
-        tiles = max(1, min(_MOST_TILES, most * column_blocks // _PROGRAMS)) if learned == 1 else 1
+        tiles = max(1, min(_MOST_TILES, most, most * column_blocks // _PROGRAMS)) if learned == 1 else 1
         return _Tiling(in_columns, span, rows, tiles, parts, _blocks(most, tiles), column_blocks)
 
 

@@ -87,25 +87,25 @@ def learned_kernel(
         stop = (channel + 1) * inner
         columns = start + tl.arange(0, SPAN)
     total = tl.zeros([ROWS, SPAN], WIDE)
-    tile = program * 0
-    while tile < tiles:
-        row = (row_block * tiles + tile) * ROWS
-        rows = row + tl.arange(0, ROWS)
-        if row + ROWS <= outer and start + SPAN <= stop:
-            total = _tile(
-                total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
-                outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
-                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
-                HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
-            )  # fmt: skip
-        else:
-            total = _tile(
-                total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
-                outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
-                KINDS, DRAWS, RECIPROCAL, DRAW_WIDE,
-                HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
-            )  # fmt: skip
-        tile += 1
+    row = row_block * tiles * ROWS
+    end = tl.minimum(row + tiles * ROWS, tl.cast(outer, tl.int64))
+    full_end = row + (end - row) // ROWS * ROWS if start + SPAN <= stop else row
+    while row < full_end:
+        total = _tile(
+            total, row + tl.arange(0, ROWS), columns, stop, row_block, channel, program,
+            kept_ptr, g_ptr, gx_ptr, partial_ptr,
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
+        )  # fmt: skip
+        row += ROWS
+    while row < end:
+        total = _tile(
+            total, row + tl.arange(0, ROWS), columns, stop, row_block, channel, program,
+            kept_ptr, g_ptr, gx_ptr, partial_ptr,
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
+        )  # fmt: skip
+        row += ROWS
     if len(LEARNED) == 1:
         _keep_sum(total, partial_ptr, row_block, columns, stop, width, program, COLUMNS)
 

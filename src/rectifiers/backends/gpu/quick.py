@@ -3,7 +3,7 @@
 """exp and expm1 for numbers that came in a narrower type than they are computed in.
 
 libdevice's are good to the last bit of float64, and so long that a kernel waits for arithmetic where it ought
-to wait for memory. Of a float32 tensor 40 bits are enough to be rounded once; of a half type, float32's 24.
+to wait for memory. Of a float32 tensor 30 bits are enough to be rounded once; of a half type, float32's 24.
 Both take x = n ln 2 + r with a whole n, |r| <= ln 2 / 2, and exp(r) - 1 by its Taylor polynomial:
 exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1), where the last term is exact or does not matter.
 """
@@ -15,16 +15,17 @@ import math
 import triton
 import triton.language as tl
 
-__all__ = ["exp_40", "expm1_24", "expm1_40"]
+__all__ = ["exp_30", "expm1_24", "expm1_30"]
 
 _LOG2E = tl.constexpr(1.4426950408889634)
 _LN2 = tl.constexpr(0.6931471805599453)
-_LN2_HIGH = tl.constexpr(0.693359375)  # n times it is exact in float32
-_LN2_LOW = tl.constexpr(-2.12194440e-4)
+# Both above 0: n = 0 times minus either is -0, and leaves x as it is. n times the first is exact in float32.
+_LN2_HIGH = tl.constexpr(0.693138122558594)
+_LN2_LOW = tl.constexpr(9.0580006145e-06)
 # Added to a number, they leave it rounded to a whole one in the low bits.
 _ROUND_64 = tl.constexpr(1.5 * 2.0**52)
 _ROUND_32 = tl.constexpr(1.5 * 2.0**23)
-_TAYLOR_64 = tl.constexpr(tuple(1 / math.factorial(k) for k in range(10, 1, -1)))
+_TAYLOR_64 = tl.constexpr(tuple(1 / math.factorial(k) for k in range(9, 1, -1)))
 _TAYLOR_32 = tl.constexpr(tuple(1 / math.factorial(k) for k in range(7, 1, -1)))
 
 
@@ -50,32 +51,37 @@ def _expm1_of_small(r, TAYLOR: tl.constexpr, TERMS: tl.constexpr):
 
 
 @triton.jit
-def _parts_40(x):
-    """exp(r) - 1 and 2^n, all within float64."""
-    inside = _clipped(x, -700.0, 700.0)
-    shifted = tl.fma(inside, _of(_LOG2E, x), _of(_ROUND_64, x))
-    r = tl.fma(shifted - _ROUND_64, _of(-_LN2, x), inside)
+def _parts_30(x):
+    """exp(r) - 1 and 2^n; anything where 2^n is not within float64."""
+    shifted = tl.fma(x, _of(_LOG2E, x), _of(_ROUND_64, x))
+    r = tl.fma(shifted - _ROUND_64, _of(-_LN2, x), x)
     power = ((shifted.to(tl.int64, bitcast=True) << 52) + 0x3FF0000000000000).to(tl.float64, bitcast=True)
-    return _expm1_of_small(r, _TAYLOR_64, 9), power
+    return _expm1_of_small(r, _TAYLOR_64, 8), power
 
 
 @triton.jit
-def exp_40(x):
-    """Return exp of float64 numbers that were float32, to 40 bits."""
-    p, power = _parts_40(x)
-    return tl.where(x > 700.0, float("inf"), tl.fma(p, power, power))
+def _within(x, inside, low):
+    """What is inside for |x| < 700, and the limits elsewhere."""
+    return tl.where(x < -700.0, low, tl.where(x > 700.0, float("inf"), inside))
 
 
 @triton.jit
-def expm1_40(x):
-    """Return exp(x) - 1 of float64 numbers that were float32, to 40 bits."""
-    p, power = _parts_40(x)
-    return tl.where(x > 700.0, float("inf"), tl.fma(p, power, (1.0 - power) * -1.0))
+def exp_30(x):
+    """Return exp of float64 numbers that were float32, to 30 bits."""
+    p, power = _parts_30(x)
+    return _within(x, tl.fma(p, power, power), 0.0)
+
+
+@triton.jit
+def expm1_30(x):
+    """Return exp(x) - 1 of float64 numbers that were float32, to 30 bits."""
+    p, power = _parts_30(x)
+    return _within(x, tl.fma(p, power, (1.0 - power) * -1.0), -1.0)
 
 
 @triton.jit
 def expm1_24(x):
-    """Return exp(x) - 1 of float32 numbers that were of a half type, nearly to an ulp.
+    """Return exp(x) - 1 of float32 numbers that were of a half type, to 2 ulp.
 
     With half of 2^n, which float32 holds wherever it holds the result.
     """

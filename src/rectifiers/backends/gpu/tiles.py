@@ -27,6 +27,7 @@ __all__ = [
     "quotient",
     "settings",
     "store",
+    "store_as_it_is",
 ]
 
 # Kinds of parameters, as kernels are told.
@@ -78,7 +79,12 @@ def load(pointer, where, mask, FULL: tl.constexpr):
 @triton.jit
 def store(pointer, where, value, mask, FULL: tl.constexpr):
     """Store elements, rounded once to the type of the tensor."""
-    narrow = rounded(value, pointer.dtype.element_ty)
+    store_as_it_is(pointer, where, rounded(value, pointer.dtype.element_ty), mask, FULL)
+
+
+@triton.jit
+def store_as_it_is(pointer, where, narrow, mask, FULL: tl.constexpr):
+    """Store elements of the type of the tensor."""
     if FULL:
         tl.store(pointer + where, narrow)
     else:
