@@ -97,6 +97,9 @@ def test_an_exported_program_computes_the_same(
         torch.testing.assert_close(program.module()(image(rows))[index], model(image(rows))[index])
 
 
+@pytest.mark.filterwarnings(
+    "ignore:The given buffer is not writable:UserWarning"
+)  # torch before 2.13, loading
 def test_an_exported_program_is_of_torchs_operations_and_is_saved(
     model: torch.nn.Module, program: torch.export.ExportedProgram, tmp_path: Path
 ) -> None:

@@ -91,7 +91,8 @@ class Isolation:
             torch.set_num_threads(settings["threads"])
         torch.set_deterministic_debug_mode(settings["deterministic"])
         _FILL.fill_uninitialized_memory = settings["fill"]
-        torch.backends.cudnn.benchmark = settings["benchmark"]
+        if torch.backends.cudnn.benchmark != settings["benchmark"]:  # may be frozen, as torch's own tests do
+            torch.backends.cudnn.benchmark = settings["benchmark"]
         torch.set_grad_enabled(settings["grad"])
 
     def _state(self) -> dict[str, Any]:
