@@ -4,10 +4,11 @@
     python benchmarks/exhaustive_exactness.py "elu 1" --step 16   # one of them, every 16th pattern
     python benchmarks/exhaustive_exactness.py --device cuda       # the kernels for a GPU, on one
 
-A minute or a few per case on one thread, a second on a GPU. Value and derivative, the one in terms of the input and the one in
-terms of the output, against float64 (off by less than 2^-44 of itself). Prints the worst error in units of
-the last place (of alpha, for the derivative from the output) and where it is. The exit status is 1 if a value
-or a derivative of the input is off by more than 1. tests/backends/test_exponentials.py samples the same.
+A minute or a few per case on one thread, a second on a GPU. Value and derivative, the one in terms of the
+input and the one in terms of the output, against float64 (off by less than 2^-44 of itself). Prints the worst
+error in units of the last place (of alpha, for the derivative from the output) and where it is. The exit
+status is 1 if a value or a derivative of the input is off by more than 1. tests/backends/test_exponentials.py
+samples the same.
 """
 
 from __future__ import annotations
