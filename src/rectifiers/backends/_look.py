@@ -1,0 +1,69 @@
+"""Whether all elements of a small tensor pass a test: torch is asked at first, and machine code from then on.
+
+An operation of torch's that a call needs for nothing else costs several microseconds, where the caches hold
+what the rest of a network needs; machine code costs one. But it takes LLVM, which nobody should have to load
+for a few small tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rectifiers.activations import Elementwise
+from rectifiers.backends._choice import choose, readable
+
+__all__ = ["PATIENCE", "looks"]
+
+PATIENCE = 1000
+"""Number of tensors for which torch is asked. To load LLVM takes as long as it saves in some 30,000 looks."""
+
+_LARGE = 1 << 15  # elements from which torch shares the work out among threads
+
+
+def looks(
+    record: Elementwise, test: tuple[Any, ...], by_torch: Callable[[Tensor], bool]
+) -> Callable[[Tensor], bool]:
+    """Return what tells whether Python may look at a tensor, and all elements pass a test.
+
+    Parameters
+    ----------
+    record : Elementwise
+        For whose sake; where no kernel may run it, torch is always asked.
+    test : tuple
+        Name of a function of `rectifiers.backends.cpu.look`, and its arguments but the type. No sign
+        matters to it: a tensor may be one whose elements are to be negated.
+    by_torch : callable
+        Asks torch.
+    """
+    native: dict[torch.dtype, Callable[[int, int], bool]] = {}
+    patience = PATIENCE
+
+    def passes(input: Tensor) -> bool:
+        if not readable(input):
+            return False
+        n = input.numel()
+        if n >= _LARGE:
+            return by_torch(input)
+        look = native.get(input.dtype)
+        if look is not None and input.is_contiguous():
+            return look(input.data_ptr(), n)
+        nonlocal patience
+        patience -= 1
+        if patience <= 0:
+            patience = PATIENCE
+            if choose(record, input, "auto")[0] is not None:
+                native.update(_native(test))
+        return by_torch(input)
+
+    return passes
+
+
+def _native(test: tuple[Any, ...]) -> dict[torch.dtype, Callable[[int, int], bool]]:
+    from rectifiers.backends.cpu import look
+
+    name, *arguments = test
+    return {dtype: getattr(look, name)(*arguments, dtype) for dtype in look.TYPES}
