@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._vmap_internals import _vmap
 
 import rectifiers
 from rectifiers import functional
 from rectifiers.activations import registry
-from rectifiers.backends import Channels, Execute, _look, executor
+from rectifiers.backends import Channels, Execute, Random, _look, executor
 from rectifiers.backends._torch import torch_executor
 from rectifiers.backends.cpu import look
 
@@ -42,7 +43,7 @@ def fresh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
         made = executor(registry[name])
         if native:
             values = (Channels(torch.ones(1), 1),) if name == "prelu" else registry[name].defaults
-            made(torch.ones(2, 2), values)
+            made(torch.ones(2, 2), values)  # the tensor that makes it
         return made
 
     return make
@@ -169,6 +170,27 @@ def test_all_kinds_of_tensors(fresh: Callable[[str], Execute], name: str) -> Non
     _, tangent = torch.func.jvp(lambda x: execute(x, values), (hard[1],), (torch.ones(2),))
     expected = torch.func.jvp(lambda x: plain(x, values), (hard[1],), (torch.ones(2),))[1]
     torch.testing.assert_close(tangent, expected)
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish", "prelu", "rrelu"])
+def test_tensors_without_memory(fresh: Callable[[str], Execute], name: str) -> None:
+    """Zeros that torch keeps nowhere, and what stands for a batch of its older kind."""
+    values = (Channels(torch.tensor([0.3]), 1),) if name == "prelu" else registry[name].defaults
+    if name == "rrelu":
+        values = (Random(0.1, 0.3),)
+    execute = fresh(name)
+    assert torch.equal(execute(torch._efficientzerotensor(3), values), torch.zeros(3))
+    if name != "rrelu":
+        x = sample(5)
+        rows = [_vmap(lambda x: execute(x, values))(x.reshape(5, 1)).reshape(5)]
+        jacobians = [
+            torch.autograd.functional.jacobian(
+                lambda x: execute(x, values), x, vectorize=True, strategy=strategy
+            )
+            for strategy in ("reverse-mode", "forward-mode")
+        ]
+        torch.testing.assert_close(rows[0], execute(x, values))
+        torch.testing.assert_close(*jacobians)
 
 
 @pytest.mark.parametrize("name", ["gelu", "silu", "mish"])

@@ -91,7 +91,9 @@ class Random:
 
     def seed(self) -> int:
         """Take the same seed as `draw`, on the processor, at less cost than a new tensor's."""
-        return _scratch.seed.random_(_SEEDS, generator=self.generator).item()  # type: ignore[return-value]
+        seed, generator = _scratch.seed, self.generator
+        drawn = seed.random_(_SEEDS) if generator is None else seed.random_(_SEEDS, generator=generator)
+        return drawn.item()  # type: ignore[return-value]
 
     def numbers(self, input: Tensor) -> Tensor:
         """Return one number per element, in float64 for float64 and else in float32."""

@@ -105,7 +105,7 @@ def obstacle(input: Tensor) -> str:
         return "torch.jit is tracing"
     if input.dtype not in _DTYPES:
         return f"no kernel is for {input.dtype}"
-    if input.layout is not torch.strided or input.is_neg():
+    if input.layout is not torch.strided or input.is_neg() or input._is_zerotensor():
         return f"the input's memory is not that of a plain tensor ({input.layout})"
     if not _has_storage(input):  # vmap as autograd uses it for batched gradients
         return "the input stands for a batch"

@@ -105,7 +105,7 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
 
 
 def _kernels(record: Activation, input: Tensor, enough: int) -> Kernels | None:
-    name = requested()
+    name = asked.name
     if name == "auto" and (is_compiling() or input.numel() < enough):
         return None
     return choose(record, input, name)[0]

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _are_functorch_transforms_active, _has_storage, _len_torch_dispatch_stack
 
 from rectifiers.activations import Elementwise
-from rectifiers.backends._choice import choose, readable
+from rectifiers.backends._choice import TENSORS, choose
 
 __all__ = ["PATIENCE", "looks"]
 
@@ -43,16 +44,29 @@ def looks(
     patience = PATIENCE
 
     def passes(input: Tensor) -> bool:
-        if not readable(input):
+        # `readable`, without its call and its last question: this is all that a small tensor waits for.
+        if (
+            type(input) not in TENSORS
+            or not input.is_cpu
+            or _are_functorch_transforms_active()
+            or _len_torch_dispatch_stack()
+        ):
             return False
         n = input.numel()
-        if n >= _LARGE:
-            return by_torch(input)
         look = native.get(input.dtype)
-        if look is not None and input.is_contiguous():
-            return look(input.data_ptr(), n)
+        if look is not None and n < _LARGE:
+            try:
+                if input.is_contiguous() and (address := input.data_ptr()):  # 0: no element is in memory
+                    return look(address, n)
+            except RuntimeError:  # it has no memory of its own
+                return False
+        return slowly(input, n)
+
+    def slowly(input: Tensor, n: int) -> bool:
         nonlocal patience
-        patience -= 1
+        if not _has_storage(input):
+            return False
+        patience -= n < _LARGE
         if patience <= 0:
             patience = PATIENCE
             if choose(record, input, "auto")[0] is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, empty_like, is_autocast_enabled
+from torch import Tensor, empty_like
 from torch import prelu as prelu_of_torch
 from torch._C import _get_tracing_state
 
@@ -81,11 +81,12 @@ def _prelu(plain: Execute) -> Execute:
         if (
             (value.dim != 1 and weight.numel() != 1 and value.dim % input.dim() != 1)
             or weight.dtype != input.dtype
-            or is_autocast_enabled("cpu")  # torch's own would take the lower precision
             or not safe(input)
         ):
             return plain(input, values, inplace)
-        return prelu_of_torch(input, weight if weight.dim() == 1 else weight.reshape(1))
+        output = prelu_of_torch(input, weight if weight.dim() == 1 else weight.reshape(1))
+        # Autocast, for which to look beforehand costs as much as a step, has it take another precision.
+        return output if output.dtype == input.dtype else plain(input, values, inplace)
 
     return execute
 
@@ -103,6 +104,7 @@ def _rrelu(plain: Execute) -> Execute:
             or not readable(input)
             or not input.is_contiguous()
             or input.is_neg()
+            or input._is_zerotensor()  # there is nothing in memory
             or _get_tracing_state() is not None  # a trace would keep the slopes as a constant
         ):
             kernels = choose(rrelu, input, "auto")[0] if input.is_cpu else None

@@ -147,7 +147,7 @@ def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> 
     """The largest along `axis` of the input in the shape `split`, the first of equal ones."""
     if not is_compiling():
         if input.is_contiguous():
-            return input.view(split).max(axis).values
+            return input.view(*split).max(axis).values  # a tuple costs torch a second try at the arguments
         memory = InMemory(input)
         place = memory.back[dim] + axis - dim
         lengths = [input.shape[a] for a in memory.order]

@@ -33,7 +33,9 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     execute = executor(record)
 
     def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if has_torch_function_unary(input) or (learned and has_torch_function((*args, *kwargs.values()))):
+        if has_torch_function_unary(input) or (
+            learned and has_torch_function((*args, *kwargs.values()) if kwargs else args)
+        ):
             overloaded = (input, *args, *kwargs.values())
             result: Tensor = handle_torch_function(function, overloaded, input, *args, **kwargs)
             return result
@@ -60,8 +62,20 @@ def _reader(
 ) -> Callable[[Tensor, Sequence[Any]], Any]:
     """Return what makes a parameter's value, as `executor` takes it, of the input and all arguments."""
     if isinstance(parameter, Learned):
-        place, dim = places[name], places["dim"]
-        return lambda input, given: _channels(input, given[place], given[dim], name)
+        place, axis = places[name], places["dim"]
+
+        def learned(input: Tensor, given: Sequence[Any]) -> Any:
+            weight, dim = given[place], given[axis]
+            if not isinstance(weight, Tensor):
+                return weight
+            if (count := weight.numel()) != 1:
+                rank = input.dim()
+                features = input.size(dim) if -rank <= dim < rank else None
+                if weight.dim() != 1 or count != features:
+                    raise _misfit(input, weight, dim, name)
+            return Channels(weight, dim)
+
+        return learned
     if not isinstance(parameter, Uniform):
         place, check = places[name], parameter.check
 
@@ -81,18 +95,10 @@ def _reader(
     return drawn
 
 
-def _channels(input: Tensor, weight: Any, dim: int, name: str) -> Any:
-    """Return a learned parameter with the axis of the input that it belongs to."""
-    if not isinstance(weight, Tensor):
-        return weight
-    count = weight.numel()
-    if count != 1:
-        rank = input.dim()
-        axis = input.size(dim) if -rank <= dim < rank else None
-        if weight.dim() != 1 or count != axis:
-            features = "no such axis" if axis is None else f"{axis} features there"
-            raise ShapeError(
-                f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of "
-                f"shape {tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
-            )
-    return Channels(weight, dim)
+def _misfit(input: Tensor, weight: Tensor, dim: int, name: str) -> ShapeError:
+    there = -input.dim() <= dim < input.dim()
+    features = f"{input.shape[dim]} features there" if there else "no such axis"
+    return ShapeError(
+        f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of shape "
+        f"{tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
+    )
