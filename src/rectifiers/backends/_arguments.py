@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,20 @@ def layout_of(input: Tensor, dim: int) -> Layout:
     return outer, shape[dim], inner
 
 
+_SEEDS = 2**63 - 1
+
+
+class _Scratch(threading.local):
+    """A tensor of this thread's for `Random.seed`."""
+
+    def __init__(self) -> None:
+        with torch.inference_mode(False):  # else none but inference could write to it
+            self.seed = torch.empty((), dtype=torch.int64, device="cpu")
+
+
+_scratch = _Scratch()
+
+
 @dataclass(slots=True, eq=False)
 class Random:
     """A parameter drawn per element from U(lower, upper), or one over such a number.
@@ -71,8 +86,14 @@ class Random:
 
     def draw(self, device: torch.device) -> Draw:
         """Take a seed from the generator: all that is random about the numbers."""
-        seed = torch.randint(2**63 - 1, (), device=device, generator=self.generator)
+        seed = torch.randint(_SEEDS, (), device=device, generator=self.generator)
         return Draw(self.lower, self.upper, seed, self.reciprocal)
+
+    def seed(self) -> int:
+        """Take the same seed as `draw`, on the processor, at less cost than a new tensor's."""
+        seed, generator = _scratch.seed, self.generator
+        drawn = seed.random_(_SEEDS) if generator is None else seed.random_(_SEEDS, generator=generator)
+        return drawn.item()  # type: ignore[return-value]
 
     def numbers(self, input: Tensor) -> Tensor:
         """Return one number per element, in float64 for float64 and else in float32."""

@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch._C import (
+    _are_functorch_transforms_active,
+    _get_tracing_state,
+    _has_storage,
+    _len_torch_dispatch_stack,
+)
+from torch.autograd import forward_ad
+from torch.compiler import is_compiling
 
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, BackendError
@@ -19,7 +27,7 @@ from rectifiers.errors import ArgumentError, BackendError
 if TYPE_CHECKING:
     from rectifiers.backends._kernels import Kernels
 
-__all__ = ["TENSORS", "backend", "choose", "obstacle", "requested"]
+__all__ = ["TENSORS", "asked", "available", "backend", "choose", "obstacle", "readable", "requested"]
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
@@ -30,10 +38,10 @@ TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
 class _Asked(threading.local):
     """What this thread asked for. Not a `ContextVar`: a compiler that traces cannot read one."""
 
-    name: str | None = None
+    name = os.environ.get(_VARIABLE, "") or "auto"
 
 
-_asked = _Asked()
+asked = _Asked()
 
 
 @contextmanager
@@ -65,12 +73,12 @@ def backend(name: str) -> Iterator[None]:
     tensor([-0.6321,  2.0000])
     """
     _check(name, "backend")
-    before = _asked.name
-    _asked.name = name
+    before = asked.name
+    asked.name = name
     try:
         yield
     finally:
-        _asked.name = before
+        asked.name = before
 
 
 def _check(name: str, where: str) -> None:
@@ -78,47 +86,55 @@ def _check(name: str, where: str) -> None:
         raise ArgumentError(f"`{where}` must be one of {', '.join(_NAMES)}, got {name!r}")
 
 
-_default = os.environ.get(_VARIABLE, "") or "auto"
-
-
 def requested() -> str:
     """Return the backend that is asked for; `choose` checks what the environment variable says."""
-    return _asked.name or _default
+    return asked.name
 
 
 def obstacle(input: Tensor) -> str:
     """Return why no kernel can run on a tensor here and now, whichever it is; an empty string if one can."""
-    if torch._C._are_functorch_transforms_active():
+    if _are_functorch_transforms_active():
         return "inside a transform of torch.func"
     if type(input) not in TENSORS:
         return f"the input is a {type(input).__name__}, not a plain tensor"
-    if torch._C._len_torch_dispatch_stack() > 0:
+    if _len_torch_dispatch_stack() > 0:
         return "a dispatch mode looks at every operation"
-    if torch.autograd.forward_ad._current_level >= 0:
+    if forward_ad._current_level >= 0:
         return "differentiation in forward mode"
-    if torch._C._get_tracing_state() is not None:
+    if _get_tracing_state() is not None:
         return "torch.jit is tracing"
     if input.dtype not in _DTYPES:
         return f"no kernel is for {input.dtype}"
-    if input.layout is not torch.strided or input.is_neg():
+    if input.layout is not torch.strided or input.is_neg() or input._is_zerotensor():
         return f"the input's memory is not that of a plain tensor ({input.layout})"
-    if not torch._C._has_storage(input):  # vmap as autograd uses it for batched gradients
+    if not _has_storage(input):  # vmap as autograd uses it for batched gradients
         return "the input stands for a batch"
-    if input.device.type not in ("cpu", "cuda"):
+    if not (input.is_cpu or input.is_cuda):
         return f"no kernel is for the device {input.device.type}"
     if not input.numel():
         return "the input is empty"
     return ""
 
 
+def readable(input: Tensor) -> bool:
+    """Whether Python may look at the elements of a tensor, and at no great cost."""
+    return (
+        type(input) in TENSORS
+        and input.is_cpu
+        and not _are_functorch_transforms_active()
+        and not _len_torch_dispatch_stack()
+        and _has_storage(input)
+    )
+
+
 @functools.cache
-def _kernels(
+def available(
     name: str, device: torch.device, record: Activation, dtype: torch.dtype
 ) -> tuple[Kernels | None, str]:
     """Return the kernels of a backend, or None and why they cannot run."""
     kernels: Kernels
     if name == "auto":
-        found, reason = _kernels("numba" if device.type == "cpu" else "triton", device, record, dtype)
+        found, reason = available("numba" if device.type == "cpu" else "triton", device, record, dtype)
         reason = reason if found is None else found.slow(record, dtype, device)
         return (None, reason) if reason else (found, "")
     if name == "numba":
@@ -150,9 +166,9 @@ def choose(record: Activation, input: Tensor, name: str) -> tuple[Kernels | None
     _check(name, _VARIABLE)
     if name == "torch":
         return None, "torch was asked for"
-    reason = "a compiler is tracing" if torch.compiler.is_compiling() else obstacle(input)
+    reason = "a compiler is tracing" if is_compiling() else obstacle(input)
     if not reason:
-        kernels, reason = _kernels(name, input.device, record, input.dtype)
+        kernels, reason = available(name, input.device, record, input.dtype)
         if kernels is not None:
             return kernels, f"{name} was asked for" if name != "auto" else ""
     if name == "auto" or not input.numel():

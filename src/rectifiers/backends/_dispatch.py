@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from rectifiers.activations import Activation, Elementwise, registry
 from rectifiers.activations import crelu as _crelu
@@ -13,7 +13,7 @@ from rectifiers.activations import maxout as _maxout
 from rectifiers.backends._along_axis import crelu as kernel_crelu
 from rectifiers.backends._along_axis import maxout as kernel_maxout
 from rectifiers.backends._autograd import elementwise
-from rectifiers.backends._choice import choose, requested
+from rectifiers.backends._choice import asked, choose, requested
 from rectifiers.backends._kernels import Kernels
 from rectifiers.backends._small import small_executor
 from rectifiers.backends._torch import Execute, torch_crelu, torch_executor, torch_maxout
@@ -71,9 +71,9 @@ def executor(record: Elementwise) -> Execute:
     enough = worthwhile(record)
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
-        name = requested()
+        name = asked.name  # `requested` without the call
         if name == "auto":
-            if torch.compiler.is_compiling():
+            if is_compiling():
                 return plain(input, values, inplace)
             if input.numel() < enough:
                 return small(input, values, inplace)
@@ -92,7 +92,7 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
     """
     name = requested()
     if name == "auto":
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return None, "a compiler is tracing"
         enough = worthwhile(record)
         if enough == _NEVER:
@@ -105,8 +105,8 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
 
 
 def _kernels(record: Activation, input: Tensor, enough: int) -> Kernels | None:
-    name = requested()
-    if name == "auto" and (torch.compiler.is_compiling() or input.numel() < enough):
+    name = asked.name
+    if name == "auto" and (is_compiling() or input.numel() < enough):
         return None
     return choose(record, input, name)[0]
 

@@ -1,22 +1,26 @@
 """The shortest way for small tensors, where what a call costs is all there is to save.
 
-Autograd functions in Python cost more than a small tensor's arithmetic, so that here everything is torch's
-own operations, as few of them as there can be.
+Autograd functions in Python cost more than a small tensor's arithmetic, so that here everything that is
+differentiated is torch's own operations, as few of them as there can be.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, empty_like
+from torch import prelu as prelu_of_torch
+from torch._C import _get_tracing_state
 
 from rectifiers.activations import Elementwise, gelu, mish, prelu, rrelu, silu
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._autograd import elementwise
-from rectifiers.backends._choice import TENSORS, choose
-from rectifiers.backends._kernels import Values
+from rectifiers.backends._choice import available, choose, readable
+from rectifiers.backends._kernels import Draw, Values
+from rectifiers.backends._look import looks
 from rectifiers.backends._torch import Execute
 
 __all__ = ["SMALL", "small_executor"]
@@ -34,36 +38,30 @@ def small_executor(record: Elementwise, plain: Execute) -> Execute:
     return _rrelu(plain) if record is rrelu else plain
 
 
-# Where torch's own gives neither NaN nor wrong derivatives of any order, and what it is.
-_SAFE: dict[Elementwise, tuple[float, float, Execute]] = {
-    gelu: (-50.0, 50.0, lambda x, approximate: F.gelu(x, approximate=approximate)),
-    silu: (-1000.0, 1000.0, F.silu),
-    mish: (-80.0, 80.0, F.mish),
+# The size below which torch's own gives neither NaN nor wrong derivatives of any order, and what it is.
+_SAFE: dict[Elementwise, tuple[float, dict[Values, Callable[[Tensor], Tensor]]]] = {
+    gelu: (50.0, {("none",): F.gelu, ("tanh",): functools.partial(F.gelu, approximate="tanh")}),
+    silu: (1000.0, {(): torch._C._nn.silu}),  # F.silu without its look for other kinds of tensors
+    mish: (80.0, {(): torch._C._nn.mish}),
 }
 
 
-def _readable(input: Tensor) -> bool:
-    """Whether Python may look at the elements of a tensor, and at no great cost."""
-    return (
-        not torch._C._are_functorch_transforms_active()
-        and type(input) in TENSORS
-        and torch._C._has_storage(input)
-        and torch._C._len_torch_dispatch_stack() == 0
-        and input.device.type == "cpu"
-    )
-
-
 def _within(record: Elementwise, plain: Execute) -> Execute:
-    """A look at the smallest and the largest element costs less than a guard around every one."""
-    low, high, own = _SAFE[record]
+    """A look at all elements costs less than a guard around every one."""
+    limit, own = _SAFE[record]
+
+    def by_torch(input: Tensor) -> bool:
+        if not input.numel() or not input.is_floating_point():
+            return False
+        smallest, largest = torch.aminmax(input.detach())
+        return -limit < smallest.item() and largest.item() < limit  # not if one is NaN
+
+    safe = looks(record, ("within", limit), by_torch)
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
-        if inplace or not input.numel() or not input.is_floating_point() or not _readable(input):
-            return plain(input, values, inplace)
-        smallest, largest = torch.aminmax(input.detach())
-        if low < smallest.item() and largest.item() < high:  # not if one is NaN
-            return own(input, *values)
-        kernels, _ = choose(record, input, "auto")
+        if values in own and not inplace and safe(input):
+            return own[values](input)
+        kernels = choose(record, input, "auto")[0] if input.is_cpu and not inplace else None
         if kernels is None:
             return plain(input, values, inplace)
         return elementwise(record, kernels, input, values, inplace)
@@ -73,20 +71,22 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
 
 def _prelu(plain: Execute) -> Execute:
     """Torch's own is right wherever no input is 0; there it takes the slope 1 in second derivatives."""
+    safe = looks(prelu, ("nonzero",), lambda input: torch.count_nonzero(input).item() == input.numel())
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
         (value,) = values
+        if inplace or not isinstance(value, Channels):
+            return plain(input, values, inplace)
+        weight = value.weight
         if (
-            inplace
-            or not isinstance(value, Channels)
-            or (value.weight.numel() != 1 and value.dim % input.dim() != 1)
-            or value.weight.dtype != input.dtype
-            or not _readable(input)
-            or torch.is_autocast_enabled("cpu")  # torch's own would take the lower precision
-            or not input.all()
+            (value.dim != 1 and weight.numel() != 1 and value.dim % input.dim() != 1)
+            or weight.dtype != input.dtype
+            or not safe(input)
         ):
             return plain(input, values, inplace)
-        return torch.prelu(input, value.weight if value.weight.dim() == 1 else value.weight.reshape(1))
+        output = prelu_of_torch(input, weight if weight.dim() == 1 else weight.reshape(1))
+        # Autocast, for which to look beforehand costs as much as a step, has it take another precision.
+        return output if output.dtype == input.dtype else plain(input, values, inplace)
 
     return execute
 
@@ -96,22 +96,46 @@ def _rrelu(plain: Execute) -> Execute:
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
         (value,) = values
-        if not isinstance(value, Random) or input.device.type != "cpu":
+        if not isinstance(value, Random):
             return plain(input, values, inplace)
-        kernels, _ = choose(rrelu, input, "auto")
-        if kernels is None:
-            return plain(input, values, inplace)
-        if input.dtype not in (torch.float32, torch.float64) or not input.is_contiguous():
+        dtype = input.dtype
+        if (
+            dtype not in _FACTORS
+            or not readable(input)
+            or not input.is_contiguous()
+            or input.is_neg()
+            or input._is_zerotensor()  # there is nothing in memory
+            or _get_tracing_state() is not None  # a trace would keep the slopes as a constant
+        ):
+            kernels = choose(rrelu, input, "auto")[0] if input.is_cpu else None
+            if kernels is None:
+                return plain(input, values, inplace)
             return elementwise(rrelu, kernels, input, values, inplace)
-        n = input.numel()
-        factor = torch.empty_like(input)
-        drawn = (value.draw(input.device),)
-        kernels.slope(rrelu, drawn, (1, 1, n), "input", input, _ones(input.dtype), factor)
+        write = _factors(value.lower, value.upper, value.reciprocal, dtype)
+        if write is None or not input.numel():
+            return plain(input, values, inplace)
+        factor = empty_like(input)
+        write(input, factor, value.seed())
         return input.mul_(factor) if inplace else input * factor
 
     return execute
 
 
+_FACTORS = (torch.float32, torch.float64)  # the product of half types is not theirs to round
+
+
+@functools.lru_cache(64)
+def _factors(
+    lower: float, upper: float, reciprocal: bool, dtype: torch.dtype
+) -> Callable[[Tensor, Tensor, int], None] | None:
+    """Return what draws the factors, if kernels can."""
+    if available("auto", torch.device("cpu"), rrelu, dtype)[0] is None:
+        return None
+    from rectifiers.backends.cpu.kernel_set import prepared_slope
+
+    return prepared_slope(rrelu, (Draw(lower, upper, torch.tensor(0), reciprocal),), _ones(dtype))
+
+
 @functools.cache
 def _ones(dtype: torch.dtype) -> Tensor:
-    return torch.ones(SMALL, dtype=dtype)
+    return torch.ones(SMALL, dtype=dtype, device="cpu")

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from rectifiers.activations import (
     Elementwise,
@@ -114,14 +115,16 @@ def torch_executor(record: Elementwise) -> Execute:
     own = _OWN.get(record) or _Own(formula_executor(record))
     plain = not any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
 
+    out = own.out
+
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
         if not plain:
             values = tuple([_tensor(value, input) for value in values])
         if not inplace:
-            return own.out(input, *values)
+            return out(input, *values)
         if own.in_place is not None and own.in_place_if(*values):
             return own.in_place(input, *values)
-        return _overwrite(own.out, input, values)
+        return _overwrite(out, input, values)
 
     return execute
 
@@ -142,9 +145,9 @@ def _overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
 
 def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:
     """The largest along `axis` of the input in the shape `split`, the first of equal ones."""
-    if not torch.compiler.is_compiling():
+    if not is_compiling():
         if input.is_contiguous():
-            return input.view(split).max(axis).values
+            return input.view(*split).max(axis).values  # a tuple costs torch a second try at the arguments
         memory = InMemory(input)
         place = memory.back[dim] + axis - dim
         lengths = [input.shape[a] for a in memory.order]
@@ -160,7 +163,7 @@ def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> 
 
 def torch_crelu(input: Tensor, dim: int) -> Tensor:
     """Both parts, concatenated along `dim`."""
-    if torch.compiler.is_compiling() or input.is_contiguous():
+    if is_compiling() or input.is_contiguous():
         return torch.cat((torch.relu(input), torch.relu(-input)), dim)
     memory = InMemory(input)
     seen = memory.seen(input)

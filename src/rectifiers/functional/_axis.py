@@ -13,6 +13,9 @@ from rectifiers.errors import ArgumentError, ShapeError
 
 __all__ = ["crelu", "maxout", "softmax"]
 
+_check_pieces = _maxout.parameters["pieces"].check
+_check_grouping = _maxout.parameters["grouping"].check
+
 
 def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consecutive") -> Tensor:
     """Take the largest of each group of `pieces` features.
@@ -53,8 +56,8 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
     if has_torch_function_unary(input):
         result: Tensor = handle_torch_function(maxout, (input,), input, pieces, dim, grouping)
         return result
-    _maxout.parameters["pieces"].check(pieces, "pieces")
-    _maxout.parameters["grouping"].check(grouping, "grouping")
+    _check_pieces(pieces, "pieces")
+    _check_grouping(grouping, "grouping")
     shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
     return backends.maxout(input, shape, dim % input.dim(), axis)
 

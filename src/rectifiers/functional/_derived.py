@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
-from rectifiers.activations import Activation, Elementwise, Learned, Uniform
+from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform
 from rectifiers.backends import Channels, Random, executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
@@ -24,36 +24,30 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     assert isinstance(record, Elementwise)
     signature = signature_of(record)
     arguments = Arguments(record.name, dict(list(signature.parameters.items())[1:]))
-    plain = not any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
-    parameters = tuple(record.parameters.items())
+    parameters = record.parameters
+    learned = any(isinstance(parameter, Learned) for parameter in parameters.values())
+    plain = not learned and not any(isinstance(parameter, Uniform) for parameter in parameters.values())
+    readers = [_reader(name, parameters[name], arguments.places) for name in parameters]
+    inplace = arguments.places["inplace"]
     defaults = record.defaults
     execute = executor(record)
 
     def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if has_torch_function_unary(input) or (not plain and has_torch_function((*args, *kwargs.values()))):
+        if has_torch_function_unary(input) or (
+            learned and has_torch_function((*args, *kwargs.values()) if kwargs else args)
+        ):
             overloaded = (input, *args, *kwargs.values())
             result: Tensor = handle_torch_function(function, overloaded, input, *args, **kwargs)
             return result
-        if plain and not kwargs and len(args) <= len(defaults):  # the usual call, at a third of the cost
-            for (name, parameter), value in zip(parameters, args, strict=False):
-                parameter.check(value, name)
-            return execute(input, args + defaults[len(args) :])
-        given = arguments.bind(args, kwargs)
+        if plain and not args and not kwargs:  # the usual call, at a third of the cost
+            return execute(input, defaults)
+        given = arguments.ordered(args, kwargs)
         if not plain and not input.is_floating_point():
             raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
-        values = []
-        for name, parameter in parameters:
-            if isinstance(parameter, Learned):
-                values.append(_channels(input, given[name], given["dim"], name))
-            elif isinstance(parameter, Uniform):
-                lower, upper = given["lower"], given["upper"]
-                parameter.check_bounds(lower, upper)
-                mean = (lower + upper) / 2
-                values.append(Random(lower, upper, given["generator"]) if given["training"] else mean)
-            else:
-                parameter.check(given[name], name)
-                values.append(given[name])
-        return execute(input, tuple(values), given["inplace"])
+        values: tuple[Any, ...] = ()
+        for read in readers:  # a comprehension would be one more call
+            values += (read(input, given),)
+        return execute(input, values, given[inplace])
 
     function.__name__ = function.__qualname__ = record.name
     function.__module__ = "rectifiers.functional"
@@ -63,17 +57,48 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     return function
 
 
-def _channels(input: Tensor, weight: Any, dim: int, name: str) -> Any:
-    """Return a learned parameter with the axis of the input that it belongs to."""
-    if not isinstance(weight, Tensor):
-        return weight
-    if weight.numel() == 1:
-        return Channels(weight, dim)
-    axis = input.shape[dim] if -input.dim() <= dim < input.dim() else None
-    if weight.dim() != 1 or weight.shape[0] != axis:
-        features = "no such axis" if axis is None else f"{axis} features there"
-        raise ShapeError(
-            f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of shape "
-            f"{tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
-        )
-    return Channels(weight, dim)
+def _reader(
+    name: str, parameter: Parameter, places: Mapping[str, int]
+) -> Callable[[Tensor, Sequence[Any]], Any]:
+    """Return what makes a parameter's value, as `executor` takes it, of the input and all arguments."""
+    if isinstance(parameter, Learned):
+        place, axis = places[name], places["dim"]
+
+        def learned(input: Tensor, given: Sequence[Any]) -> Any:
+            weight, dim = given[place], given[axis]
+            if not isinstance(weight, Tensor):
+                return weight
+            if (count := weight.numel()) != 1:
+                rank = input.dim()
+                features = input.size(dim) if -rank <= dim < rank else None
+                if weight.dim() != 1 or count != features:
+                    raise _misfit(input, weight, dim, name)
+            return Channels(weight, dim)
+
+        return learned
+    if not isinstance(parameter, Uniform):
+        place, check = places[name], parameter.check
+
+        def checked(input: Tensor, given: Sequence[Any]) -> Any:
+            check(given[place], name)
+            return given[place]
+
+        return checked
+    low, high, training, generator = (places[n] for n in ("lower", "upper", "training", "generator"))
+    check_bounds = parameter.check_bounds
+
+    def drawn(input: Tensor, given: Sequence[Any]) -> Any:
+        lower, upper = given[low], given[high]
+        check_bounds(lower, upper)
+        return Random(lower, upper, given[generator]) if given[training] else (lower + upper) / 2
+
+    return drawn
+
+
+def _misfit(input: Tensor, weight: Tensor, dim: int, name: str) -> ShapeError:
+    there = -input.dim() <= dim < input.dim()
+    features = f"{input.shape[dim]} features there" if there else "no such axis"
+    return ShapeError(
+        f"`{name}` must have one element, or one per feature along dim={dim}, but got {name} of shape "
+        f"{tuple(weight.shape)} and input of shape {tuple(input.shape)} ({features})"
+    )

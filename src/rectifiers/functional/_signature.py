@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,17 +53,32 @@ class Arguments:
         self.function = function
         self.names = tuple(name for name, parameter in parameters.items() if parameter.kind is _ANY)
         self.defaults = {name: parameter.default for name, parameter in parameters.items()}
-        self.required = tuple(name for name, default in self.defaults.items() if default is inspect._empty)
+        self.places = {name: place for place, name in enumerate(self.defaults)}
+        values = tuple(self.defaults.values())
+        self._rest = [values[count:] for count in range(len(self.names) + 1)]  # what so many leave open
+        self._fewest, self._most = values.count(inspect._empty), len(self.names)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return the value of every argument."""
-        values = {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
-        twice = [name for name in self.names[: len(args)] if name in kwargs]
-        if twice or len(args) > len(self.names) or len(values) > len(self.defaults):
+        """Return the value of every argument by its name."""
+        return dict(zip(self.defaults, self.ordered(args, kwargs), strict=True))
+
+    def ordered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+        """Return the value of every argument, in the order of `places`."""
+        count = len(args)
+        if not kwargs and self._fewest <= count <= self._most:
+            return args + self._rest[count]
+        if count > self._most:
             raise self._error(args, kwargs)
-        for name in self.required:
-            if values[name] is inspect._empty:
-                raise ArgumentTypeError(f"{self.function}() needs `{name}`")
+        values = [*args, *self._rest[count]]
+        for name, value in kwargs.items():
+            place = self.places.get(name, -1)
+            if place < count:  # unknown, or given by position as well
+                raise self._error(args, kwargs)
+            values[place] = value
+        if count < self._fewest:
+            for name in self.names[: self._fewest]:
+                if values[self.places[name]] is inspect._empty:
+                    raise ArgumentTypeError(f"{self.function}() needs `{name}`")
         return values
 
     def _error(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ArgumentTypeError:
