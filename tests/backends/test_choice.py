@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import subprocess
 import sys
@@ -156,6 +157,31 @@ def test_a_compiler_that_traces_is_refused() -> None:
     assert "numba" in str(caught.value)
     with rectifiers.backend("auto"):
         torch.testing.assert_close(compiled(X), functional.elu(X))
+
+
+def test_threads_of_autograd_do_as_was_asked_and_pythons_own_do_not() -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(requested())
+
+    def in_a_foreign_thread() -> None:
+        done = threading.Event()
+        _thread.start_new_thread(
+            lambda: (look(), done.set()), ()
+        )  # as C++ starts one: unknown to `threading`
+        assert done.wait(30)
+
+    before = requested()
+    with rectifiers.backend("numba"):
+        with rectifiers.backend("torch"):
+            in_a_foreign_thread()
+        in_a_foreign_thread()
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    in_a_foreign_thread()
+    assert seen == ["torch", "numba", before, before]
 
 
 def test_triton_is_for_cuda() -> None:

@@ -162,7 +162,7 @@ def slopes(y: Tensor, x: Tensor) -> Tensor:
 def test_rrelu_draws_the_same_from_the_same_seed() -> None:
     x = -torch.ones(3, 7, 33, device="cuda")
     found = []
-    for backend, memory in (("triton", False), ("triton", True), ("torch", False)):
+    for backend, memory in (("triton", False), ("triton", True), ("torch", False), ("auto", False)):
         torch.cuda.manual_seed(7)
         given = x.transpose(0, 2).contiguous().transpose(0, 2) if memory else x
         with rectifiers.backend(backend):
@@ -296,6 +296,21 @@ def test_more_than_int32_counts(name: str) -> None:
         assert (x.grad[part] == 1).all()
     if name == "prelu":
         assert float(arguments["weight"].grad) == pytest.approx(-4000.0, rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["relu", "prelu", "rrelu", "elu", "gelu", "silu", "mish", "crelu", "maxout"])
+@pytest.mark.parametrize("n", [64, 1 << 20])
+def test_what_runs_unasked_is_the_same(name: str, n: int) -> None:
+    x = torch.randn(n // 16, 16, device="cuda", requires_grad=True)
+    arguments = {"prelu": {"weight": torch.full((16,), 0.25, device="cuda")}, "rrelu": {"training": True}}
+    found = []
+    for backend in ("auto", "triton"):
+        torch.cuda.manual_seed(3)
+        with rectifiers.backend(backend):
+            y = getattr(F, name)(x, **arguments.get(name, {}))
+            (gx,) = torch.autograd.grad(y.sin().sum(), x)
+        found.append((y.detach(), gx))
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_what_is_said() -> None:

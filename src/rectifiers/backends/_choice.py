@@ -31,14 +31,24 @@ __all__ = ["TENSORS", "asked", "available", "backend", "choose", "obstacle", "re
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
+_DEFAULT = os.environ.get(_VARIABLE, "") or "auto"
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 TENSORS = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 class _Asked(threading.local):
-    """What this thread asked for. Not a `ContextVar`: a compiler that traces cannot read one."""
+    """What this thread asked for. Not a `ContextVar`: a compiler that traces cannot read one.
 
-    name = os.environ.get(_VARIABLE, "") or "auto"
+    The class has what any thread asked for last, for threads that are none of Python's: autograd's, where
+    checkpointing computes again. And before torch 2.12 a compiler that traces reads nothing but the class.
+    """
+
+    name = _DEFAULT
+
+    def __init__(self) -> None:  # in every thread, at its first look
+        here = threading.get_ident()
+        if any(thread.ident == here for thread in threading.enumerate()):
+            self.name = _DEFAULT
 
 
 asked = _Asked()
@@ -74,11 +84,11 @@ def backend(name: str) -> Iterator[None]:
     """
     _check(name, "backend")
     before = asked.name
-    asked.name = name
+    asked.name = _Asked.name = name
     try:
         yield
     finally:
-        asked.name = before
+        asked.name = _Asked.name = before
 
 
 def _check(name: str, where: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.compiler import is_compiling
 
-from rectifiers.activations import Activation, Elementwise, registry
+from rectifiers.activations import Activation, Elementwise
 from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.backends._along_axis import crelu as kernel_crelu
@@ -16,39 +16,15 @@ from rectifiers.backends._autograd import elementwise
 from rectifiers.backends._choice import asked, choose, requested
 from rectifiers.backends._kernels import Kernels
 from rectifiers.backends._small import small_executor
+from rectifiers.backends._thresholds import NEVER, bytes_on_gpu, elements_on_cpu
 from rectifiers.backends._torch import Execute, torch_crelu, torch_executor, torch_maxout
 
 __all__ = ["crelu", "decide", "executor", "maxout", "worthwhile"]
 
-# Elements from which kernels beat torch's own operation, forward and backward through autograd
-# (benchmarks/activations): below, what a Python function costs autograd is more than they save.
-_FROM = {
-    "relu": 1 << 20,
-    "leaky_relu": 1 << 20,
-    "prelu": 1 << 15,
-    "rrelu": 1 << 14,
-    "elu": 1 << 17,
-    "selu": 1 << 17,
-    "celu": 1 << 17,
-    "squared_relu": 1 << 17,
-    "tanh": 1 << 18,
-    "mish": 1 << 14,
-    "maxout": 1 << 15,
-    "crelu": 1 << 16,
-}
-_NEVER = 1 << 62
-_TORCHS_OWN = ("sigmoid", "softplus", "relu6", "gelu", "silu")
 
-
-def worthwhile(record: Activation) -> int:
-    """Return the number of elements from which kernels run an activation unasked.
-
-    torch's own operations are at the limit, or nearly, for sigmoid and the like; a user's activation has no
-    operation of its own.
-    """
-    if registry.get(record.name) is not record:
-        return 0
-    return _NEVER if record.name in _TORCHS_OWN else _FROM.get(record.name, 0)
+def worthwhile(record: Activation, input: Tensor) -> int:
+    """Return the number of elements from which kernels run an activation unasked, where `input` is."""
+    return elements_on_cpu(record) if input.is_cpu else bytes_on_gpu(record) // input.itemsize
 
 
 def executor(record: Elementwise) -> Execute:
@@ -68,14 +44,14 @@ def executor(record: Elementwise) -> Execute:
     """
     plain = torch_executor(record)
     small = small_executor(record, plain)
-    enough = worthwhile(record)
+    on_cpu, on_gpu = elements_on_cpu(record), bytes_on_gpu(record)
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
         name = asked.name  # `requested` without the call
         if name == "auto":
             if is_compiling():
                 return plain(input, values, inplace)
-            if input.numel() < enough:
+            if input.numel() < (on_cpu if input.is_cpu else on_gpu // input.itemsize):
                 return small(input, values, inplace)
         kernels, _ = choose(record, input, name)
         if kernels is None:
@@ -94,8 +70,8 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
     if name == "auto":
         if is_compiling():
             return None, "a compiler is tracing"
-        enough = worthwhile(record)
-        if enough == _NEVER:
+        enough = worthwhile(record, input)
+        if enough >= NEVER // 16:
             return None, "torch's own is at the limit"
         if input.numel() < enough:
             return None, f"{input.numel()} elements; kernels pay from {enough} on"
@@ -104,9 +80,9 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
     return choose(record, input, name)
 
 
-def _kernels(record: Activation, input: Tensor, enough: int) -> Kernels | None:
+def _kernels(record: Activation, input: Tensor) -> Kernels | None:
     name = asked.name
-    if name == "auto" and (is_compiling() or input.numel() < enough):
+    if name == "auto" and (is_compiling() or input.numel() < worthwhile(record, input)):
         return None
     return choose(record, input, name)[0]
 
@@ -124,7 +100,7 @@ def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor
     axis : int
         The axis of `split` that counts the pieces: `dim` or `dim` + 1.
     """
-    kernels = _kernels(_maxout, input, _FROM["maxout"])
+    kernels = _kernels(_maxout, input)
     if kernels is None:
         return torch_maxout(input, split, dim, axis)
     return kernel_maxout(kernels, input, split, dim, axis)
@@ -132,7 +108,7 @@ def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor
 
 def crelu(input: Tensor, dim: int) -> Tensor:
     """Concatenate the positive and the negative part along axis `dim`, which is not negative."""
-    kernels = _kernels(_crelu, input, _FROM["crelu"])
+    kernels = _kernels(_crelu, input)
     if kernels is None:
         return torch_crelu(input, dim)
     return kernel_crelu(kernels, input, dim)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +16,15 @@ from torch import Tensor, empty_like
 from torch import prelu as prelu_of_torch
 from torch._C import _get_tracing_state
 
-from rectifiers.activations import Elementwise, gelu, mish, prelu, rrelu, silu
+from rectifiers.activations import Elementwise, Uniform, gelu, mish, prelu, rrelu, silu
+from rectifiers.activations import elementwise as define
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._autograd import elementwise
 from rectifiers.backends._choice import available, choose, readable
 from rectifiers.backends._kernels import Draw, Values
 from rectifiers.backends._look import looks
 from rectifiers.backends._torch import Execute
+from rectifiers.vocabulary import where
 
 __all__ = ["SMALL", "small_executor"]
 
@@ -107,9 +110,14 @@ def _rrelu(plain: Execute) -> Execute:
             or input._is_zerotensor()  # there is nothing in memory
             or _get_tracing_state() is not None  # a trace would keep the slopes as a constant
         ):
-            kernels = choose(rrelu, input, "auto")[0] if input.is_cpu else None
+            kernels = choose(rrelu, input, "auto")[0]
             if kernels is None:
                 return plain(input, values, inplace)
+            if input.is_cuda and dtype in _FACTORS and input.is_contiguous():
+                factor = empty_like(input)
+                drawn = (value.draw(input.device),)
+                kernels.value(_factor(), drawn, (1, 1, input.numel()), input, factor, False)
+                return input.mul_(factor) if inplace else input * factor
             return elementwise(rrelu, kernels, input, values, inplace)
         write = _factors(value.lower, value.upper, value.reciprocal, dtype)
         if write is None or not input.numel():
@@ -134,6 +142,21 @@ def _factors(
     from rectifiers.backends.cpu.kernel_set import prepared_slope
 
     return prepared_slope(rrelu, (Draw(lower, upper, torch.tensor(0), reciprocal),), _ones(dtype))
+
+
+@functools.cache
+def _factor() -> Elementwise:
+    """By what RReLU multiplies, as an activation that kernels can run."""
+    parameters = {"slope": Uniform(1 / 8, 1 / 3)}
+    return define("rrelu_factor", _factor_of, _no_slope, keeps="sign", parameters=parameters, kinks=[0.0])
+
+
+def _factor_of(x: Any, slope: Any) -> Any:
+    return where(x > 0, 1.0, slope)
+
+
+def _no_slope(positive: Any, slope: Any) -> Any:
+    return where(positive, 0.0, 0.0)
 
 
 @functools.cache
