@@ -193,6 +193,15 @@ def test_tensors_without_memory(fresh: Callable[[str], Execute], name: str) -> N
         torch.testing.assert_close(*jacobians)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish"])
+def test_a_trace_holds_for_other_elements(fresh: Callable[[str], Execute], name: str) -> None:
+    execute, values = fresh(name), registry[name].defaults
+    traced = torch.jit.trace(lambda x: execute(x, values), sample(4))
+    hard = torch.tensor([-math.inf, math.inf, -3e38, 1.0])
+    torch.testing.assert_close(traced(hard), torch_executor(registry[name])(hard, values))
+
+
 @pytest.mark.parametrize("name", ["gelu", "silu", "mish"])
 def test_whole_numbers(fresh: Callable[[str], Execute], name: str) -> None:
     execute, plain, values = fresh(name), torch_executor(registry[name]), registry[name].defaults

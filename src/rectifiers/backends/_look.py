@@ -53,6 +53,8 @@ def looks(
         ):
             return False
         n = input.numel()
+        if type(n) is not int:  # torch.jit is tracing: a trace must hold for other elements, too
+            return False
         look = native.get(input.dtype)
         if look is not None and n < _LARGE:
             try:
