@@ -144,10 +144,10 @@ def test_groups_of_a_gpu(bench: Any) -> None:
     groups = {group.name: group for group in bench("settings").groups("cuda", False)}
     assert not any(group.keep_from for group in groups.values())
     assert groups["directions-bfloat16"].dtype == "bfloat16"
-    assert [name for name, group in groups.items() if group.compiled] == ["flat", "large"]
+    assert [name for name, group in groups.items() if group.compiled] == ["flat"]
     judged = bench("targets").judge({}, groups.values())
     compiled = {one.target.group for one in judged if one.target.against == "compiled"}
-    assert compiled == {"flat", "large"}
+    assert compiled == {"flat"}
 
 
 def test_verdicts(bench: Any) -> None:
