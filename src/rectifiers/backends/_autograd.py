@@ -84,8 +84,8 @@ class _Call:
 
     def run(
         self, input: Tensor, weights: tuple[Tensor, ...], keep: bool, inplace: bool
-    ) -> tuple[Tensor, Tensor, Any]:
-        """Return the output, the input as the kernel saw it, and packed signs if they are kept."""
+    ) -> tuple[Tensor, Any]:
+        """Return the output, and packed signs if they are kept."""
         packs = keep and self.keeps == "sign"
         output = input if inplace else torch.empty_like(input)
         x, y = input, output
@@ -102,12 +102,12 @@ class _Call:
         signs = self.kernels.value(self.record, self.with_weights(x, weights, layout), layout, x, y, packs)
         if y is not output:
             output.copy_(y)
-        return output, x, signs
+        return output, signs
 
     def slope(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
         """Return the gradients by the input and by every learned parameter."""
         g = self.laid_out(g)
-        if self.keeps != "sign":  # a hook may have given back another copy
+        if self.keeps != "sign":  # a hook may have given back another copy, or the kernel have seen one
             kept = self.laid_out(kept)
         gx = torch.empty_strided(g.shape, self.strides, dtype=g.dtype, device=g.device)
         layout = self.layout(gx, weights)
@@ -173,11 +173,12 @@ class _Elementwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, inplace: bool, input: Tensor, *weights: Tensor) -> Tensor:
         """Compute the value; keep what the derivative is a function of."""
-        output, x, signs = call.run(input, weights, True, inplace)
+        output, signs = call.run(input, weights, True, inplace)
         ctx.call = call
         if inplace:
             ctx.mark_dirty(input)
-        kept = {"sign": signs, "output": output, "input": x}[call.keeps]
+        # The input itself, not a copy the kernel saw: autograd knows where it comes from.
+        kept = {"sign": signs, "output": output, "input": input}[call.keeps]
         ctx.save_for_backward(kept, *weights)
         return output
 
