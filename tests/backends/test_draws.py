@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from torch import Tensor
 
 import rectifiers
 from rectifiers import nn
-from rectifiers.activations import registry
+from rectifiers.activations import Uniform, elementwise, registry
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.cpu import kernels
@@ -23,6 +24,7 @@ from rectifiers.backends.cpu.kernel_set import _value_kernel
 from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import run
 from rectifiers.functional import rrelu
+from rectifiers.vocabulary import where
 
 Words = tuple[NDArray[np.uint64], ...]
 SEEDS = (0, 1, 2**31, 2**32 - 1, 2**32, 0x299F31D0A4093822, 2**63 - 2)
@@ -177,6 +179,46 @@ def test_numbers_go_by_logical_order_whatever_the_strides() -> None:
             assert np.array_equal(back.numpy(), expected)
             assert np.array_equal(y.detach().numpy(), (x.numpy() * expected))
             assert y.stride() == torch.empty_like(leaf).stride()
+
+
+def bent(x: Any, slope: Any) -> Any:
+    """A parabola below 0."""
+    return where(x > 0, x, slope * x * x)
+
+
+def bent_slope(x: Any, slope: Any) -> Any:
+    """Its derivative."""
+    return where(x > 0, 1.0, 2.0 * slope * x)
+
+
+bent_at_random = elementwise(
+    "bent_at_random",
+    bent,
+    bent_slope,
+    keeps="input",
+    parameters={"slope": Uniform(0.1, 0.3)},
+    kinks=[0.0],
+)
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_an_activation_of_ones_own_draws_again_for_every_derivative(form: torch.memory_format) -> None:
+    """Of its input, which no result may overwrite."""
+    x, g, v = torch.randn(3, 2, 5, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = []
+    for name in ("numba", "torch"):
+        with rectifiers.backend(name):
+            leaf = x.to(memory_format=form, copy=True).requires_grad_()
+            y = bent_at_random.functional(leaf, training=True, generator=torch.Generator().manual_seed(1))
+            (plain,) = torch.autograd.grad(y, leaf, g, retain_graph=True)
+            (gx,) = torch.autograd.grad(y, leaf, g, create_graph=True)
+            (gxx,) = torch.autograd.grad(gx, leaf, v)
+        assert torch.equal(plain, gx)
+        found.append((y.detach(), plain, gxx))
+    below = x < 0
+    assert (found[0][2] == 0).sum() == (~below).sum()
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-15, atol=0)
 
 
 @functools.cache

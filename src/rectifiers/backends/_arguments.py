@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Draw, Layout
 
-__all__ = ["Channels", "Random", "layout_of"]
+__all__ = ["Channels", "Random", "layout_of", "numbers"]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,11 +76,15 @@ class Random:
 
     def numbers(self, input: Tensor) -> Tensor:
         """Return one number per element, in float64 for float64 and else in float32."""
-        drawn = self.draw(input.device)
-        dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
-        # The counts are small integers: exact in either type. Product and sum are rounded apart.
-        numbers = _counts(drawn.seed, input.shape).to(dtype) * drawn.step + drawn.base
-        return numbers.reciprocal() if drawn.reciprocal else numbers
+        return numbers(self.draw(input.device), input)
+
+
+def numbers(draw: Draw, like: Tensor) -> Tensor:
+    """Return the numbers of a tensor's elements in its shape, in float64 for float64 and else in float32."""
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    # The counts are small integers: exact in either type. Product and sum are rounded apart.
+    found = _counts(draw.seed, like.shape).to(dtype) * draw.step + draw.base
+    return found.reciprocal() if draw.reciprocal else found
 
 
 _ROUNDS = 7

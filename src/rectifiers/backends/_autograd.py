@@ -14,10 +14,10 @@ from torch import Tensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from rectifiers.activations import Elementwise
-from rectifiers.backends._arguments import Channels, Random, layout_of
+from rectifiers.backends._arguments import Channels, Random, layout_of, numbers
 from rectifiers.backends._choice import obstacle
 from rectifiers.backends._formula import Formulas
-from rectifiers.backends._kernels import Kept, Kernels, Layout
+from rectifiers.backends._kernels import Draw, Kept, Kernels, Layout
 
 __all__ = ["apply", "elementwise", "kept_by"]
 
@@ -76,11 +76,14 @@ class _Call:
         return tuple(found)
 
     def against(self, x: Tensor, weights: tuple[Tensor, ...]) -> list[Any]:
-        """The values for torch's operations."""
+        """The values for torch's operations; random numbers as the kernels draw them."""
         remaining = iter(weights)
-        return [
-            Channels(next(remaining), v.dim).against(x) if isinstance(v, Channels) else v for v in self.values
-        ]
+        found = []
+        for value in self.values:
+            if isinstance(value, Channels):
+                value = Channels(next(remaining), value.dim).against(x)
+            found.append(numbers(value, x) if isinstance(value, Draw) else value)
+        return found
 
     def run(
         self, input: Tensor, weights: tuple[Tensor, ...], keep: bool, inplace: bool
