@@ -69,10 +69,10 @@ class Random:
     generator: torch.Generator | None = None
     reciprocal: bool = False
 
-    def draw(self, device: torch.device) -> Draw:
+    def draw(self, device: torch.device, swapped: Layout | None = None) -> Draw:
         """Take a seed from the generator: all that is random about the numbers."""
         seed = torch.randint(2**63 - 1, (), device=device, generator=self.generator)
-        return Draw(self.lower, self.upper, seed, self.reciprocal)
+        return Draw(self.lower, self.upper, seed, self.reciprocal, swapped)
 
     def numbers(self, input: Tensor) -> Tensor:
         """Return one number per element, in float64 for float64 and else in float32."""

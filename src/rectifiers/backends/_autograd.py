@@ -18,6 +18,7 @@ from rectifiers.backends._arguments import Channels, Random, layout_of, numbers
 from rectifiers.backends._choice import obstacle
 from rectifiers.backends._formula import Formulas
 from rectifiers.backends._kernels import Draw, Kept, Kernels, Layout
+from rectifiers.backends._memory_order import swapped
 
 __all__ = ["apply", "elementwise", "kept_by"]
 
@@ -47,13 +48,22 @@ class _Call:
         self.kernels = kernels
         self.keeps: Kept = kept_by(record, values, input.dtype)
         self.values = values
-        self.draws = any(isinstance(value, Random) for value in values)
         self.dims = [value.dim for value in values if isinstance(value, Channels)]
-        if self.draws:
-            self.values = tuple(v.draw(input.device) if isinstance(v, Random) else v for v in values)
+        self.in_logical_order = False  # whether the kernel has to see the tensors so
+        if any(isinstance(value, Random) for value in values):
+            order = self.order(input)
+            self.in_logical_order = order is None
+            self.values = tuple(v.draw(input.device, order) if isinstance(v, Random) else v for v in values)
         self.strides: tuple[int, ...] = ()  # as the kernel sees the tensors
         self.output_strides: tuple[int, ...] = ()
         self.dtype = input.dtype
+
+    def order(self, x: Tensor) -> Layout | None:
+        """`Draw.swapped` for the input; None where numbers are drawn for the elements in logical order."""
+        if x.is_contiguous() or self.dims or not getattr(self.kernels, "draws_swapped", False):
+            return None
+        found = swapped(x)
+        return found if found is not None and found[1] % 8 == 0 else None
 
     def layout(self, x: Tensor, weights: tuple[Tensor, ...]) -> Layout:
         """(outer, channels, inner) of the input in memory; (1, 1, n) if every learned parameter is shared."""
@@ -92,7 +102,7 @@ class _Call:
         packs = keep and self.keeps == "sign"
         output = input if inplace else torch.empty_like(input)
         x, y = input, output
-        if self.draws:  # numbers are drawn in logical order
+        if self.in_logical_order:
             if not input.is_contiguous():
                 x = input.contiguous()
                 y = x

@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from rectifiers.backends.cpu.numbers import LANES
 
-__all__ = ["philox"]
+__all__ = ["drawn"]
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -16,7 +16,22 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 7  # the fewest that pass BigCrush, as its authors found
 
 
-def philox(builder: Any, counter: Any, seed: Any) -> list[Any]:
+def drawn(builder: Any, block: Any, seed: Any) -> list[Any]:
+    """Return the numbers of a block's elements, eight vectors of 16 bits in lanes of 32.
+
+    Parameters
+    ----------
+    builder : llvmlite.ir.IRBuilder
+    block, seed : llvmlite values of 64-bit integers
+    """
+    b = builder
+    kind = ir.VectorType(_I32, LANES)
+    low, upper = ir.Constant(kind, [0xFFFF] * LANES), ir.Constant(kind, [16] * LANES)
+    words = _philox(b, b.shl(block, ir.Constant(_I64, 3)), seed)
+    return [half for word in words for half in (b.and_(word, low), b.lshr(word, upper))]
+
+
+def _philox(builder: Any, counter: Any, seed: Any) -> list[Any]:
     """Return four vectors of 32 random bits per lane, for the counters counter, ..., counter + 7.
 
     Parameters
