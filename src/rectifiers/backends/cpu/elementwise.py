@@ -12,7 +12,7 @@ from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.backends.cpu.cells import CELLS, Cells
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
-from rectifiers.backends.cpu.philox import drawn
+from rectifiers.backends.cpu.philox import drawn, drawn_at
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
 from rectifiers.backends.cpu.tiling import BLOCK
@@ -44,6 +44,11 @@ class Formulas:
     def draws(self) -> bool:
         """Whether a parameter is random."""
         return any("draw" in kind for kind in self.kinds)
+
+    @property
+    def learns(self) -> bool:
+        """Whether a parameter is learned: rows are then channels, or their elements are."""
+        return "channels" in self.kinds
 
     def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
         """Where the formula writes itself, and in what arithmetic."""
@@ -150,6 +155,16 @@ def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., Non
     b = strip.builder
     if not formulas.draws:
         strip.run(lambda offset, rest, stream: vector(offset, mask_of(b, rest), stream))
+        return
+    if formulas.learns:  # a row may start anywhere in a block
+        first, seed = b.mul(strip.row, strip.word(Word.LENGTH)), strip.word(Word.SEED)
+        first = b.add(first, strip.position)
+
+        def anywhere(offset: Any, rest: Any, stream: bool) -> None:
+            number = b.sitofp(drawn_at(b, b.add(first, offset), seed), w.vector)
+            vector(offset, mask_of(b, rest), stream, number)
+
+        strip.run(anywhere)
         return
     if strip.numbers is not None:
 

@@ -60,9 +60,10 @@ class NumbaKernels:
         elif layout[1] == 1:
             _flat(kernel, n, y, addresses, parameters, seed)
         elif across:
-            _blocks(kernel, layout, y, addresses, parameters, _rows_of_block(layout))
+            _blocks(kernel, layout, y, addresses, parameters, seed, _rows_of_block(layout))
         else:
-            _rows(kernel, (layout[0] * layout[1], layout[2]), y, addresses, parameters, layout[1])
+            shape = (layout[0] * layout[1], layout[2])
+            _rows(kernel, shape, y, addresses, parameters, layout[1], seed=seed)
         return bits
 
     def slope(
@@ -94,13 +95,14 @@ class NumbaKernels:
             size = _rows_of_block(layout)
             sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64)
             addresses[3] = sums.data_ptr()
-            _blocks(kernel, layout, gx, tuple(addresses), parameters, size)
+            _blocks(kernel, layout, gx, tuple(addresses), parameters, seed, size)
             total = _in_order(sums)
         else:
             count = -(-inner // _SEGMENT)
             sums = torch.empty((outer, channels, count, learned), dtype=torch.float64)
             addresses[3] = sums.data_ptr()
-            _rows(kernel, (outer * channels, inner), gx, tuple(addresses), parameters, channels, _SEGMENT)
+            shape = (outer * channels, inner)
+            _rows(kernel, shape, gx, tuple(addresses), parameters, channels, _SEGMENT, seed)
             if count == 1 or channels == 1:
                 total = _in_order(sums.view(outer * count, channels, learned)).T
             else:
@@ -167,6 +169,7 @@ def _rows(
     parameters: tuple[float, ...] = (),
     channels: int = 1,
     segment: int = 0,
+    seed: int = 0,
 ) -> None:
     """Rows in segments; of a size that follows from the number of threads unless it is given."""
     rows, length = shape
@@ -186,7 +189,7 @@ def _rows(
         _streams(out, length, addresses),
         *addresses,
         channels,
-        0,
+        seed,
     )
     run(kernel, packed(words, parameters), threads)
 
@@ -202,12 +205,13 @@ def _blocks(
     out: Tensor,
     addresses: tuple[int, ...],
     parameters: tuple[float, ...],
+    seed: int,
     size: int,
 ) -> None:
     rows, channels, _ = layout
     items = -(-rows // size)
     stream = _streams(out, channels, addresses)
-    words = (0, items, 1, rows, channels, size, 1, stream, *addresses, channels, 0)
+    words = (0, items, 1, rows, channels, size, 1, stream, *addresses, channels, seed)
     run(kernel, packed(words, parameters), team(rows * channels))
 
 
