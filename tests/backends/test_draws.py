@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from torch import Tensor
 
 import rectifiers
 from rectifiers import nn
-from rectifiers.activations import registry
+from rectifiers.activations import Learned, Uniform, elementwise, registry
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.cpu import kernels
@@ -23,6 +24,7 @@ from rectifiers.backends.cpu.kernel_set import _value_kernel
 from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import run
 from rectifiers.functional import rrelu
+from rectifiers.vocabulary import where
 
 Words = tuple[NDArray[np.uint64], ...]
 SEEDS = (0, 1, 2**31, 2**32 - 1, 2**32, 0x299F31D0A4093822, 2**63 - 2)
@@ -177,6 +179,105 @@ def test_numbers_go_by_logical_order_whatever_the_strides() -> None:
             assert np.array_equal(back.numpy(), expected)
             assert np.array_equal(y.detach().numpy(), (x.numpy() * expected))
             assert y.stride() == torch.empty_like(leaf).stride()
+
+
+def bent(x: Any, slope: Any) -> Any:
+    """A parabola below 0."""
+    return where(x > 0, x, slope * x * x)
+
+
+def bent_slope(x: Any, slope: Any) -> Any:
+    """Its derivative."""
+    return where(x > 0, 1.0, 2.0 * slope * x)
+
+
+bent_at_random = elementwise(
+    "bent_at_random",
+    bent,
+    bent_slope,
+    keeps="input",
+    parameters={"slope": Uniform(0.1, 0.3)},
+    kinks=[0.0],
+)
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_an_activation_of_ones_own_draws_again_for_every_derivative(form: torch.memory_format) -> None:
+    """Of its input, which no result may overwrite."""
+    x, g, v = torch.randn(3, 2, 5, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = []
+    for name in ("numba", "torch"):
+        with rectifiers.backend(name):
+            leaf = x.to(memory_format=form, copy=True).requires_grad_()
+            y = bent_at_random.functional(leaf, training=True, generator=torch.Generator().manual_seed(1))
+            (plain,) = torch.autograd.grad(y, leaf, g, retain_graph=True)
+            (gx,) = torch.autograd.grad(y, leaf, g, create_graph=True)
+            (gxx,) = torch.autograd.grad(gx, leaf, v)
+        assert torch.equal(plain, gx)
+        found.append((y.detach(), plain, gxx))
+    below = x < 0
+    assert (found[0][2] == 0).sum() == (~below).sum()
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-15, atol=0)
+
+
+def scaled(x: Any, weight: Any, slope: Any) -> Any:
+    """A learned and a random factor below 0."""
+    return where(x > 0, x, weight * slope * x)
+
+
+def scaled_slope(x: Any, weight: Any, slope: Any) -> Any:
+    """Its derivative."""
+    return where(x > 0, 1.0, weight * slope)
+
+
+def scaled_by_weight(x: Any, weight: Any, slope: Any) -> Any:
+    """Its derivative by the learned factor."""
+    return where(x > 0, 0.0, slope * x)
+
+
+scaled_at_random = elementwise(
+    "scaled_at_random",
+    scaled,
+    scaled_slope,
+    keeps="input",
+    parameters={"weight": Learned(0.5, scaled_by_weight), "slope": Uniform(0.1, 0.3)},
+    kinks=[0.0],
+)
+
+
+@pytest.mark.parametrize("layout", [(1, 1, 700), (6, 5, 20), (6, 13, 1), (70, 72, 1), (3, 4, 9001)], ids=str)
+def test_a_learned_parameter_beside_changes_no_number(layout: tuple[int, int, int]) -> None:
+    """Neither where rows belong to channels nor where their elements do."""
+    n, seed = math.prod(layout), 2**40 + 3
+    x, weight = torch.full(layout, -1.0, dtype=torch.float64), torch.arange(1.0, layout[1] + 1).double()
+    draw, y, gx = Draw(0.0, 65536.0, torch.tensor(seed)), torch.empty_like(x), torch.empty_like(x)
+    expected = torch.from_numpy(stream(seed, n) + 0.5).reshape(layout)
+    kernels.value(scaled_at_random, (weight, draw), layout, x, y, False)
+    assert torch.equal(y / -weight[:, None], expected)
+    (total,) = kernels.slope(scaled_at_random, (weight, draw), layout, "input", x, torch.ones_like(x), gx)
+    assert torch.equal(gx / weight[:, None], expected)
+    assert torch.equal(total, -expected.sum((0, 2)))
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("dim", [1, -1])
+@pytest.mark.parametrize("shared", [False, True])
+def test_learned_and_random_parameters_in_any_layout(
+    shared: bool, dim: int, form: torch.memory_format
+) -> None:
+    shape = (2, 8, 5, 9)
+    x, g = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight = torch.linspace(0.5, 2, 1 if shared else shape[dim], dtype=torch.float64)
+    found = []
+    for name in ("numba", "torch"):
+        with rectifiers.backend(name):
+            leaf, w = x.to(memory_format=form, copy=True).requires_grad_(), weight.clone().requires_grad_()
+            source = torch.Generator().manual_seed(1)
+            y = scaled_at_random.functional(leaf, w, dim=dim, training=True, generator=source)
+            found.append((y.detach(), *torch.autograd.grad(y, (leaf, w), g)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-14, atol=1e-14)
 
 
 @functools.cache

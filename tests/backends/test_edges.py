@@ -380,3 +380,24 @@ def test_a_gradient_in_another_layout_is_met_element_by_element(name: str) -> No
         (ones,) = torch.autograd.grad(y, x, torch.ones_like(y))
     assert torch.equal(*found)
     assert torch.equal(constant, ones)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish", "squared_relu", "prelu"])
+def test_second_derivatives_in_any_layout(name: str, layout: str) -> None:
+    """By way of the input itself where a kernel has seen a copy."""
+    view = LAYOUTS[layout]()
+    found = []
+    for backend in ("numba", "torch"):
+        with rectifiers.backend(backend):
+            x, g = view.detach().requires_grad_(), sample(*view.shape).requires_grad_()
+            inputs = [x, g]
+            if name == "prelu":
+                inputs.append(torch.tensor(0.3, requires_grad=True))
+            y = getattr(functional, name)(x, *inputs[2:])
+            first = torch.autograd.grad(y, [x, *inputs[2:]], g, create_graph=True)
+            v = sample(*view.shape, seed=8)
+            total = (first[0] * v).sum() + sum(one.square().sum() for one in first[1:])
+            found.append([*first, *torch.autograd.grad(total, inputs)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

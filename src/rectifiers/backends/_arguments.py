@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Draw, Layout
 
-__all__ = ["Channels", "Random", "layout_of"]
+__all__ = ["Channels", "Random", "layout_of", "numbers"]
 
 
 @dataclass(slots=True, eq=False)
@@ -84,10 +84,10 @@ class Random:
     generator: torch.Generator | None = None
     reciprocal: bool = False
 
-    def draw(self, device: torch.device) -> Draw:
+    def draw(self, device: torch.device, swapped: Layout | None = None) -> Draw:
         """Take a seed from the generator: all that is random about the numbers."""
         seed = torch.randint(_SEEDS, (), device=device, generator=self.generator)
-        return Draw(self.lower, self.upper, seed, self.reciprocal)
+        return Draw(self.lower, self.upper, seed, self.reciprocal, swapped)
 
     def seed(self) -> int:
         """Take the same seed as `draw`, on the processor, at less cost than a new tensor's."""
@@ -97,11 +97,15 @@ class Random:
 
     def numbers(self, input: Tensor) -> Tensor:
         """Return one number per element, in float64 for float64 and else in float32."""
-        drawn = self.draw(input.device)
-        dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
-        # The counts are small integers: exact in either type. Product and sum are rounded apart.
-        numbers = _counts(drawn.seed, input.shape).to(dtype) * drawn.step + drawn.base
-        return numbers.reciprocal() if drawn.reciprocal else numbers
+        return numbers(self.draw(input.device), input)
+
+
+def numbers(draw: Draw, like: Tensor) -> Tensor:
+    """Return the numbers of a tensor's elements in its shape, in float64 for float64 and else in float32."""
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    # The counts are small integers: exact in either type. Product and sum are rounded apart.
+    found = _counts(draw.seed, like.shape).to(dtype) * draw.step + draw.base
+    return found.reciprocal() if draw.reciprocal else found
 
 
 _ROUNDS = 7

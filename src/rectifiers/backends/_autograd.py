@@ -14,10 +14,11 @@ from torch import Tensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from rectifiers.activations import Elementwise
-from rectifiers.backends._arguments import Channels, Random, layout_of
+from rectifiers.backends._arguments import Channels, Random, layout_of, numbers
 from rectifiers.backends._choice import obstacle
 from rectifiers.backends._formula import Formulas
-from rectifiers.backends._kernels import Kept, Kernels, Layout
+from rectifiers.backends._kernels import Draw, Kept, Kernels, Layout
+from rectifiers.backends._memory_order import swapped
 
 __all__ = ["apply", "elementwise", "kept_by"]
 
@@ -47,13 +48,22 @@ class _Call:
         self.kernels = kernels
         self.keeps: Kept = kept_by(record, values, input.dtype)
         self.values = values
-        self.draws = any(isinstance(value, Random) for value in values)
         self.dims = [value.dim for value in values if isinstance(value, Channels)]
-        if self.draws:
-            self.values = tuple(v.draw(input.device) if isinstance(v, Random) else v for v in values)
+        self.in_logical_order = False  # whether the kernel has to see the tensors so
+        if any(isinstance(value, Random) for value in values):
+            order = self.order(input)
+            self.in_logical_order = order is None
+            self.values = tuple(v.draw(input.device, order) if isinstance(v, Random) else v for v in values)
         self.strides: tuple[int, ...] = ()  # as the kernel sees the tensors
         self.output_strides: tuple[int, ...] = ()
         self.dtype = input.dtype
+
+    def order(self, x: Tensor) -> Layout | None:
+        """`Draw.swapped` for the input; None where numbers are drawn for the elements in logical order."""
+        if x.is_contiguous() or self.dims or not getattr(self.kernels, "draws_swapped", False):
+            return None
+        found = swapped(x)
+        return found if found is not None and found[1] % 8 == 0 else None
 
     def layout(self, x: Tensor, weights: tuple[Tensor, ...]) -> Layout:
         """(outer, channels, inner) of the input in memory; (1, 1, n) if every learned parameter is shared."""
@@ -76,20 +86,23 @@ class _Call:
         return tuple(found)
 
     def against(self, x: Tensor, weights: tuple[Tensor, ...]) -> list[Any]:
-        """The values for torch's operations."""
+        """The values for torch's operations; random numbers as the kernels draw them."""
         remaining = iter(weights)
-        return [
-            Channels(next(remaining), v.dim).against(x) if isinstance(v, Channels) else v for v in self.values
-        ]
+        found = []
+        for value in self.values:
+            if isinstance(value, Channels):
+                value = Channels(next(remaining), value.dim).against(x)
+            found.append(numbers(value, x) if isinstance(value, Draw) else value)
+        return found
 
     def run(
         self, input: Tensor, weights: tuple[Tensor, ...], keep: bool, inplace: bool
-    ) -> tuple[Tensor, Tensor, Any]:
-        """Return the output, the input as the kernel saw it, and packed signs if they are kept."""
+    ) -> tuple[Tensor, Any]:
+        """Return the output, and packed signs if they are kept."""
         packs = keep and self.keeps == "sign"
         output = input if inplace else torch.empty_like(input)
         x, y = input, output
-        if self.draws:  # numbers are drawn in logical order
+        if self.in_logical_order:
             if not input.is_contiguous():
                 x = input.contiguous()
                 y = x
@@ -102,12 +115,12 @@ class _Call:
         signs = self.kernels.value(self.record, self.with_weights(x, weights, layout), layout, x, y, packs)
         if y is not output:
             output.copy_(y)
-        return output, x, signs
+        return output, signs
 
     def slope(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
         """Return the gradients by the input and by every learned parameter."""
         g = self.laid_out(g)
-        if self.keeps != "sign":  # a hook may have given back another copy
+        if self.keeps != "sign":  # a hook may have given back another copy, or the kernel have seen one
             kept = self.laid_out(kept)
         gx = torch.empty_strided(g.shape, self.strides, dtype=g.dtype, device=g.device)
         layout = self.layout(gx, weights)
@@ -173,11 +186,12 @@ class _Elementwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, inplace: bool, input: Tensor, *weights: Tensor) -> Tensor:
         """Compute the value; keep what the derivative is a function of."""
-        output, x, signs = call.run(input, weights, True, inplace)
+        output, signs = call.run(input, weights, True, inplace)
         ctx.call = call
         if inplace:
             ctx.mark_dirty(input)
-        kept = {"sign": signs, "output": output, "input": x}[call.keeps]
+        # The input itself, not a copy the kernel saw: autograd knows where it comes from.
+        kept = {"sign": signs, "output": output, "input": input}[call.keeps]
         ctx.save_for_backward(kept, *weights)
         return output
 

@@ -39,12 +39,16 @@ class Draw:
         On the device of the tensor.
     reciprocal : bool
         Whether one over the number is used.
+    swapped : Layout or None
+        How the elements lie in memory, where that is not their logical order: of (outer, channels, places)
+        in logical order, as (outer, places, channels). Only for kernels whose `draws_swapped` says so.
     """
 
     lower: float
     upper: float
     seed: Tensor
     reciprocal: bool = False
+    swapped: Layout | None = None
 
     @property
     def step(self) -> float:
@@ -63,7 +67,8 @@ class Kernels(Protocol):
     All tensors of one call live on that device and are dense; those of equal shape have equal strides, and
     a kernel takes their elements as they lie in memory. Types are float64, float32, float16 or bfloat16, one
     per call; half types are computed in float32 and rounded once. The caller makes outputs, the kernels
-    make what they pack. Empty tensors do not get here.
+    make what they pack. Empty tensors do not get here. Where a number is drawn the elements lie in logical
+    order, but for kernels with an attribute `draws_swapped` that is true: see `Draw`.
 
     `values` holds one entry per parameter of the record: a number (`Real`, `Integer`), a word (`Choice`), a
     `Draw` (`Uniform`), or for `Learned` a contiguous tensor of shape (channels,) in the type of `x`.

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["InMemory"]
+from rectifiers.backends._kernels import Layout
+
+__all__ = ["InMemory", "swapped"]
 
 
 class InMemory:
@@ -38,3 +40,23 @@ class InMemory:
         place = self.back[dim]
         lengths = [shape[axis] for axis in self.order]
         return math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
+
+
+def swapped(tensor: Tensor) -> Layout | None:
+    """Return (outer, channels, places) if the tensor, so in logical order, lies as (outer, places, channels).
+
+    As with channels last, where places are height and width. None for any other order, the logical one too.
+    """
+    shape = tensor.shape
+    order = [axis for axis in InMemory(tensor).order if shape[axis] != 1]
+    logical = sorted(order)
+    if order == logical:
+        return None
+    outer = next(place for place, axis in enumerate(logical) if order[place] != axis)
+    split = order.index(logical[outer])
+    if order[split:] + order[outer:split] != logical[outer:]:
+        return None
+    around, places, channels = (
+        math.prod(shape[axis] for axis in part) for part in (order[:outer], order[outer:split], order[split:])
+    )
+    return around, channels, places

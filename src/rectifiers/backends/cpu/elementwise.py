@@ -12,15 +12,15 @@ from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.backends.cpu.cells import CELLS, Cells
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
-from rectifiers.backends.cpu.philox import philox
+from rectifiers.backends.cpu.philox import drawn, drawn_at
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
+from rectifiers.backends.cpu.tiling import BLOCK
 from rectifiers.backends.cpu.trial import tracks, words
 
 __all__ = ["Formulas", "slope", "value"]
 
-_I32 = ir.IntType(32)
-BLOCK = 64  # elements that share a call of the random generator per lane
+_I16, _I32 = ir.IntType(16), ir.IntType(32)
 
 
 class Formulas:
@@ -44,6 +44,11 @@ class Formulas:
     def draws(self) -> bool:
         """Whether a parameter is random."""
         return any("draw" in kind for kind in self.kinds)
+
+    @property
+    def learns(self) -> bool:
+        """Whether a parameter is learned: rows are then channels, or their elements are."""
+        return "channels" in self.kinds
 
     def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
         """Where the formula writes itself, and in what arithmetic."""
@@ -115,27 +120,6 @@ def _times(g: Number, slope: Any) -> Number:
     return chosen
 
 
-class _Drawn:
-    """Sixteen random bits per element of a block of 64, as floats."""
-
-    def __init__(self, strip: Strip, w: Writer, offset: Any) -> None:
-        b = strip.builder
-        block = b.lshr(b.add(strip.position, offset), constant(BLOCK.bit_length() - 1))
-        self.words = philox(b, b.shl(block, constant(3)), strip.word(Word.SEED))
-        self.w = w
-
-    def __getitem__(self, j: int) -> Any:
-        b = self.w.builder
-        kind = ir.VectorType(_I32, LANES)
-        word = self.words[j // 2]
-        half = (
-            b.lshr(word, ir.Constant(kind, [16] * LANES))
-            if j % 2
-            else b.and_(word, ir.Constant(kind, [0xFFFF] * LANES))
-        )
-        return b.sitofp(half, self.w.vector)
-
-
 def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     """A = x, B = y = f(x), C = the packed bits x > 0 if `keep`."""
     b, cells = strip.builder, CELLS[dtype]
@@ -149,7 +133,7 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
         address = at(b, x_base, offset, cells.size)
         if stream:
-            fetch(b, address)
+            _fetch(strip, address)
         x = cells.load(w, address, mask)
         y = formulas.of_input(w, f, x, values(offset, mask, drawn)).rounded()
         cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
@@ -160,22 +144,48 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     _over(strip, w, formulas, vector)
 
 
+def _fetch(strip: Strip, address: Any) -> None:
+    """Ask for what will be read soon, where a tile has not: it knows what comes next."""
+    if strip.numbers is None:
+        fetch(strip.builder, address)
+
+
 def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., None]) -> None:
-    """Run over the strip in vectors, or in blocks where a parameter is random."""
+    """Run over the strip in vectors, or in blocks where numbers are to be drawn."""
     b = strip.builder
     if not formulas.draws:
         strip.run(lambda offset, rest, stream: vector(offset, mask_of(b, rest), stream))
         return
+    if formulas.learns:  # a row may start anywhere in a block
+        first, seed = b.mul(strip.row, strip.word(Word.LENGTH)), strip.word(Word.SEED)
+        first = b.add(first, strip.position)
+
+        def anywhere(offset: Any, rest: Any, stream: bool) -> None:
+            number = b.sitofp(drawn_at(b, b.add(first, offset), seed), w.vector)
+            vector(offset, mask_of(b, rest), stream, number)
+
+        strip.run(anywhere)
+        return
+    if strip.numbers is not None:
+
+        def eight(offset: Any, rest: Any, stream: bool) -> None:
+            address = at(b, strip.numbers, offset, 2)
+            stored = b.load(b.inttoptr(address, ir.VectorType(_I16, LANES).as_pointer()), align=2)
+            number = b.sitofp(b.zext(stored, ir.VectorType(_I32, LANES)), w.vector)
+            vector(offset, mask_of(b, rest), stream, number)
+
+        strip.run(eight)
+        return
 
     def block(offset: Any, rest: Any, stream: bool) -> None:
-        drawn = _Drawn(strip, w, offset)
-        for j in range(BLOCK // LANES):
-            place = b.add(offset, constant(LANES * j))
+        index = b.lshr(b.add(strip.position, offset), constant(BLOCK.bit_length() - 1))
+        for j, bits in enumerate(drawn(b, index, strip.word(Word.SEED))):
+            place, number = b.add(offset, constant(LANES * j)), b.sitofp(bits, w.vector)
             if rest is None:
-                vector(place, None, stream, drawn[j])
+                vector(place, None, stream, number)
             else:
                 with b.if_then(b.icmp_signed(">", rest, constant(LANES * j))):
-                    vector(place, mask_of(b, rest, LANES * j), stream, drawn[j])
+                    vector(place, mask_of(b, rest, LANES * j), stream, number)
 
     strip.run(block, BLOCK)
 
@@ -207,14 +217,14 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
     def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
         address = at(b, g_base, offset, cells.size)
         if stream:
-            fetch(b, address)
+            _fetch(strip, address)
         g = Number(w, cells.load(w, address, mask))
         if keeps == "sign":
             kept: Any = Truth(w, read_bits(b, b.add(kept_base, b.lshr(offset, constant(3)))))
         else:
             address = at(b, kept_base, offset, cells.size)
             if stream:
-                fetch(b, address)
+                _fetch(strip, address)
             kept = Number(w, cells.load(w, address, mask))
         numbers = values(offset, mask, drawn)
         if composed:

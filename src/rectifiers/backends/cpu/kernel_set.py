@@ -7,7 +7,7 @@ import platform
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,8 +17,9 @@ from rectifiers.backends._kernels import Draw, Kept, Layout, Values
 from rectifiers.backends.cpu import build
 from rectifiers.backends.cpu.direct import caller
 from rectifiers.backends.cpu.fingerprint import fingerprint
-from rectifiers.backends.cpu.task import packed
+from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import GRAIN, run, team
+from rectifiers.backends.cpu.tiling import tile_of
 from rectifiers.backends.memory import huge_pages
 
 __all__ = ["NumbaKernels", "prepared_slope"]
@@ -26,12 +27,14 @@ __all__ = ["NumbaKernels", "prepared_slope"]
 _STREAM = 4 << 20  # bytes of a result from which it is written past the caches
 _SEGMENT = 8192  # elements summed up into one partial sum: a matter of the layout alone, as the sums are
 _UNIT = 64
+_Reads: TypeAlias = tuple[tuple[Word, int], ...]  # as `write_tile` has it
 
 
 class NumbaKernels:
     """`Kernels` in machine code that Numba makes, for tensors in the processor's memory."""
 
     name = "numba"
+    draws_swapped = True
 
     def refuses(self, record: Activation, dtype: torch.dtype) -> str:
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
@@ -50,15 +53,19 @@ class NumbaKernels:
         if y is not x:
             huge_pages(y)
         kinds, parameters, seed = _arguments(record, values)
+        swapped = _swapped(values)
         across = layout[2] == 1 and layout[1] > 1
-        kernel = _value_kernel(record, kinds, x.dtype, across, keep)
+        kernel = _value_kernel(record, kinds, x.dtype, across, keep, swapped is not None)
         addresses = (x.data_ptr(), y.data_ptr(), 0 if bits is None else bits.data_ptr(), 0)
-        if layout[1] == 1:
+        if swapped is not None:
+            _tiles(kernel, swapped, y, addresses, parameters, seed)
+        elif layout[1] == 1:
             _flat(kernel, n, y, addresses, parameters, seed)
         elif across:
-            _blocks(kernel, layout, y, addresses, parameters, _rows_of_block(layout))
+            _blocks(kernel, layout, y, addresses, parameters, seed, _rows_of_block(layout))
         else:
-            _rows(kernel, (layout[0] * layout[1], layout[2]), y, addresses, parameters, layout[1])
+            shape = (layout[0] * layout[1], layout[2])
+            _rows(kernel, shape, y, addresses, parameters, layout[1], seed=seed)
         return bits
 
     def slope(
@@ -76,9 +83,13 @@ class NumbaKernels:
         kinds, parameters, seed = _arguments(record, values)
         learned = kinds.count("channels")
         outer, channels, inner = layout
+        swapped = _swapped(values)
         across = inner == 1 and channels > 1
-        kernel = _slope_kernel(record, kinds, g.dtype, across, keeps)
+        kernel = _slope_kernel(record, kinds, g.dtype, across, keeps, swapped is not None)
         addresses = [kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0]
+        if swapped is not None:
+            _tiles(kernel, swapped, gx, tuple(addresses), parameters, seed)
+            return ()
         if not learned:
             _flat(kernel, gx.numel(), gx, tuple(addresses), parameters, seed)
             return ()
@@ -86,13 +97,14 @@ class NumbaKernels:
             size = _rows_of_block(layout)
             sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64)
             addresses[3] = sums.data_ptr()
-            _blocks(kernel, layout, gx, tuple(addresses), parameters, size)
+            _blocks(kernel, layout, gx, tuple(addresses), parameters, seed, size)
             total = _in_order(sums)
         else:
             count = -(-inner // _SEGMENT)
             sums = torch.empty((outer, channels, count, learned), dtype=torch.float64)
             addresses[3] = sums.data_ptr()
-            _rows(kernel, (outer * channels, inner), gx, tuple(addresses), parameters, channels, _SEGMENT)
+            shape = (outer * channels, inner)
+            _rows(kernel, shape, gx, tuple(addresses), parameters, channels, _SEGMENT, seed)
             if count == 1 or channels == 1:
                 total = _in_order(sums.view(outer * count, channels, learned)).T
             else:
@@ -178,6 +190,7 @@ def _rows(
     parameters: tuple[float, ...] = (),
     channels: int = 1,
     segment: int = 0,
+    seed: int = 0,
 ) -> None:
     """Rows in segments; of a size that follows from the number of threads unless it is given."""
     rows, length = shape
@@ -197,7 +210,7 @@ def _rows(
         _streams(out, length, addresses),
         *addresses,
         channels,
-        0,
+        seed,
     )
     run(kernel, packed(words, parameters), threads)
 
@@ -213,13 +226,32 @@ def _blocks(
     out: Tensor,
     addresses: tuple[int, ...],
     parameters: tuple[float, ...],
+    seed: int,
     size: int,
 ) -> None:
     rows, channels, _ = layout
     items = -(-rows // size)
     stream = _streams(out, channels, addresses)
-    words = (0, items, 1, rows, channels, size, 1, stream, *addresses, channels, 0)
+    words = (0, items, 1, rows, channels, size, 1, stream, *addresses, channels, seed)
     run(kernel, packed(words, parameters), team(rows * channels))
+
+
+def _tiles(
+    kernel: int,
+    swapped: Layout,
+    out: Tensor,
+    addresses: tuple[int, ...],
+    parameters: tuple[float, ...],
+    seed: int,
+) -> None:
+    outer, channels, places = swapped
+    height, width, pitch = tile_of(channels, places)
+    threads, count = team(out.numel()), -(-channels // width)
+    items = outer * -(-places // height) * count
+    batch = max(1, items // (threads * 8))
+    stream = _streams(out, 0 if count == 1 else channels, addresses)
+    words = (0, items, batch, places, channels, width, count, stream, *addresses, 1, seed, height, pitch)
+    run(kernel, packed(words, parameters), threads)
 
 
 def _streams(out: Tensor, length: int, addresses: tuple[int, ...]) -> int:
@@ -277,41 +309,70 @@ def _refuses(record: Activation, dtype: torch.dtype) -> str:
     return obstacle(record)
 
 
-def _compiled(key: str, strip: Callable[[Any], None], across: bool = False) -> int:
+def _swapped(values: Values) -> Layout | None:
+    """How the elements lie in memory, where that is not the order in which numbers are drawn."""
+    return next((value.swapped for value in values if isinstance(value, Draw)), None)
+
+
+def _compiled(
+    key: str, strip: Callable[[Any], None], across: bool = False, reads: _Reads | None = None
+) -> int:
+    """Address of a kernel of strips; of tiles of them if it is said what they read."""
+
     def compile_() -> Any:
         from numba import njit
 
         from rectifiers.backends.cpu import walks
 
-        walk = (walks.blocks if across else walks.segments)(walks.inlined(strip))
+        if reads is not None:
+            walk = walks.tiles(walks.tiled(strip, reads))
+        else:
+            walk = (walks.blocks if across else walks.segments)(walks.inlined(strip))
         options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         return njit("void(intp)", **options)(walk)
 
     return build.function_of(key, compile_)
 
 
+def _reads(dtype: torch.dtype, *words: Word) -> _Reads:
+    return tuple((word, dtype.itemsize) for word in words)
+
+
 @functools.cache
 def _value_kernel(
-    record: Elementwise, kinds: tuple[Any, ...], dtype: torch.dtype, across: bool, keep: bool
+    record: Elementwise,
+    kinds: tuple[Any, ...],
+    dtype: torch.dtype,
+    across: bool,
+    keep: bool,
+    swapped: bool = False,
 ) -> int:
     def strip(s: Any) -> None:
         from rectifiers.backends.cpu.elementwise import Formulas, value
 
         value(s, Formulas(record, kinds, across=across), dtype, keep)
 
-    return _compiled(f"value {fingerprint(record)} {kinds} {dtype} {across} {keep}", strip, across)
+    key = f"value {fingerprint(record)} {kinds} {dtype} {across} {keep} {swapped}"
+    return _compiled(key, strip, across, _reads(dtype, Word.A) if swapped else None)
 
 
 @functools.cache
 def _slope_kernel(
-    record: Elementwise, kinds: tuple[Any, ...], dtype: torch.dtype, across: bool, keeps: str
+    record: Elementwise,
+    kinds: tuple[Any, ...],
+    dtype: torch.dtype,
+    across: bool,
+    keeps: str,
+    swapped: bool = False,
 ) -> int:
     def strip(s: Any) -> None:
         from rectifiers.backends.cpu.elementwise import Formulas, slope
 
         slope(s, Formulas(record, kinds, across=across), dtype, keeps)
 
-    return _compiled(f"slope {fingerprint(record)} {kinds} {dtype} {across} {keeps}", strip, across)
+    key = f"slope {fingerprint(record)} {kinds} {dtype} {across} {keeps} {swapped}"
+    words = (Word.B,) if keeps == "sign" else (Word.A, Word.B)  # of bits there are few
+    return _compiled(key, strip, across, _reads(dtype, *words) if swapped else None)
 
 
 @functools.cache

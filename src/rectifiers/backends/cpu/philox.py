@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from rectifiers.backends.cpu.numbers import LANES
 
-__all__ = ["philox"]
+__all__ = ["drawn", "drawn_at"]
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -16,26 +16,64 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 7  # the fewest that pass BigCrush, as its authors found
 
 
-def philox(builder: Any, counter: Any, seed: Any) -> list[Any]:
-    """Return four vectors of 32 random bits per lane, for the counters counter, ..., counter + 7.
+def drawn(builder: Any, block: Any, seed: Any) -> list[Any]:
+    """Return the numbers of a block's elements, eight vectors of 16 bits in lanes of 32.
 
     Parameters
     ----------
     builder : llvmlite.ir.IRBuilder
-    counter, seed : llvmlite values of 64-bit integers
-        A multiple of 8; the key.
+    block, seed : llvmlite values of 64-bit integers
+    """
+    b = builder
+    kind = ir.VectorType(_I32, LANES)
+    low, upper = ir.Constant(kind, [0xFFFF] * LANES), ir.Constant(kind, [16] * LANES)
+    counters = b.or_(_spread(b, b.shl(block, ir.Constant(_I64, 3))), _wide(*range(LANES)))
+    words = _philox(b, counters, seed)
+    return [half for word in words for half in (b.and_(word, low), b.lshr(word, upper))]
+
+
+def drawn_at(builder: Any, element: Any, seed: Any) -> Any:
+    """Return the numbers of eight neighbours wherever they are in blocks: eight times the work per number.
+
+    Parameters
+    ----------
+    builder : llvmlite.ir.IRBuilder
+    element, seed : llvmlite values of 64-bit integers
+        The first of them; the key.
+    """
+    b = builder
+    elements = b.add(_spread(b, element), _wide(*range(LANES)))
+    blocks, lanes = b.lshr(elements, _wide(6)), b.and_(elements, _wide(7))
+    kind = ir.VectorType(_I32, LANES)
+    j = b.trunc(b.and_(b.lshr(elements, _wide(3)), _wide(7)), kind)
+    which, odd = (operation(j, ir.Constant(kind, [1] * LANES)) for operation in (b.lshr, b.and_))
+    words = _philox(b, b.or_(b.shl(blocks, _wide(3)), lanes), seed)
+    chosen = words[0]
+    for index, word in enumerate(words[1:], 1):
+        here = b.icmp_unsigned("==", which, ir.Constant(kind, [index] * LANES))
+        chosen = b.select(here, word, chosen)
+    shifted = b.lshr(chosen, b.shl(odd, ir.Constant(kind, [4] * LANES)))
+    return b.and_(shifted, ir.Constant(kind, [0xFFFF] * LANES))
+
+
+def _philox(builder: Any, counters: Any, seed: Any) -> list[Any]:
+    """Return four vectors of 32 random bits per lane.
+
+    Parameters
+    ----------
+    builder : llvmlite.ir.IRBuilder
+    counters : llvmlite vector of 64-bit integers
+    seed : llvmlite value of a 64-bit integer
+        The key.
     """
     b = builder
     # In lanes of 64 bits, of which the upper half is left as it comes: that saves all packing between rounds.
-    wide = ir.VectorType(_I64, LANES)
-    half, thirty_two = ir.Constant(wide, [0xFFFFFFFF] * LANES), ir.Constant(wide, [32] * LANES)
-    low = b.or_(_spread(b, counter), ir.Constant(wide, list(range(LANES))))
-    zero = ir.Constant(wide, [0] * LANES)
-    state = [low, b.lshr(low, thirty_two), zero, zero]
+    half, thirty_two, zero = _wide(0xFFFFFFFF), _wide(32), _wide(0)
+    state = [counters, b.lshr(counters, thirty_two), zero, zero]
     keys = [b.trunc(seed, _I32), b.trunc(b.lshr(seed, ir.Constant(_I64, 32)), _I32)]
     for turn in range(_ROUNDS):
         first, second = (
-            b.mul(b.and_(word, half), ir.Constant(wide, [multiplier] * LANES))
+            b.mul(b.and_(word, half), _wide(multiplier))
             for word, multiplier in zip((state[0], state[2]), _MULTIPLIERS, strict=True)
         )
         key_0, key_1 = (
@@ -49,6 +87,11 @@ def philox(builder: Any, counter: Any, seed: Any) -> list[Any]:
             first,
         ]
     return [b.trunc(word, ir.VectorType(_I32, LANES)) for word in state]
+
+
+def _wide(*values: int) -> Any:
+    """A vector of 64-bit constants, one per lane or the same for all."""
+    return ir.Constant(ir.VectorType(_I64, LANES), list(values) * (LANES // len(values)))
 
 
 def _spread(b: Any, scalar: Any) -> Any:

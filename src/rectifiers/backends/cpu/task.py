@@ -27,6 +27,8 @@ class Word(IntEnum):
     D = 11
     CHANNELS = 12
     SEED = 13
+    HEIGHT = 14  # rows of a tile, whose rows have SEGMENT elements: see `tiles`
+    PITCH = 15  # numbers from one channel of a tile to the next
 
 
 PARAMETERS = len(Word)
@@ -58,10 +60,11 @@ def packed(words: tuple[int, ...], parameters: tuple[float, ...] = ()) -> int:
     Parameters
     ----------
     words : tuple of int
-        One per `Word`, in order.
+        One per `Word`, in order; 0 for those that are left out at the end.
     parameters : tuple of float
         An address goes as a float64: it is below 2^53.
     """
     buffer = _buffer
+    words += (0,) * (PARAMETERS - len(words))
     _packers[PARAMETERS, len(parameters)].pack_into(buffer.block, buffer.offset, *words, *parameters)
     return buffer.address
