@@ -19,7 +19,7 @@ from triton.compiler import ASTSource
 from rectifiers.activations import AlongAxis, Choice, Elementwise, Learned, Real, elementwise, registry
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.gpu import kernel_set, kernels
-from rectifiers.backends.gpu.launch import OPTIONS, Launcher
+from rectifiers.backends.gpu.launch import Launcher
 from rectifiers.vocabulary import exp, maximum, where
 
 assert not triton.knobs.runtime.interpret, "run with TRITON_INTERPRET=0"
@@ -38,10 +38,11 @@ KERNELS = [name for name in vars(kernel_set) if name.endswith("_kernel")]
 Compiled = dict[str, Any]
 
 
-def compile_for(capability: int, kernel: Any, args: tuple[Any, ...], constants: dict[str, Any]) -> Any:
+def compile_for(capability: int, launcher: Launcher, args: tuple[Any, ...]) -> Any:
     """Compile a launch: tensors by type and alignment, whole numbers by width and divisibility."""
+    kernel = launcher.kernel
     signature: dict[str, str] = dict.fromkeys(kernel.arg_names, "constexpr")
-    constants, attributes = dict(constants), {}
+    constants, attributes = dict(launcher.constants), {}
     for place, (name, value) in enumerate(zip(kernel.arg_names, args, strict=False)):
         aligned = False
         if isinstance(value, torch.Tensor):
@@ -55,7 +56,7 @@ def compile_for(capability: int, kernel: Any, args: tuple[Any, ...], constants: 
         if aligned:
             attributes[place,] = [["tt.divisibility", 16]]
     source = ASTSource(kernel, signature, constants, attributes)
-    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=OPTIONS)
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=launcher.options)
 
 
 @pytest.fixture(params=[90], ids=["sm_90"])
@@ -66,7 +67,7 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     def run(launcher: Launcher, grid: Any, device: Any, *args: Any) -> None:
         kernel = launcher.kernel
         assert kernel.arg_names[len(args) :] == sorted(launcher.constants, key=kernel.arg_names.index)
-        found[kernel.__name__] = compile_for(request.param, kernel, args, launcher.constants)
+        found[kernel.__name__] = compile_for(request.param, launcher, args)
 
     monkeypatch.setattr(Launcher, "__call__", run)
     yield found

@@ -80,8 +80,9 @@ class _Call:
         found = []
         for value in self.values:
             if isinstance(value, Channels):
-                weight = next(remaining).detach().to(x.dtype).reshape(-1)
-                value = weight.expand(layout[1]).contiguous()
+                value = next(remaining)
+                if value.dtype != x.dtype or value.numel() != layout[1] or not value.is_contiguous():
+                    value = value.detach().to(x.dtype).reshape(-1).expand(layout[1]).contiguous()
             found.append(value)
         return tuple(found)
 
@@ -132,7 +133,9 @@ class _Call:
         found = [gx]
         for total, weight in zip(by_weight, weights, strict=True):
             total = total if weight.numel() == total.numel() else total.sum()
-            found.append(total.to(weight.dtype).reshape(weight.shape))
+            if total.dtype != weight.dtype or total.shape != weight.shape:
+                total = total.to(weight.dtype).reshape(weight.shape)
+            found.append(total)
         return tuple(found)
 
     def laid_out(self, tensor: Tensor) -> Tensor:

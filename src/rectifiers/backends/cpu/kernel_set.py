@@ -17,7 +17,7 @@ from rectifiers.backends._kernels import Draw, Kept, Layout, Values
 from rectifiers.backends.cpu import build
 from rectifiers.backends.cpu.direct import caller
 from rectifiers.backends.cpu.fingerprint import fingerprint
-from rectifiers.backends.cpu.task import Word, packed
+from rectifiers.backends.cpu.task import PARAMETERS, Word, packed
 from rectifiers.backends.cpu.threads import GRAIN, run, team
 from rectifiers.backends.cpu.tiling import tile_of
 from rectifiers.backends.memory import huge_pages
@@ -163,11 +163,12 @@ def prepared_slope(record: Elementwise, values: Values, g: Tensor) -> Callable[[
     """
     kinds, parameters, _ = _arguments(record, values)
     bits = struct.unpack(f"{len(parameters)}q", struct.pack(f"{len(parameters)}d", *parameters))
+    rest = (0,) * (PARAMETERS - Word.SEED - 1) + bits
     call = caller(_slope_kernel(record, kinds, g.dtype, False, "input"))
 
     def slope(x: Tensor, gx: Tensor, seed: int) -> None:
         n = x.numel()
-        call(0, 1, 1, 1, n, n, 1, 0, x.data_ptr(), g.data_ptr(), gx.data_ptr(), 0, 1, seed, *bits)
+        call(0, 1, 1, 1, n, n, 1, 0, x.data_ptr(), g.data_ptr(), gx.data_ptr(), 0, 1, seed, *rest)
 
     return slope
 

@@ -12,6 +12,7 @@ from rectifiers.backends.gpu.tiles import (
     derivative,
     drawn_tile,
     first_of,
+    learned,
     load,
     packed,
     positions,
@@ -54,7 +55,8 @@ def _value(
     else:
         channel = 0
     random = _random(first, row, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, ROWS, SIZE)
-    y = call(FORMULA, x, settings(KINDS, numbers, tensors, channel, random, WIDE))
+    of_channel = learned(KINDS, tensors, channel, WIDE)
+    y = call(FORMULA, x, settings(KINDS, numbers, of_channel, random, WIDE))
     store(y_ptr, where, y, mask, FULL)
     return bits | packed(x > 0, row, ROWS)
 
@@ -117,7 +119,7 @@ def _slope(
     else:
         kept = ((bits[None, :] >> (row + tl.arange(0, ROWS))[:, None]) & 1) == 1
     random = _random(first, row, seed, draw, DRAWS, RECIPROCAL, DRAW_WIDE, ROWS, SIZE)
-    values = settings(KINDS, numbers, (g_ptr, g_ptr, g_ptr, g_ptr), 0, random, WIDE)
+    values = settings(KINDS, numbers, (0.0, 0.0, 0.0, 0.0), random, WIDE)  # nothing is learned
     store(gx_ptr, where, g * derivative(HOW, FORMULA, VALUE, kept, values), mask, FULL)
 
 

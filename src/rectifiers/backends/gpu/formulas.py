@@ -204,7 +204,8 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choi
         how = "sign" if record.keeps == "sign" else "value"
     learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
     used = [formula, *learned, *([record.value] if how == "value" else [])]
-    wide = _wide(dtype, *used)
+    # From an output that was rounded once, with a parameter that is not rounded.
+    wide = _wide(dtype, *used, *([record.value] if keeps == "output" else []))
     bind = functools.partial(_bind, record, wide=wide, narrow=_OF[dtype] != wide, choices=choices)
     return Slope(
         wide,

@@ -141,7 +141,8 @@ def _slope(record: Elementwise, kinds: _Kinds, dtype: torch.dtype, keeps: Kept, 
     }  # fmt: skip
     if bound.learned:
         assert keeps == "input", "the derivative by a learned parameter is a function of the input"
-        return Launcher(learned_kernel, **of_formula, **constants, LEARNED=bound.learned)
+        warps = 2 * WARPS if dtype == torch.float32 else WARPS  # as measured
+        return Launcher(learned_kernel, warps, **of_formula, **constants, LEARNED=bound.learned)
     size = _size(dtype)
     return Launcher(
         slope_kernel, **of_formula, BITS=keeps == "sign", UNROLL=bound.light,

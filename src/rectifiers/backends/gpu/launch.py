@@ -19,7 +19,7 @@ __all__ = ["OPTIONS", "WARPS", "Launcher", "kind_of"]
 WARPS = 4
 # libdevice flushes float32 subnormals to 0 by default, and products would be fused into sums: `Draw` rounds
 # both, and a formula gives what it gives in every other backend.
-OPTIONS = {"num_warps": WARPS, "enable_fp_fusion": False, "enable_reflect_ftz": False}
+OPTIONS = {"enable_fp_fusion": False, "enable_reflect_ftz": False}
 _INT32 = 2**31
 
 
@@ -41,12 +41,14 @@ class Launcher:
     ----------
     kernel : jitted function
         Its constants come after all other arguments.
+    warps : int
     **constants
         By name.
     """
 
-    def __init__(self, kernel: Any, **constants: Any) -> None:
+    def __init__(self, kernel: Any, warps: int = WARPS, **constants: Any) -> None:
         self.kernel = kernel
+        self.options = {**OPTIONS, "num_warps": warps}
         self.constants = constants
         names = kernel.arg_names
         self.last = tuple(constants[name] for name in names[len(names) - len(constants) :])
@@ -55,7 +57,7 @@ class Launcher:
     def __call__(self, grid: tuple[int, int, int], device: torch.device, *args: Any) -> None:
         """Launch on the current stream of the device the tensors are on."""
         if INTERPRETED:
-            self.kernel[grid](*args, **self.constants, **OPTIONS)
+            self.kernel[grid](*args, **self.constants, **self.options)
         elif device.index == torch.cuda.current_device():
             self._launch(grid, device, args)
         else:
@@ -66,6 +68,6 @@ class Launcher:
         kind = (device.index, *kind_of(args))
         compiled = self.known.get(kind)
         if compiled is None:
-            self.known[kind] = self.kernel[grid](*args, **self.constants, **OPTIONS)
+            self.known[kind] = self.kernel[grid](*args, **self.constants, **self.options)
         else:
             compiled[grid](*args, *self.last)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from rectifiers.backends.gpu.tiles import call, derivative, drawn_at, load, settings, store
+from rectifiers.backends.gpu.tiles import call, derivative, drawn_at, learned, load, settings, store
 from rectifiers.backends.gpu.words import widened
 
 __all__ = ["learned_kernel", "total_kernel"]
@@ -29,8 +29,8 @@ def _keep_sum(terms, pointer, row_block, columns, stop, width, program, COLUMNS:
 
 @triton.jit
 def _tile(
-    total, rows, columns, stop, row_block, channel, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
-    outer, width, partial_size, seed, draw, numbers, tensors,
+    total, rows, columns, stop, row_block, program, kept_ptr, g_ptr, gx_ptr, partial_ptr,
+    outer, width, partial_size, seed, draw, numbers, of_channel,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
     HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, LEARNED: tl.constexpr,
     WIDE: tl.constexpr, COLUMNS: tl.constexpr, FULL: tl.constexpr,
@@ -41,7 +41,7 @@ def _tile(
     g = widened(load(g_ptr, where, mask, FULL), WIDE)
     kept = widened(load(kept_ptr, where, mask, FULL), WIDE)
     random = drawn_at(where, tl.load(seed), draw[0], draw[1], RECIPROCAL, DRAW_WIDE) if DRAWS else 0.0
-    values = settings(KINDS, numbers, tensors, channel, random, WIDE)
+    values = settings(KINDS, numbers, of_channel, random, WIDE)
     store(gx_ptr, where, g * derivative(HOW, FORMULA, VALUE, kept, values), mask, FULL)
     for i in tl.static_range(len(LEARNED)):
         terms = g * call(LEARNED[i], kept, values)
@@ -86,23 +86,24 @@ def learned_kernel(
         start = channel * inner + (column_block % parts) * SPAN
         stop = (channel + 1) * inner
         columns = start + tl.arange(0, SPAN)
+    of_channel = learned(KINDS, (w0, w1, w2, w3), channel, WIDE)
     total = tl.zeros([ROWS, SPAN], WIDE)
     row = row_block * tiles * ROWS
     end = tl.minimum(row + tiles * ROWS, tl.cast(outer, tl.int64))
     full_end = row + (end - row) // ROWS * ROWS if start + SPAN <= stop else row
     while row < full_end:
         total = _tile(
-            total, row + tl.arange(0, ROWS), columns, stop, row_block, channel, program,
+            total, row + tl.arange(0, ROWS), columns, stop, row_block, program,
             kept_ptr, g_ptr, gx_ptr, partial_ptr,
-            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), of_channel,
             KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, True,
         )  # fmt: skip
         row += ROWS
     while row < end:
         total = _tile(
-            total, row + tl.arange(0, ROWS), columns, stop, row_block, channel, program,
+            total, row + tl.arange(0, ROWS), columns, stop, row_block, program,
             kept_ptr, g_ptr, gx_ptr, partial_ptr,
-            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), (w0, w1, w2, w3),
+            outer, width, partial_size, seed, (base, step), (p0, p1, p2, p3), of_channel,
             KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, HOW, FORMULA, VALUE, LEARNED, WIDE, COLUMNS, False,
         )  # fmt: skip
         row += ROWS

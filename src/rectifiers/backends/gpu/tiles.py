@@ -21,6 +21,7 @@ __all__ = [
     "drawn_at",
     "drawn_tile",
     "first_of",
+    "learned",
     "load",
     "packed",
     "positions",
@@ -130,9 +131,25 @@ def drawn_at(where, seed, base, step, RECIPROCAL: tl.constexpr, WIDE: tl.constex
 
 
 @triton.jit
-def _setting(KIND: tl.constexpr, number, pointer, channel, random, WIDE: tl.constexpr):
+def _learned(KIND: tl.constexpr, pointer, channel, WIDE: tl.constexpr):
+    return widened(tl.load(pointer + channel), WIDE) if KIND == LEARNED else 0.0
+
+
+@triton.jit
+def learned(KINDS: tl.constexpr, tensors, channel, WIDE: tl.constexpr):
+    """Every learned parameter's values in the type of computation, one or one per element; 0 for others."""
+    return (
+        _learned(KINDS[0], tensors[0], channel, WIDE),
+        _learned(KINDS[1], tensors[1], channel, WIDE),
+        _learned(KINDS[2], tensors[2], channel, WIDE),
+        _learned(KINDS[3], tensors[3], channel, WIDE),
+    )
+
+
+@triton.jit
+def _setting(KIND: tl.constexpr, number, of_channel, random, WIDE: tl.constexpr):
     if KIND == LEARNED:
-        value = widened(tl.load(pointer + channel), WIDE)
+        value = of_channel
     elif KIND == DRAWN:
         value = widened(random, WIDE)
     else:
@@ -141,13 +158,13 @@ def _setting(KIND: tl.constexpr, number, pointer, channel, random, WIDE: tl.cons
 
 
 @triton.jit
-def settings(KINDS: tl.constexpr, numbers, tensors, channel, random, WIDE: tl.constexpr):
+def settings(KINDS: tl.constexpr, numbers, of_channel, random, WIDE: tl.constexpr):
     """Every parameter's value in the type of computation: one for all elements, or one each."""
     return (
-        _setting(KINDS[0], numbers[0], tensors[0], channel, random, WIDE),
-        _setting(KINDS[1], numbers[1], tensors[1], channel, random, WIDE),
-        _setting(KINDS[2], numbers[2], tensors[2], channel, random, WIDE),
-        _setting(KINDS[3], numbers[3], tensors[3], channel, random, WIDE),
+        _setting(KINDS[0], numbers[0], of_channel[0], random, WIDE),
+        _setting(KINDS[1], numbers[1], of_channel[1], random, WIDE),
+        _setting(KINDS[2], numbers[2], of_channel[2], random, WIDE),
+        _setting(KINDS[3], numbers[3], of_channel[3], random, WIDE),
     )
 
 
