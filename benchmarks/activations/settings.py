@@ -77,9 +77,14 @@ def groups(device: str, quick: bool) -> tuple[Group, ...]:
         return found
     # torch keeps a GPU's freed memory in any case.
     found = tuple(replace(group, keep_from=0) for group in found if not group.name.endswith("-kept"))
-    rows = 8 if quick else 1 << 19
+    rows, rounds = (8, 2) if quick else (1 << 19, 5)
     title = f"forward and backward alone, ({rows}, 256)"
-    found += (Group("directions", title, "directions", ((rows, 256),), 2 if quick else 9, 0.02),)
+    # Below some 2^25 elements the time is that of Python, and of launching.
+    found = (
+        Group("directions", title, "directions", ((rows, 256),), rounds, 0.02),
+        Group("huge", "2²⁷ elements, (524288, 256)", "time", ((rows, 256),), rounds, 0.02),
+        *found,
+    )
     return tuple(
         replace(
             group,
