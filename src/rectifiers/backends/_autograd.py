@@ -18,7 +18,7 @@ from rectifiers.backends._arguments import Channels, Random, layout_of, numbers
 from rectifiers.backends._choice import obstacle
 from rectifiers.backends._formula import Formulas
 from rectifiers.backends._kernels import Draw, Kept, Kernels, Layout
-from rectifiers.backends._memory_order import swapped
+from rectifiers.backends._memory_order import dense, swapped
 
 __all__ = ["apply", "elementwise", "kept_by"]
 
@@ -109,7 +109,7 @@ class _Call:
                 y = x
         elif output.stride() != input.stride():
             x = torch.empty_like(output).copy_(input)
-        elif inplace and not _dense(input):
+        elif inplace and not dense(input):
             x = y = torch.empty_like(input).copy_(input)
         self.strides, self.output_strides = y.stride(), output.stride()
         layout = self.layout(x, weights)
@@ -170,17 +170,6 @@ class _Call:
                 total = (wide * formulas.learned[index](wide_kept, *values)).sum_to_size(values[index].shape)
                 found.append(total.to(weight.dtype).reshape(weight.shape))
         return found
-
-
-def _dense(tensor: Tensor) -> bool:
-    """Whether the elements fill their memory, each its own."""
-    expected = 1
-    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if length != 1:
-            if stride != expected:
-                return False
-            expected *= length
-    return True
 
 
 class _Elementwise(torch.autograd.Function):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Layout
 
-__all__ = ["InMemory", "swapped"]
+__all__ = ["InMemory", "dense", "swapped"]
 
 
 class InMemory:
@@ -60,3 +60,14 @@ def swapped(tensor: Tensor) -> Layout | None:
         math.prod(shape[axis] for axis in part) for part in (order[:outer], order[outer:split], order[split:])
     )
     return around, channels, places
+
+
+def dense(tensor: Tensor) -> bool:
+    """Whether the elements fill their memory, each its own."""
+    expected = 1
+    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if length != 1:
+            if stride != expected:
+                return False
+            expected *= length
+    return True

@@ -23,6 +23,7 @@ from rectifiers.backends._autograd import elementwise
 from rectifiers.backends._choice import available, choose, readable
 from rectifiers.backends._kernels import Draw, Values
 from rectifiers.backends._look import looks
+from rectifiers.backends._memory_order import dense
 from rectifiers.backends._torch import Execute
 from rectifiers.vocabulary import where
 
@@ -56,7 +57,7 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
     def by_torch(input: Tensor) -> bool:
         if not input.numel() or not input.is_floating_point():
             return False
-        smallest, largest = torch.aminmax(input.detach())
+        smallest, largest = torch.aminmax(_as_it_lies(input))
         return -limit < smallest.item() and largest.item() < limit  # not if one is NaN
 
     safe = looks(record, ("within", limit), by_torch)
@@ -70,6 +71,14 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
         return elementwise(record, kernels, input, values, inplace)
 
     return execute
+
+
+def _as_it_lies(input: Tensor) -> Tensor:
+    """The elements in the order of memory, where torch takes a fraction of the time to look at them."""
+    found = input.detach()
+    if found.is_contiguous() or not dense(found):
+        return found
+    return found.as_strided((found.numel(),), (1,))
 
 
 def _prelu(plain: Execute) -> Execute:
