@@ -217,6 +217,45 @@ def test_crelu(dtype: torch.dtype, compiled: Compiled) -> None:
     assert_wide(compiled["crelu_slope_kernel"], dtype, 2, 1, others=2)
 
 
+# -- launches
+
+
+class Spied:
+    """A kernel, and what it was compiled to: both take note of their calls."""
+
+    arg_names = ("x_ptr", "n", "scale", "SIZE", "KEEP")
+
+    def __init__(self, calls: list[Any]) -> None:
+        self.calls = calls
+
+    def __getitem__(self, grid: Any) -> Callable[..., Any]:
+        def compile_and_launch(*args: Any, **constants: Any) -> Any:
+            self.calls.append("compiled")
+            return type(
+                "Compiled", (), {"__getitem__": lambda _, grid: lambda *args: self.calls.append(args)}
+            )()
+
+        return compile_and_launch
+
+
+def test_what_was_compiled_is_found_again_by_the_kinds_of_arguments() -> None:
+    calls: list[Any] = []
+    launcher = Launcher(Spied(calls), KEEP=True, SIZE=64)
+    x = torch.zeros(64)
+
+    def launch(*args: Any, device: int = 0) -> Any:
+        launcher._launch((1, 1, 1), torch.device("cuda", device), args)
+        return calls.pop()
+
+    assert launch(x, 32, 0.5) == "compiled"
+    assert launch(x, 32, 0.5) == (x, 32, 0.5, 64, True)  # constants in the kernel's order
+    assert launch(x, 48, 0.7)[1:] == (48, 0.7, 64, True)
+    others = [(x[1:], 32), (x, 33), (x, 1), (x, 2**31), (x.double(), 32)]
+    assert [launch(*other, 0.5) for other in others] == ["compiled"] * len(others)
+    assert launch(x, 32, 0.5, device=1) == "compiled"
+    assert [launch(*other, 0.5) == "compiled" for other in others] == [False] * len(others)
+
+
 # -- formulas of one's own
 
 THIRD = 1 / 3

@@ -13,8 +13,8 @@ __all__ = ["NEVER", "bytes_on_gpu", "elements_on_cpu"]
 NEVER = 1 << 62
 
 _ELEMENTS_ON_CPU = {
-    "relu": 1 << 20,
-    "leaky_relu": 1 << 20,
+    "relu": 1 << 21,
+    "leaky_relu": 1 << 21,
     "prelu": 1 << 15,
     "rrelu": 1 << 14,
     "elu": 1 << 17,
