@@ -74,9 +74,9 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
     >>> import torch, rectifiers
     >>> from rectifiers import nn
     >>> print(rectifiers.explain(nn.LeakyReLU(), torch.randn(2048, 1024)))
-    leaky_relu: the numba kernel (2097152 elements; kernels pay from 2097152 on); keeps 1 bit per element
+    leaky_relu: the numba kernel (2097152 elements; kernels pay from 1048576 on); keeps 1 bit per element
     >>> print(rectifiers.explain(nn.LeakyReLU(), torch.randn(8)))
-    leaky_relu: torch's operations (8 elements; kernels pay from 2097152 on); keeps the input
+    leaky_relu: torch's operations (8 elements; kernels pay from 1048576 on); keeps the input
     """
     record = getattr(activation, "record", None)
     if not isinstance(record, Activation):

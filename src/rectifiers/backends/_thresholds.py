@@ -14,7 +14,7 @@ NEVER = 1 << 62
 
 _ELEMENTS_ON_CPU = {
     "relu": 1 << 21,
-    "leaky_relu": 1 << 21,
+    "leaky_relu": 1 << 20,  # saves a network memory, at no cost in time
     "prelu": 1 << 15,
     "rrelu": 1 << 14,
     "elu": 1 << 17,
