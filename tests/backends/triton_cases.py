@@ -329,6 +329,8 @@ LAYOUTS = [
     (2, 1, 1),
     (500, 70, 3),
     (40, 3, 300),
+    (210, 64, 4),
+    (9, 2, 2048),
 ]
 
 
@@ -378,8 +380,11 @@ def bent_right(x: Any, left: Any, scale: Any, right: Any, slope: Any) -> Any:
     return where(x > 0, x, 0.0)
 
 
-@pytest.mark.parametrize("layout", [(1, 1, 700), (6, 5, 20), (3, 4, 50)], ids=str)
-def test_several_learned_parameters_and_a_random_one(layout: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("layout", [(1, 1, 700), (6, 5, 20), (3, 4, 50), (70, 5, 20)], ids=str)
+def test_several_learned_parameters_and_a_random_one(
+    layout: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_set, "_PROGRAMS", 1)
     parameters = {
         "left": Learned(0.1, bent_left),
         "scale": Real(0.7),
