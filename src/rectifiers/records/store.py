@@ -317,9 +317,9 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         connection.close()
-        if path.with_name(path.name + "-wal").exists():
+        if not isinstance(error, sqlite3.OperationalError) or path.with_name(path.name + "-wal").exists():
             raise
         # a closed study in a directory that cannot be written: SQLite cannot make the WAL's index there
         connection = sqlite3.connect(address + "&immutable=1", uri=True, isolation_level=None)
