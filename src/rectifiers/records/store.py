@@ -112,9 +112,13 @@ class Store:
         try:
             with _translated(path, "open"):
                 connection = _connect_readonly(path) if readonly else _connect(path)
-                _check_schema(path, connection)
-                if not readonly:
-                    _tune(connection)
+                try:
+                    _check_schema(path, connection)
+                    if not readonly:
+                        _tune(connection)
+                except BaseException:
+                    connection.close()
+                    raise
         except BaseException:
             if lock is not None:
                 lock.close()
