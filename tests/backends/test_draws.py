@@ -20,7 +20,7 @@ from rectifiers.activations import Learned, Uniform, elementwise, registry
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.cpu import kernels
-from rectifiers.backends.cpu.kernel_set import _value_kernel
+from rectifiers.backends.cpu.compiled import value_kernel
 from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import run
 from rectifiers.functional import rrelu
@@ -411,7 +411,7 @@ def test_the_stream_goes_on_beyond_32_bits(first: int) -> None:
     """Of a tensor far larger than memory the last 128 elements are there: addresses are shifted."""
     window = 128
     x, y = torch.full((window,), -1.0, dtype=torch.float64), torch.zeros(window, dtype=torch.float64)
-    kernel = _value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False)
+    kernel = value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False)
     length, items = first + window, (first + window) // 64
     words = dict.fromkeys(Word, 0) | {Word.NEXT: items - 2, Word.ITEMS: items, Word.SEED: 5}
     words |= {Word.BATCH: 1, Word.ROWS: 1, Word.CHANNELS: 1, Word.LENGTH: length}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.activations import registry
-from rectifiers.backends.cpu.kernel_set import _crelu_kernel, _maxout_kernel, _slope_kernel, _value_kernel
+from rectifiers.backends.cpu.compiled import crelu_kernel, maxout_kernel, slope_kernel, value_kernel
 from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import run
 
@@ -55,10 +55,10 @@ def in_one_row(first: int) -> dict[str, Any]:
 @pytest.mark.parametrize("first", FAR)
 def test_values_and_gradients_of_a_long_row(first: int) -> None:
     x, g, y, gx, signs = sample(WINDOW), sample(WINDOW, 1), empty(WINDOW), empty(WINDOW), bits(WINDOW // 8)
-    kernel = _value_kernel(registry["leaky_relu"], ("number",), torch.float32, False, True)
+    kernel = value_kernel(registry["leaky_relu"], ("number",), torch.float32, False, True)
     items, row = (first // 64, first // 64 + 3), in_one_row(first)
     do(kernel, items, (0.5,), a=far(x, first), b=far(y, first), c=far(signs, first // 8), **row)
-    kernel = _slope_kernel(registry["leaky_relu"], ("number",), torch.float32, False, "sign")
+    kernel = slope_kernel(registry["leaky_relu"], ("number",), torch.float32, False, "sign")
     do(kernel, items, (0.5,), a=far(signs, first // 8), b=far(g, first), c=far(gx, first), **row)
     inside = slice(WINDOW - 3)
     assert torch.equal(y[inside], torch.where(x > 0, x, 0.5 * x)[inside])
@@ -76,9 +76,9 @@ def test_prelu_in_many_rows(first: int) -> None:
     sums = torch.full((2 * rows,), math.nan, dtype=torch.float64)
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2, "channels": channels}
     items, at = (2 * first, 2 * (first + rows)), first * length
-    kernel = _value_kernel(registry["prelu"], ("channels",), torch.float32, False, False)
+    kernel = value_kernel(registry["prelu"], ("channels",), torch.float32, False, False)
     do(kernel, items, (float(weight.data_ptr()),), a=far(x, at), b=far(y, at), **words)
-    kernel = _slope_kernel(registry["prelu"], ("channels",), torch.float32, False, "input")
+    kernel = slope_kernel(registry["prelu"], ("channels",), torch.float32, False, "input")
     pointers = {"a": far(x, at), "b": far(g, at), "c": far(gx, at), "d": far(sums, 2 * first)}
     do(kernel, items, (float(weight.data_ptr()),), **pointers, **words)
     slope = weight[(torch.arange(rows) + first) % channels].repeat_interleave(length)
@@ -99,9 +99,9 @@ def test_prelu_across_many_rows(first: int) -> None:
     sums = torch.zeros(blocks, channels, dtype=torch.float64)
     words = {"rows": first + rows, "length": channels, "segment": size, "channels": channels}
     items, at = (first // size, first // size + blocks), first * channels
-    kernel = _value_kernel(registry["prelu"], ("channels",), torch.float32, True, False)
+    kernel = value_kernel(registry["prelu"], ("channels",), torch.float32, True, False)
     do(kernel, items, (float(weight.data_ptr()),), a=far(x, at), b=far(y, at), **words)
-    kernel = _slope_kernel(registry["prelu"], ("channels",), torch.float32, True, "input")
+    kernel = slope_kernel(registry["prelu"], ("channels",), torch.float32, True, "input")
     pointers = {"a": far(x, at), "b": far(g, at), "c": far(gx, at), "d": far(sums, first // size * channels)}
     do(kernel, items, (float(weight.data_ptr()),), **pointers, **words)
     slope = weight.repeat(rows)
@@ -118,9 +118,9 @@ def test_maxout_of_pieces_side_by_side(first: int) -> None:
     gx, winners = empty(WINDOW * pieces), bits(WINDOW // 8 * 2)
     items, row = (first // 64, first // 64 + 3), in_one_row(first + 3)
     at = first // 8 * 2
-    kernel = _maxout_kernel("value", torch.float32, pieces, True, True)
+    kernel = maxout_kernel("value", torch.float32, pieces, True, True)
     do(kernel, items, a=far(x, pieces * first), b=far(y, first), c=far(winners, at), **row)
-    kernel = _maxout_kernel("slope", torch.float32, pieces, True, True)
+    kernel = maxout_kernel("slope", torch.float32, pieces, True, True)
     do(kernel, items, a=far(winners, at), b=far(g, first), c=far(gx, pieces * first), **row)
     best = x.view(WINDOW, pieces).max(dim=1, keepdim=True)
     assert torch.equal(y, best.values[:, 0])
@@ -136,9 +136,9 @@ def test_maxout_of_pieces_a_row_apart(first: int) -> None:
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2}
     items = (2 * first, 2 * (first + rows))
     wide, narrow, at = first * pieces * length, first * length, first * 13 * 2
-    kernel = _maxout_kernel("value", torch.float32, pieces, False, True)
+    kernel = maxout_kernel("value", torch.float32, pieces, False, True)
     do(kernel, items, a=far(x, wide), b=far(y, narrow), c=far(winners, at), **words)
-    kernel = _maxout_kernel("slope", torch.float32, pieces, False, True)
+    kernel = maxout_kernel("slope", torch.float32, pieces, False, True)
     do(kernel, items, a=far(winners, at), b=far(g, narrow), c=far(gx, wide), **words)
     best = x.view(rows, pieces, length).max(dim=1, keepdim=True)
     assert torch.equal(y, best.values.reshape(-1))
@@ -153,9 +153,9 @@ def test_crelu_of_many_rows(first: int) -> None:
     gx, signs = empty(rows * length), bits(rows * 13 * 2)
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2}
     items, at = (2 * first, 2 * (first + rows)), first * length
-    kernel = _crelu_kernel("value", torch.float32, True)
+    kernel = crelu_kernel("value", torch.float32, True)
     do(kernel, items, a=far(x, at), b=far(y, 2 * at), c=far(signs, first * 13 * 2), **words)
-    kernel = _crelu_kernel("slope", torch.float32, True)
+    kernel = crelu_kernel("slope", torch.float32, True)
     do(kernel, items, a=far(signs, first * 13 * 2), b=far(g, 2 * at), c=far(gx, at), **words)
     split = x.view(rows, length)
     assert torch.equal(y.view(rows, 2, length), torch.stack((split.relu(), (-split).relu()), 1))

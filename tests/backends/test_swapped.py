@@ -18,7 +18,8 @@ from rectifiers.activations import Elementwise, Uniform, elementwise, registry
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends._memory_order import swapped
 from rectifiers.backends.cpu import kernels
-from rectifiers.backends.cpu.kernel_set import NumbaKernels, _value_kernel
+from rectifiers.backends.cpu.compiled import value_kernel
+from rectifiers.backends.cpu.kernel_set import NumbaKernels
 from rectifiers.backends.cpu.task import Word, packed
 from rectifiers.backends.cpu.threads import run
 from rectifiers.backends.cpu.tiling import BLOCK, MOST_CHANNELS, MOST_NUMBERS, tile_of
@@ -310,14 +311,14 @@ def test_the_stream_goes_on_beyond_32_bits() -> None:
     channels, places, outer = 8, 64, 2**31 + 5
     size = channels * places
     x, y = torch.full((size,), -1.0, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    kernel = _value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False, True)
+    kernel = value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False, True)
     words = dict.fromkeys(Word, 0) | {Word.NEXT: outer, Word.ITEMS: outer + 1, Word.SEED: 5, Word.BATCH: 1}
     words |= {Word.ROWS: places, Word.LENGTH: channels, Word.SEGMENT: channels, Word.SEGMENTS: 1}
     words |= {Word.HEIGHT: places, Word.PITCH: places, Word.CHANNELS: 1}
     words |= {Word.A: x.data_ptr() - 8 * outer * size, Word.B: y.data_ptr() - 8 * outer * size}
     run(kernel, packed(tuple(words.values()), (0.5, 1.0)), 1)
     flat = torch.full((size,), -1.0, dtype=torch.float64)
-    kernel = _value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False)
+    kernel = value_kernel(registry["rrelu"], ("draw",), torch.float64, False, False)
     words = dict.fromkeys(Word, 0) | {Word.NEXT: outer, Word.ITEMS: outer + 1, Word.SEED: 5, Word.BATCH: 1}
     words |= {Word.ROWS: 1, Word.LENGTH: (outer + 1) * size, Word.SEGMENT: size, Word.SEGMENTS: outer + 1}
     words |= {Word.A: flat.data_ptr() - 8 * outer * size, Word.B: flat.data_ptr() - 8 * outer * size}

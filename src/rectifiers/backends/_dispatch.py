@@ -24,7 +24,10 @@ __all__ = ["crelu", "decide", "executor", "maxout", "worthwhile"]
 
 def worthwhile(record: Activation, input: Tensor) -> int:
     """Return the number of elements from which kernels run an activation unasked, where `input` is."""
-    return elements_on_cpu(record) if input.is_cpu else bytes_on_gpu(record) // input.itemsize
+    if input.is_cpu:
+        return elements_on_cpu(record)
+    enough = bytes_on_gpu(record)
+    return enough if enough == NEVER else enough // input.itemsize
 
 
 def executor(record: Elementwise) -> Execute:
@@ -71,7 +74,7 @@ def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
         if is_compiling():
             return None, "a compiler is tracing"
         enough = worthwhile(record, input)
-        if enough >= NEVER // 16:
+        if enough == NEVER:
             return None, "torch's own is at the limit"
         if input.numel() < enough:
             return None, f"{input.numel()} elements; kernels pay from {enough} on"

@@ -14,12 +14,12 @@ import torch
 
 from rectifiers.backends.gpu.words import INTERPRETED
 
-__all__ = ["OPTIONS", "WARPS", "Launcher", "kind_of"]
+__all__ = ["WARPS", "Launcher", "kind_of"]
 
 WARPS = 4
 # libdevice flushes float32 subnormals to 0 by default, and products would be fused into sums: `Draw` rounds
 # both, and a formula gives what it gives in every other backend.
-OPTIONS = {"enable_fp_fusion": False, "enable_reflect_ftz": False}
+_OPTIONS = {"enable_fp_fusion": False, "enable_reflect_ftz": False}
 _INT32 = 2**31
 
 
@@ -48,7 +48,7 @@ class Launcher:
 
     def __init__(self, kernel: Any, warps: int = WARPS, **constants: Any) -> None:
         self.kernel = kernel
-        self.options = {**OPTIONS, "num_warps": warps}
+        self.options = {**_OPTIONS, "num_warps": warps}
         self.constants = constants
         names = kernel.arg_names
         self.last = tuple(constants[name] for name in names[len(names) - len(constants) :])
