@@ -99,7 +99,8 @@ class _Traced(torch.autograd.Function):
         """Compute the value in the formulas' dtype and round it once to the input's."""
         result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
         if isinstance(result, Tensor) and result.shape == input.shape and result is not input:
-            return result.to(input.dtype)
+            # Not `to` where it does nothing: traced by torch 2.11's compiler, it would lose the gradient.
+            return result if result.dtype == input.dtype else result.to(input.dtype)
         return torch.empty_like(input).copy_(torch.as_tensor(result))  # the input itself, or a constant
 
     @staticmethod
