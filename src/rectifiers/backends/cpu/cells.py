@@ -84,26 +84,31 @@ class Cells:
     def widen(self, w: Writer, stored: Any, lanes: int = LANES) -> Any:
         """The type that is computed in, of elements as they are stored."""
         b = w.builder
+        if self.double:
+            return stored
         if self.brain:
             wide = ir.VectorType(ir.IntType(32), lanes)
             shifted = b.shl(b.zext(stored, wide), ir.Constant(wide, [16] * lanes))
-            return b.bitcast(shifted, ir.VectorType(ir.FloatType(), lanes))
-        if isinstance(self.stored, ir.HalfType):
-            return b.fpext(stored, ir.VectorType(ir.FloatType(), lanes))
-        return stored
+            stored = b.bitcast(shifted, ir.VectorType(ir.FloatType(), lanes))
+        kind = ir.VectorType(w.scalar, lanes)
+        return stored if stored.type == kind else b.fpext(stored, kind)
 
     def _narrow(self, w: Writer, value: Any) -> Any:
         b = w.builder
+        if self.double:
+            return value
+        if w.double:
+            value = b.fptrunc(value, ir.VectorType(ir.FloatType(), LANES))
         kind = ir.VectorType(self.stored, LANES)
         if self.brain:  # to nearest, ties to even; any NaN as torch writes it
-            bits = w.bits(value)
-            odd = b.and_(b.lshr(bits, w.integer(16)), w.integer(1))
-            rounded = b.lshr(b.add(bits, b.add(odd, w.integer(0x7FFF))), w.integer(16))
+            whole = ir.VectorType(ir.IntType(32), LANES)
+            one, most, lost, canonical = (ir.Constant(whole, [n] * LANES) for n in (1, 0x7FFF, 16, 0x7FC0))
+            bits = b.bitcast(value, whole)
+            odd = b.and_(b.lshr(bits, lost), one)
+            rounded = b.lshr(b.add(bits, b.add(odd, most)), lost)
             nan = b.fcmp_unordered("uno", value, value)
-            return b.trunc(w.select(nan, w.integer(0x7FC0), rounded), kind)
-        if isinstance(self.stored, ir.HalfType):
-            return b.fptrunc(value, kind)
-        return value
+            return b.trunc(b.select(nan, canonical, rounded), kind)
+        return value if value.type == kind else b.fptrunc(value, kind)
 
 
 def _masked(builder: Any, verb: str, kind: Any, code: str, lanes: int) -> Any:

@@ -50,13 +50,19 @@ class Formulas:
         """Whether a parameter is learned: rows are then channels, or their elements are."""
         return "channels" in self.kinds
 
-    def writer(self, builder: Any, cells: Cells, formula: Callable[..., Any]) -> Writer:
-        """Where the formula writes itself, and in what arithmetic."""
-        return Writer(builder, cells.double, tracks(formula))
+    def writer(self, builder: Any, cells: Cells, *written: Callable[..., Any]) -> Writer:
+        """Where formulas write themselves, and in what arithmetic.
+
+        Float64 does what carrying the rounding of float32 along would take more instructions for.
+        """
+        inexact = any(map(tracks, written))
+        if cells.double or not inexact or self.draws:  # numbers are drawn in the type of the elements
+            return Writer(builder, cells.double, inexact)
+        return Writer(builder, True, False, quick=True)
 
     def of_input(self, w: Writer, formula: Callable[..., Any], x: Any, values: list[Any]) -> Number:
         """The formula of an input, written for each side of 0 apart where words gain from knowing it."""
-        if not w.tracked or callable(self.record.kinks) or list(self.record.kinks) != [0.0]:
+        if not (w.tracked or w.quick) or callable(self.record.kinks) or list(self.record.kinks) != [0.0]:
             return w.number(formula(Number(w, x), *values))
         above, below = (formula(Number(w, x, positive=positive), *values) for positive in (True, False))
         chosen: Number = words["where"](Number(w, x) > 0.0, above, below)
@@ -197,8 +203,7 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
     composed = keeps == "input" and exact is None and record.keeps == "output"
     written = [exact or record.derivative, *([record.value] if composed else [])]
     learned = [p for p in record.parameters.values() if isinstance(p, Learned)]
-    tracked = any(formulas.writer(b, cells, formula).tracked for formula in written)
-    w = Writer(b, cells.double, tracked)
+    w = formulas.writer(b, cells, *written)
     df = rebind(written[0], words)
     first = b.add(b.mul(strip.row, strip.word(Word.LENGTH)), strip.position)
     g_base, gx_base = (at(b, strip.word(word), first, cells.size) for word in (Word.B, Word.C))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rectifiers.backends.cpu.numbers import Number
-from rectifiers.backends.cpu.words import abs_, exp, polynomial, where
+from rectifiers.backends.cpu.quick import polynomial
+from rectifiers.backends.cpu.words import abs_, exp, where
 
 __all__ = ["erf", "erfc"]
 

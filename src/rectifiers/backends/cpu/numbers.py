@@ -38,11 +38,15 @@ class Writer:
         Whether numbers are float64; float32 otherwise.
     tracked : bool
         Whether operations carry what their rounding lost.
+    quick : bool
+        Whether numbers of float64 are those of a narrower type and go back to it, so that words need no more
+        than 30 bits.
     """
 
     builder: Any
     double: bool
     tracked: bool
+    quick: bool = False
 
     @property
     def scalar(self) -> Any:
@@ -82,12 +86,16 @@ class Writer:
         return Number(self, high)
 
     def spread(self, scalar: Any) -> Number:
-        """A number that is the same in all lanes, from one of float64."""
-        one = scalar if self.double else self.builder.fptrunc(scalar, ir.FloatType())
+        """A number that is the same in all lanes, from one of float64; rounded to the elements' type."""
+        one = scalar
+        if self.quick or not self.double:
+            one = self.builder.fptrunc(scalar, ir.FloatType())
+        if self.quick:
+            one = self.builder.fpext(one, ir.DoubleType())
         empty = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return Number(self, self.builder.shuffle_vector(first, empty, zeros))
+        return Number(self, self.builder.shuffle_vector(first, empty, zeros), uniform=True)
 
     def call(self, name: str, *args: Any) -> Any:
         """Call an LLVM intrinsic on vectors of elements."""
@@ -190,6 +198,7 @@ class Number:
         loose: bool = False,
         factor: Any = None,
         positive: bool | None = None,
+        uniform: bool = False,
     ) -> None:
         self.writer = writer
         self.high = high
@@ -197,6 +206,7 @@ class Number:
         self.loose = loose
         self.factor = factor
         self.positive = positive  # True: above 0; False: not above 0, or not a number; None: not known
+        self.uniform = uniform  # whether it is the same for all vectors
         self.choice = choice  # (condition, if true, if false), where the number is one
 
     def __bool__(self) -> bool:
@@ -289,6 +299,8 @@ class Number:
     def __truediv__(self, other: Any) -> Number:
         writer, dividend, other = self.writer, self.tight(), self.writer.number(other).tight()
         b = writer.builder
+        if writer.quick and other.uniform:  # LLVM divides once, before the loop
+            return Number(writer, b.fmul(dividend.high, b.fdiv(writer.literal(1.0), other.high)))
         quotient = b.fdiv(dividend.high, other.high)
         if not writer.tracked:
             return Number(writer, quotient)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rectifiers.backends.cpu import quick
 from rectifiers.backends.cpu.numbers import Number, Truth, Writer
+from rectifiers.backends.cpu.quick import polynomial
 
-__all__ = ["abs_", "exp", "polynomial", "where", "words"]
+__all__ = ["abs_", "exp", "where", "words"]
 
 # (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: off by 2^-26.6 and 2^-57.6 of its value.
 _SINGLE = (0.5, 0.1666666716337204, 0.041666463017463684, 0.0083332983776927, 0.0013933733571320772,
@@ -25,14 +27,6 @@ _LOG_SINGLE = (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841)
 _LOG_DOUBLE = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
                2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
                1.479819860511658591e-01)  # fmt: skip
-
-
-def polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """Value at a vector, by Horner's scheme; coefficients by rising powers."""
-    total = w.literal(coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = w.fma(total, x, w.literal(coefficient))
-    return total
 
 
 class _Reduced:
@@ -82,6 +76,8 @@ class _Reduced:
 
 def exp(x: Any) -> Number:
     """e^x."""
+    if x.writer.quick:
+        return quick.exp(x)
     w, b = x.writer, x.writer.builder
     # Far beyond what overflows: with one factor pending, a small number may still bring it back.
     highest = 1400.0 if w.double else 170.0
@@ -99,6 +95,8 @@ def exp(x: Any) -> Number:
 
 def expm1(x: Any) -> Number:
     """e^x - 1."""
+    if x.writer.quick:
+        return quick.expm1(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
     reduced = _Reduced(x, *((-50.0, 710.0) if w.double else (-30.0, 89.0)))
@@ -132,6 +130,8 @@ def _expm1_below(x: Number, reduced: _Reduced) -> Number:
 
 def log(x: Any) -> Number:
     """Natural logarithm; -infinity at 0, NaN below."""
+    if x.writer.quick:
+        return quick.log(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
     mantissa, scale = (52, 54) if w.double else (23, 25)
@@ -164,6 +164,8 @@ def log(x: Any) -> Number:
 
 def log1p(x: Any) -> Number:
     """log(1 + x), exact for small x."""
+    if x.writer.quick:
+        return quick.log1p(x)
     x = x.tight()
     total = log(x + 1.0)
     w, b = x.writer, x.writer.builder
