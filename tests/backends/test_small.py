@@ -31,6 +31,7 @@ SMOOTH: dict[str, tuple[str, tuple[Any, ...]]] = {
 LIMITS = {"gelu": 50.0, "silu": 1000.0, "mish": 80.0}
 HARD = (math.nan, math.inf, -math.inf, 3e38, -3e38, 1e13, -1e13, 90.0, -90.0)
 TYPES = (torch.float32, torch.float64)
+HALF = (torch.float16, torch.bfloat16)
 
 
 @pytest.fixture(params=["torch is asked", "machine code looks"])
@@ -69,14 +70,19 @@ def assert_same(found: list[Tensor], expected: list[Tensor], exact: bool = True)
         torch.testing.assert_close(one, other, equal_nan=True, **tolerance)
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
+@pytest.mark.parametrize("which", ["small", "any_size"])
+@pytest.mark.parametrize("dtype", [*TYPES, *HALF], ids=str)
 @pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 32, 47, 1000])
-def test_a_look_sees_every_element(n: int, dtype: torch.dtype) -> None:
-    within, nonzero = look.within(80.0, dtype), look.nonzero(dtype)
+def test_a_look_sees_every_element(
+    n: int, dtype: torch.dtype, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "_ALONE", 1)
+    monkeypatch.setattr(look, "team", lambda n: min(n, 3))
+    within, nonzero = (getattr(one, which) for one in (look.within(80.0, dtype), look.nonzero(dtype)))
     plain = sample(n, dtype=dtype)
     assert within(plain.data_ptr(), n) is True
     assert nonzero(plain.data_ptr(), n) is True
-    above, below = math.nextafter(80, 0), torch.finfo(dtype).tiny
+    above, below = math.nextafter(80, 0), torch.finfo(dtype).smallest_normal
     cases = [
         (80.0, False, True),
         (-80.0, False, True),
@@ -98,8 +104,18 @@ def test_a_look_sees_every_element(n: int, dtype: torch.dtype) -> None:
 def test_a_look_sees_no_more_than_it_is_asked_to() -> None:
     x = torch.full((40,), math.nan)
     x[3:20] = 1
-    assert look.within(50.0, x.dtype)(x[3:].data_ptr(), 17) is True
-    assert look.within(50.0, x.dtype)(x[3:].data_ptr(), 18) is False
+    for within in look.within(50.0, x.dtype):
+        assert within(x[3:].data_ptr(), 17) is True
+        assert within(x[3:].data_ptr(), 18) is False
+
+
+@pytest.mark.parametrize("place", [0, 1, 65535, 65536, 131071, 262142, -1])
+def test_threads_look_at_every_element_of_a_large_tensor(place: int) -> None:
+    x = torch.ones(4 * look._ALONE + 3)
+    tell = look.within(50.0, x.dtype).any_size
+    assert tell(x.data_ptr(), x.numel()) is True
+    x[place] = math.nan
+    assert tell(x.data_ptr(), x.numel()) is False
 
 
 @pytest.mark.parametrize("shape", [(1,), (), (3, 5), (2, 3, 4, 5)])
@@ -230,25 +246,135 @@ def test_prelu_keeps_its_precision_under_autocast(fresh: Callable[[str], Execute
         assert execute(x, (Channels(torch.ones(1) / 3, 1),)).dtype == torch.float32
 
 
-def test_machine_code_comes_with_the_thousandth_small_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size, count", [(2, 1000), (1 << 20, 4)])
+def test_machine_code_comes_with_the_thousandth_small_tensor(
+    size: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or with as many large ones as are worth that."""
     made: list[Any] = []
     real = _look._native
 
-    def native(test: tuple[Any, ...]) -> dict[torch.dtype, Callable[[int, int], bool]]:
+    def native(test: tuple[Any, ...]) -> dict[torch.dtype, look.Look]:
         made.append(test)
         return real(test)
 
     monkeypatch.setattr(_look, "_native", native)
-    gelu = executor(registry["gelu"])
-    large, small = torch.ones(1 << 15), torch.ones(2)
-    for _ in range(5):
-        gelu(large, ("none",))
-    for _ in range(_look.PATIENCE - 1):
-        gelu(small, ("none",))
+    gelu, x = executor(registry["gelu"]), torch.ones(size)
+    for _ in range(count - 1):
+        gelu(x, ("none",))
     assert made == []
     for _ in range(5):
-        gelu(small, ("none",))
+        gelu(x, ("none",))
     assert made == [("within", 50.0)]
+
+
+# The usual calls
+
+
+@pytest.fixture
+def looking() -> None:
+    """Machine code for PReLU's looks is there, and so is its usual call."""
+    for _ in range(_look.PATIENCE + 1):
+        functional.prelu(torch.ones(1), torch.ones(1))
+
+
+def usual_of(name: str) -> Callable[..., Tensor | None]:
+    """The usual call that the function takes."""
+    function = getattr(functional, name)
+    names = function.__code__.co_freevars
+    found: Callable[..., Tensor | None] = function.__closure__[names.index("usual")].cell_contents
+    return found
+
+
+def takes(name: str, input: Any, *args: Any, **kwargs: Any) -> bool:
+    return usual_of(name)(input, args, kwargs) is not None
+
+
+@pytest.mark.usefixtures("looking")
+def test_the_usual_call_of_prelu_is_what_the_longer_way_gives() -> None:
+    for x, weight in ((sample(6), sample(1)), (sample(3, 4), sample(4)), (sample(2, 4, 3), sample(1))):
+        assert takes("prelu", x, weight)
+        assert takes("prelu", x, weight, 1, False)
+        assert takes("prelu", torch.nn.Parameter(x), torch.nn.Parameter(weight))
+        found = all_orders(lambda x, w: functional.prelu(x, w), x, weight)
+        assert_same(found, all_orders(lambda x, w: functional.prelu(x, weight=w), x, weight))
+
+
+@pytest.mark.usefixtures("looking")
+def test_what_is_not_usual_about_prelu_goes_the_longer_way() -> None:
+    x, weight = sample(3, 4), sample(4)
+    with_zero = x.clone()
+    with_zero[1, 2] = -0.0
+    one = torch.ones(1)
+    for args in (
+        (x,),
+        (x, weight, 0),
+        (x, weight, 1, True),
+        (x, 0.25),
+        (with_zero, weight),
+        (x, torch.ones(3)),
+        (x[0], weight),
+        (x, torch.ones(())),
+        (x, weight.double()),
+        (x.long(), one.long()),
+        (x.t(), one),
+        (x.to("meta"), one),
+        (torch.ones(1 << 17), one),
+        (torch._efficientzerotensor(3), one),
+        (x[:0], one),
+    ):
+        assert not takes("prelu", *args), args
+    assert not takes("prelu", x, weight=weight)
+    with rectifiers.backend("torch"):
+        assert not takes("prelu", x, weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not takes("prelu", x, one)
+        assert functional.prelu(x, one).dtype == torch.float32
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert not takes("prelu", x, weight)
+    seen: list[bool] = []
+    torch.func.grad(lambda x: (seen.append(takes("prelu", x, one)), x.sum())[1])(x)
+    _vmap(lambda x: (seen.append(takes("prelu", x, one)), x)[1])(x)
+    assert seen == [False, False]
+
+
+def test_the_usual_call_of_rrelu_is_what_the_longer_way_gives() -> None:
+    bounds = (1 / 8, 1 / 3)
+    usual: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((), {"training": True}),
+        ((*bounds, True), {}),
+        ((*bounds, True, False), {}),
+    ]
+    for dtype in TYPES:
+        x = sample(40, dtype=dtype).requires_grad_()
+        for args, kwargs in usual:
+            assert takes("rrelu", x, *args, **kwargs)
+            found = []
+            for generator in ({}, {"generator": torch.default_generator}):
+                torch.manual_seed(3)
+                y = functional.rrelu(x, *args, **kwargs, **generator)
+                found.append([y, *torch.autograd.grad(y, x, x.detach()), torch.get_rng_state()])
+            assert_same(*found)
+
+
+def test_what_is_not_usual_about_rrelu_goes_the_longer_way() -> None:
+    bounds, x = (1 / 8, 1 / 3), sample(40)
+    for args in ((), bounds, (0.1, 1 / 3, True), (*bounds, False), (*bounds, 1), (*bounds, True, True)):
+        assert not takes("rrelu", x, *args), args
+    for kwargs in ({"training": False}, {"training": 1}, {"training": True, "inplace": False}):
+        assert not takes("rrelu", x, **kwargs), kwargs
+    negated = torch.view_as_complex(sample(6, 2)).conj().imag
+    inputs = (x.half(), x.long(), sample(4, 6).t(), negated, x[:0], x.to("meta"), torch.ones(1 << 17))
+    for input in (*inputs, torch._efficientzerotensor(3)):
+        assert not takes("rrelu", input, training=True), input
+    with rectifiers.backend("torch"):
+        assert not takes("rrelu", x, training=True)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert not takes("rrelu", x, training=True)
+    seen: list[bool] = []
+    torch.func.grad(lambda x: (seen.append(takes("rrelu", x, training=True)), x.sum())[1])(x)
+    _vmap(lambda x: (seen.append(takes("rrelu", x, training=True)), x)[1])(x)
+    assert seen == [False, False]
 
 
 # RReLU: the seed, and who else takes one

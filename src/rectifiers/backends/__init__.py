@@ -8,7 +8,7 @@ from __future__ import annotations
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._binding import rebind
 from rectifiers.backends._choice import backend
-from rectifiers.backends._dispatch import crelu, executor, maxout
+from rectifiers.backends._dispatch import crelu, executor, executors, maxout
 from rectifiers.backends._explain import Explanation, explain
 from rectifiers.backends._torch import Execute
 from rectifiers.backends.memory import keep_freed_memory
@@ -21,6 +21,7 @@ __all__ = [
     "backend",
     "crelu",
     "executor",
+    "executors",
     "explain",
     "keep_freed_memory",
     "maxout",

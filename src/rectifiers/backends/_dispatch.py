@@ -18,8 +18,9 @@ from rectifiers.backends._kernels import Kernels
 from rectifiers.backends._small import small_executor
 from rectifiers.backends._thresholds import NEVER, bytes_on_gpu, elements_on_cpu
 from rectifiers.backends._torch import Execute, torch_crelu, torch_executor, torch_maxout
+from rectifiers.backends._usual import Usual
 
-__all__ = ["crelu", "decide", "executor", "maxout", "worthwhile"]
+__all__ = ["crelu", "decide", "executor", "executors", "maxout", "worthwhile"]
 
 
 def worthwhile(record: Activation, input: Tensor) -> int:
@@ -31,7 +32,12 @@ def worthwhile(record: Activation, input: Tensor) -> int:
 
 
 def executor(record: Elementwise) -> Execute:
-    """Return what applies an elementwise activation to a tensor.
+    """Return what applies an elementwise activation to a tensor: see `executors`."""
+    return executors(record)[0]
+
+
+def executors(record: Elementwise) -> tuple[Execute, Usual | None]:
+    """Return what applies an elementwise activation to a tensor, and what does it in the usual case.
 
     Parameters
     ----------
@@ -44,9 +50,11 @@ def executor(record: Elementwise) -> Execute:
         Of ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of every
         parameter in order, a number, a word, `Channels` or `Random`; and whether to write the result into
         `input`.
+    callable or None
+        See `Usual`.
     """
     plain = torch_executor(record)
-    small = small_executor(record, plain)
+    small, usual = small_executor(record, plain)
     on_cpu, on_gpu = elements_on_cpu(record), bytes_on_gpu(record)
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
@@ -61,7 +69,7 @@ def executor(record: Elementwise) -> Execute:
             return plain(input, values, inplace)
         return elementwise(record, kernels, input, values, inplace)
 
-    return execute
+    return execute, usual
 
 
 def decide(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:

@@ -1,14 +1,14 @@
-"""Whether all elements of a small tensor pass a test: torch is asked at first, and machine code from then on.
+"""Whether all elements of a tensor pass a test: torch is asked at first, and machine code from then on.
 
-An operation of torch's that a call needs for nothing else costs several microseconds, where the caches hold
-what the rest of a network needs; machine code costs one. But it takes LLVM, which nobody should have to load
-for a few small tensors.
+An operation of torch's that a call needs for nothing else costs several microseconds for a small tensor,
+where the caches hold what the rest of a network needs; machine code costs one. At a large tensor it looks
+three times as fast. But it needs LLVM, which nobody should have to load for a few tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,19 +16,26 @@ from torch._C import _are_functorch_transforms_active, _has_storage, _len_torch_
 
 from rectifiers.activations import Elementwise
 from rectifiers.backends._choice import TENSORS, choose
+from rectifiers.backends._memory_order import dense
+
+if TYPE_CHECKING:
+    from rectifiers.backends.cpu.look import Look
 
 __all__ = ["PATIENCE", "looks"]
 
 PATIENCE = 1000
-"""Number of tensors for which torch is asked. To load LLVM takes as long as it saves in some 30,000 looks."""
+"""Number of small tensors for which torch is asked. To load LLVM takes as long as it saves in some 30,000
+looks at them, or in a hundred at a million elements."""
 
-_LARGE = 1 << 15  # elements from which torch shares the work out among threads
+_SMALL = 1 << 12  # elements up to which a look takes about as long as the call of it
 
 
 def looks(
     record: Elementwise, test: tuple[Any, ...], by_torch: Callable[[Tensor], bool]
-) -> Callable[[Tensor], bool]:
+) -> tuple[Callable[[Tensor], bool], dict[torch.dtype, Look]]:
     """Return what tells whether Python may look at a tensor, and all elements pass a test.
+
+    And the machine code that it takes for each type, once there is some.
 
     Parameters
     ----------
@@ -40,7 +47,7 @@ def looks(
     by_torch : callable
         Asks torch.
     """
-    native: dict[torch.dtype, Callable[[int, int], bool]] = {}
+    native: dict[torch.dtype, Look] = {}
     patience = PATIENCE
 
     def passes(input: Tensor) -> bool:
@@ -56,10 +63,10 @@ def looks(
         if type(n) is not int:  # torch.jit is tracing: a trace must hold for other elements, too
             return False
         look = native.get(input.dtype)
-        if look is not None and n < _LARGE:
+        if look is not None:
             try:
-                if input.is_contiguous() and (address := input.data_ptr()):  # 0: no element is in memory
-                    return look(address, n)
+                if (input.is_contiguous() or (n > _SMALL and dense(input))) and (address := input.data_ptr()):
+                    return look[n > _SMALL](address, n)  # an address of 0: no element is in memory
             except RuntimeError:  # it has no memory of its own
                 return False
         return slowly(input, n)
@@ -68,17 +75,17 @@ def looks(
         nonlocal patience
         if not _has_storage(input):
             return False
-        patience -= n < _LARGE
+        patience -= 1 + n // _SMALL
         if patience <= 0:
             patience = PATIENCE
             if choose(record, input, "auto")[0] is not None:
                 native.update(_native(test))
         return by_torch(input)
 
-    return passes
+    return passes, native
 
 
-def _native(test: tuple[Any, ...]) -> dict[torch.dtype, Callable[[int, int], bool]]:
+def _native(test: tuple[Any, ...]) -> dict[torch.dtype, Look]:
     from rectifiers.backends.cpu import look
 
     name, *arguments = test

@@ -24,7 +24,9 @@ from rectifiers.backends._choice import available, choose, readable
 from rectifiers.backends._kernels import Draw, Values
 from rectifiers.backends._look import looks
 from rectifiers.backends._memory_order import dense
+from rectifiers.backends._thresholds import elements_on_cpu
 from rectifiers.backends._torch import Execute
+from rectifiers.backends._usual import Usual, usual_prelu, usual_rrelu
 from rectifiers.vocabulary import where
 
 __all__ = ["SMALL", "small_executor"]
@@ -33,13 +35,13 @@ SMALL = 1 << 14
 """No small way is taken from this number of elements on."""
 
 
-def small_executor(record: Elementwise, plain: Execute) -> Execute:
-    """Return what applies an activation to a tensor that is too small for kernels."""
+def small_executor(record: Elementwise, plain: Execute) -> tuple[Execute, Usual | None]:
+    """Return what applies an activation to a tensor that is too small for kernels; the usual call, apart."""
     if record is prelu:
         return _prelu(plain)
     if record in _SAFE:
-        return _within(record, plain)
-    return _rrelu(plain) if record is rrelu else plain
+        return _within(record, plain), None
+    return _rrelu(plain) if record is rrelu else (plain, None)
 
 
 # The size below which torch's own gives neither NaN nor wrong derivatives of any order, and what it is.
@@ -60,7 +62,7 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
         smallest, largest = torch.aminmax(_as_it_lies(input))
         return -limit < smallest.item() and largest.item() < limit  # not if one is NaN
 
-    safe = looks(record, ("within", limit), by_torch)
+    safe, _ = looks(record, ("within", limit), by_torch)
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
         if values in own and not inplace and safe(input):
@@ -81,9 +83,11 @@ def _as_it_lies(input: Tensor) -> Tensor:
     return found.as_strided((found.numel(),), (1,))
 
 
-def _prelu(plain: Execute) -> Execute:
+def _prelu(plain: Execute) -> tuple[Execute, Usual]:
     """Torch's own is right wherever no input is 0; there it takes the slope 1 in second derivatives."""
-    safe = looks(prelu, ("nonzero",), lambda input: torch.count_nonzero(input).item() == input.numel())
+    safe, native = looks(
+        prelu, ("nonzero",), lambda input: torch.count_nonzero(input).item() == input.numel()
+    )
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
         (value,) = values
@@ -100,10 +104,10 @@ def _prelu(plain: Execute) -> Execute:
         # Autocast, for which to look beforehand costs as much as a step, has it take another precision.
         return output if output.dtype == input.dtype else plain(input, values, inplace)
 
-    return execute
+    return execute, usual_prelu(native, elements_on_cpu(prelu))
 
 
-def _rrelu(plain: Execute) -> Execute:
+def _rrelu(plain: Execute) -> tuple[Execute, Usual]:
     """The kernel draws the slopes, with 1 where the input is positive; torch multiplies."""
 
     def execute(input: Tensor, values: Values, inplace: bool = False) -> Tensor:
@@ -135,7 +139,10 @@ def _rrelu(plain: Execute) -> Execute:
         write(input, factor, value.seed())
         return input.mul_(factor) if inplace else input * factor
 
-    return execute
+    slope = rrelu.parameters["slope"]
+    assert isinstance(slope, Uniform)
+    bounds = (slope.lower, slope.upper)
+    return execute, usual_rrelu(_factors, _FACTORS, elements_on_cpu(rrelu), bounds)
 
 
 _FACTORS = (torch.float32, torch.float64)  # the product of half types is not theirs to round

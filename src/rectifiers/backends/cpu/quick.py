@@ -34,7 +34,7 @@ def polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
 
 
 def _in_parallel(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """Value at a vector by Estrin's scheme: one more product or two, and half the time to wait for the last."""
+    """Value at a vector by Estrin's scheme: a product or two more, and half the time to wait for the last."""
     terms = [w.literal(coefficient) for coefficient in coefficients]
     while len(terms) > 1:
         pairs = [w.fma(odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from rectifiers.backends._kernels import Layout
+from rectifiers.backends.cpu.caches import last_cache
 from rectifiers.backends.cpu.task import packed
 from rectifiers.backends.cpu.threads import GRAIN, run, team
 from rectifiers.backends.cpu.tiling import tile_of
 
 __all__ = ["SEGMENT", "in_order", "rows_of_block", "run_blocks", "run_flat", "run_rows", "run_tiles"]
 
-_STREAM = 4 << 20  # bytes of a result from which it is written past the caches
+_TENSORS = 4  # of a result's size, between which forward and backward go back and forth
 SEGMENT = 8192  # elements summed up into one partial sum: a matter of the layout alone, as the sums are
 _UNIT = 64
 
@@ -103,9 +104,13 @@ def run_tiles(
 
 
 def _streams(out: Tensor, length: int, addresses: tuple[int, ...]) -> int:
-    """Whether results go past the caches: large ones, whose rows all start where such stores may."""
+    """Whether results go past the caches: large ones, whose rows all start where such stores may.
+
+    Where input, output and their gradients do not all fit there, what is written pushes out what will be
+    read, and is fetched from memory only to be overwritten.
+    """
     size = out.element_size()
-    return int(out.nbytes >= _STREAM and not (out.data_ptr() | length * size) & 63)
+    return int(out.nbytes * _TENSORS >= last_cache() and not (out.data_ptr() | length * size) & 63)
 
 
 def in_order(sums: Tensor) -> Tensor:
