@@ -17,7 +17,7 @@ from rectifiers.backends._formula import formula_executor
 from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError
 from rectifiers.vocabulary import exp, expm1, sigmoid, where
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 def elu(x: Any, alpha: Any) -> Any:

@@ -21,7 +21,7 @@ from rectifiers import functional
 from rectifiers.backends._choice import requested
 from rectifiers.errors import ArgumentError, BackendError
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 def alone(code: str, name: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,7 @@ from rectifiers import functional, nn
 from rectifiers.activations import registry
 
 # torch's own forward mode compiles its decompositions with what it deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 Function = Callable[..., Tensor]
 Of = Callable[[str], Function]
@@ -542,7 +542,7 @@ def test_modules_are_traced_by_fx_and_to_aten(name: str, x: Tensor) -> None:
     torch.testing.assert_close(graph(-x), module(-x))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # checks of shapes are of the example's
 def test_modules_are_traced_by_the_old_tracer(name: str, x: Tensor) -> None:
     module, x = module_of(name).eval(), x.float()

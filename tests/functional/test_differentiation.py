@@ -14,7 +14,7 @@ from rectifiers import functional
 from rectifiers.activations import Elementwise, registry
 
 # torch's own forward mode compiles its decompositions with what it deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 ELEMENTWISE = {name: record for name, record in registry.items() if isinstance(record, Elementwise)}
 FREE = {name: record for name, record in ELEMENTWISE.items() if name != "prelu"}

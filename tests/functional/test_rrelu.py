@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from rectifiers import nn
 from rectifiers.functional import rrelu
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 def seeded(seed: int) -> torch.Generator:

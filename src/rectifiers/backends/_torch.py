@@ -51,22 +51,28 @@ class _Own:
 
 
 def _between(low: float, high: float, operation: Execute) -> Execute:
-    """Return `operation`, replaced by its limits -0 below `low` and x above `high`.
+    """Return `operation`, replaced by its limits -0 below `low` and x from `high` on.
 
     Both bounds lie where the function has long rounded to its limit. torch's operations give NaN there:
     GELU, SiLU and Mish at -infinity, their derivatives from about 1e13 (GELU) or 89 (Mish, second) on.
     """
 
     def guarded(input: Tensor, *values: Any) -> Tensor:
-        return torch.where(input > high, input, operation(input.clamp(low, high), *values))
+        # At the upper bound, too: from torch 2.14 on `clamp` passes no gradient there.
+        return torch.where(input >= high, input, operation(input.clamp(low, high), *values))
 
     return guarded
 
 
+# Before torch 2.14, `clamp` passes the gradient at its bounds.
+_CLAMP_INCLUDES_BOUNDS = torch.__version__ < (2, 14)
+
+
 def _prelu(input: Tensor, weight: Tensor | float) -> Tensor:
-    # torch's own takes the slope 1 at 0 in forward mode. Here relu passes no gradient at 0 and clamp
-    # passes it, in every mode; and clamp keeps 0 * infinity out of the gradient of the slope.
-    return torch.relu(input) + weight * input.clamp(max=0)
+    # torch's own takes the slope 1 at 0 in forward mode. Here relu passes no gradient at 0 and what lies below
+    # passes it, in every mode; and 0 * infinity is kept out of the gradient of the slope.
+    below = input.clamp(max=0) if _CLAMP_INCLUDES_BOUNDS else input.masked_fill(input > 0, 0)
+    return torch.relu(input) + weight * below
 
 
 def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:

@@ -1,0 +1,105 @@
+"""The smooth activations that have no figure of their own, by the kernels of the processor, in float32.
+
+They are computed in float64, to 30 bits: next to nothing is lost before the one rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rectifiers.activations import Elementwise, registry
+from rectifiers.backends.cpu import kernels
+
+CASES: list[tuple[str, tuple[Any, ...]]] = [
+    ("softplus", (1.0, 20.0)),
+    ("softplus", (0.3, 20.0)),
+    ("silu", ()),
+    ("gelu", ("none",)),
+    ("gelu", ("tanh",)),
+    ("mish", ()),
+    ("tanh", ()),
+    ("sigmoid", ()),
+]
+LOST = 2.0**-29  # where terms cancel, of the terms
+TURNS = {"silu": -1.278, "gelu": -0.752, "mish": -1.192}  # where the slope is 0
+
+
+def points() -> Tensor:
+    """Numbers of every size and sign, and where the functions bend and have their tails."""
+    random = np.random.default_rng(0)
+    bits = np.arange(0, 2**32, 65521, dtype=np.int64).astype(np.uint32).view(np.float32)
+    near = np.concatenate(
+        [random.normal(0, scale, 20000).astype(np.float32) for scale in (1e-3, 0.3, 1, 3, 10, 40)]
+    )
+    edges = np.array([0.0, -0.0, 1e-45, -1e-45, 1.1754944e-38, -1.1754944e-38], dtype=np.float32)
+    return torch.from_numpy(np.concatenate([bits[np.isfinite(bits)], near, edges]))
+
+
+def units(exact: Tensor) -> Tensor:
+    """The distance of neighbouring float32 around an exact value; subnormal numbers have one, too."""
+    _, exponent = exact.abs().clamp(min=torch.finfo(torch.float32).tiny).frexp()
+    return torch.exp2(exponent.double() - 24)
+
+
+def seen(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The parameters as the computation sees them."""
+    return tuple(v if isinstance(v, str) else float(np.float32(v)) for v in values)
+
+
+def assert_close(found: Tensor, exact: Tensor, slack: float | Tensor = 0.0) -> None:
+    beyond = exact.abs() >= 2.0**128 * (1 - 2.0**-25)
+    assert torch.equal(found[beyond].double(), exact[beyond].sign() * math.inf)
+    errors = (found.double() - exact).abs() - slack
+    off = (errors / units(exact))[~beyond]
+    assert off.max() <= 0.51  # False for NaN
+
+
+@pytest.mark.parametrize("name, values", CASES)
+def test_values_are_the_reference_rounded_once(name: str, values: tuple[Any, ...]) -> None:
+    x = points()
+    y = torch.full_like(x, math.nan)
+    kernels.value(registry[name], values, (1, 1, x.numel()), x, y, False)
+    exact = torch.from_numpy(np.asarray(registry[name].f(x.double().numpy(), *seen(values))))
+    assert_close(y, exact)
+    zero = exact == 0
+    assert torch.equal(y[zero].signbit(), exact[zero].signbit())
+
+
+@pytest.mark.parametrize("name, values", CASES)
+def test_slopes_are_the_reference_rounded_once(name: str, values: tuple[Any, ...]) -> None:
+    """But for a 2^29th of the slope's terms, where they cancel."""
+    x, record = points(), registry[name]
+    g = torch.ones_like(x)
+    gx = torch.full_like(x, math.nan)
+    kernels.slope(record, values, (1, 1, x.numel()), "input", x, g, gx)
+    exact = torch.from_numpy(np.asarray(record.df(x.double().numpy(), *seen(values))))
+    turn = TURNS.get(name)
+    assert_close(gx, exact, 0.0 if turn is None else torch.where((x - turn).abs() < 1, LOST, 0.0))
+
+
+@pytest.mark.parametrize("name, values", CASES)
+def test_limits_are_those_of_the_reference(name: str, values: tuple[Any, ...]) -> None:
+    x = torch.tensor([math.inf, -math.inf, math.nan, 3e38, -3e38] * 3)
+    record, y, gx = registry[name], torch.empty_like(x), torch.empty_like(x)
+    kernels.value(record, values, (1, 1, x.numel()), x, y, False)
+    kernels.slope(record, values, (1, 1, x.numel()), "input", x, torch.ones_like(x), gx)
+    for found, formula in ((y, record.f), (gx, record.df)):
+        with np.errstate(all="ignore"):
+            exact = torch.from_numpy(np.asarray(formula(x.double().numpy(), *seen(values)))).float()
+        assert torch.equal(found.isnan(), exact.isnan())
+        number = ~exact.isnan()
+        assert torch.equal(found[number], exact[number])
+        assert torch.equal(found[number].signbit(), exact[number].signbit())
+
+
+def test_the_cases_are_all_that_have_no_figure_of_their_own() -> None:
+    """A new smooth one is to be put among them."""
+    others = {"elu", "selu", "celu", "relu", "leaky_relu", "prelu", "rrelu", "relu6", "squared_relu"}
+    elementwise = {name for name, record in registry.items() if isinstance(record, Elementwise)}
+    assert {name for name, _ in CASES} == elementwise - others
