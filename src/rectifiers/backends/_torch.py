@@ -65,12 +65,12 @@ def _between(low: float, high: float, operation: Execute) -> Execute:
 
 
 # Before torch 2.14, `clamp` passes the gradient at its bounds.
-_CLAMP_INCLUDES_BOUNDS = torch.__version__ < (2, 14)
+_CLAMP_INCLUDES_BOUNDS = torch.__version__ < "2.14"  # as versions, not as words
 
 
 def _prelu(input: Tensor, weight: Tensor | float) -> Tensor:
-    # torch's own takes the slope 1 at 0 in forward mode. Here relu passes no gradient at 0 and what lies below
-    # passes it, in every mode; and 0 * infinity is kept out of the gradient of the slope.
+    # torch's own takes the slope 1 at 0 in forward mode. Here relu passes no gradient at 0, and what lies
+    # below passes it, in every mode; and 0 * infinity is kept out of the gradient of the slope.
     below = input.clamp(max=0) if _CLAMP_INCLUDES_BOUNDS else input.masked_fill(input > 0, 0)
     return torch.relu(input) + weight * below
 
