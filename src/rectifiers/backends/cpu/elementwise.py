@@ -56,9 +56,9 @@ class Formulas:
         Float64 does what carrying the rounding of float32 along would take more instructions for.
         """
         inexact = any(map(tracks, written))
-        if cells.double or not inexact or self.draws:  # numbers are drawn in the type of the elements
-            return Writer(builder, cells.double, inexact)
-        return Writer(builder, True, False, quick=True)
+        if inexact and not cells.double:
+            return Writer(builder, True, False, quick=True)
+        return Writer(builder, cells.double, inexact)
 
     def of_input(self, w: Writer, formula: Callable[..., Any], x: Any, values: list[Any]) -> Number:
         """The formula of an input, written for each side of 0 apart where words gain from knowing it."""
@@ -73,6 +73,9 @@ class Formulas:
         b = strip.builder
         fixed: dict[int, Any] = {}
         index = 0
+        drawing = Writer(
+            b, cells.double, False
+        )  # numbers are drawn in the type of the elements, or in float32
         for place, kind in enumerate(self.kinds):
             if isinstance(kind, tuple):
                 fixed[place] = kind[0]
@@ -86,7 +89,7 @@ class Formulas:
                 one = cells.load_one(w, at(b, strip.pointer(index), channel, cells.size))
                 fixed[place] = _broadcast(w, one)
             else:
-                fixed[place] = (w.spread(strip.real(index)), w.spread(strip.real(index + 1)))
+                fixed[place] = (drawing.spread(strip.real(index)), drawing.spread(strip.real(index + 1)))
                 index += 1
             index += 1
 
@@ -99,9 +102,10 @@ class Formulas:
                     value = Number(w, cells.load(w, address, mask))
                 elif "draw" in kind:
                     base, step = value
-                    value = Number(w, b.fadd(base.high, b.fmul(step.high, drawn)))
+                    slope = b.fadd(base.high, b.fmul(step.high, b.sitofp(drawn, drawing.vector)))
                     if kind == "reciprocal draw":
-                        value = Number(w, b.fdiv(w.literal(1.0), value.high))
+                        slope = b.fdiv(drawing.literal(1.0), slope)
+                    value = Number(w, b.fpext(slope, w.vector) if w.quick else slope)
                 found.append(value)
             return found
 
@@ -147,7 +151,7 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
             positive = b.fcmp_ordered(">", x, w.literal(0.0))
             write_bits(b, b.add(bits, b.lshr(offset, constant(3))), positive)
 
-    _over(strip, w, formulas, vector)
+    _over(strip, formulas, vector)
 
 
 def _fetch(strip: Strip, address: Any) -> None:
@@ -156,7 +160,7 @@ def _fetch(strip: Strip, address: Any) -> None:
         fetch(strip.builder, address)
 
 
-def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., None]) -> None:
+def _over(strip: Strip, formulas: Formulas, vector: Callable[..., None]) -> None:
     """Run over the strip in vectors, or in blocks where numbers are to be drawn."""
     b = strip.builder
     if not formulas.draws:
@@ -167,8 +171,7 @@ def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., Non
         first = b.add(first, strip.position)
 
         def anywhere(offset: Any, rest: Any, stream: bool) -> None:
-            number = b.sitofp(drawn_at(b, b.add(first, offset), seed), w.vector)
-            vector(offset, mask_of(b, rest), stream, number)
+            vector(offset, mask_of(b, rest), stream, drawn_at(b, b.add(first, offset), seed))
 
         strip.run(anywhere)
         return
@@ -177,16 +180,15 @@ def _over(strip: Strip, w: Writer, formulas: Formulas, vector: Callable[..., Non
         def eight(offset: Any, rest: Any, stream: bool) -> None:
             address = at(b, strip.numbers, offset, 2)
             stored = b.load(b.inttoptr(address, ir.VectorType(_I16, LANES).as_pointer()), align=2)
-            number = b.sitofp(b.zext(stored, ir.VectorType(_I32, LANES)), w.vector)
-            vector(offset, mask_of(b, rest), stream, number)
+            vector(offset, mask_of(b, rest), stream, b.zext(stored, ir.VectorType(_I32, LANES)))
 
         strip.run(eight)
         return
 
     def block(offset: Any, rest: Any, stream: bool) -> None:
         index = b.lshr(b.add(strip.position, offset), constant(BLOCK.bit_length() - 1))
-        for j, bits in enumerate(drawn(b, index, strip.word(Word.SEED))):
-            place, number = b.add(offset, constant(LANES * j)), b.sitofp(bits, w.vector)
+        for j, number in enumerate(drawn(b, index, strip.word(Word.SEED))):
+            place = b.add(offset, constant(LANES * j))
             if rest is None:
                 vector(place, None, stream, number)
             else:
@@ -243,7 +245,7 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
         for total in sums:
             total.add(kept, g, numbers, offset, mask)
 
-    _over(strip, w, formulas, vector)
+    _over(strip, formulas, vector)
     for total in sums:
         total.finish()
 

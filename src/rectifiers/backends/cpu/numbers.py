@@ -1,9 +1,10 @@
 """Numbers that write LLVM code: a formula called with them writes the vector code of itself.
 
 A `Number` stands for eight neighbouring elements. In a formula of arithmetic and comparisons alone it is one
-vector, and each operation rounds as NumPy's does. Where a formula uses exponentials and the like it carries
-what each rounding lost in a second vector (Dekker 1971, Knuth's two-sum; products by fused multiply-add), and
-is rounded once at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp.
+vector, and each operation rounds as NumPy's does. Where it uses exponentials and the like it is rounded once,
+at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp. Elements of
+float32 or less are computed in float64 then. Those of float64 carry what each rounding lost in a second
+vector (Dekker 1971, Knuth's two-sum; products by fused multiply-add).
 
 The high part never depends on the low one. So where the low part is not a number (the high part overflowed,
 or is infinite, or 0 / 0 appears in a correction) the high part is the answer. Words may leave a low part of
@@ -37,7 +38,7 @@ class Writer:
     double : bool
         Whether numbers are float64; float32 otherwise.
     tracked : bool
-        Whether operations carry what their rounding lost.
+        Whether operations carry what their rounding lost; of float64 alone.
     quick : bool
         Whether numbers of float64 are those of a narrower type and go back to it, so that words need no more
         than 30 bits.
@@ -78,12 +79,7 @@ class Writer:
             return value
         if isinstance(value, bool | Truth) or not isinstance(value, int | float):
             raise TypeError(f"a formula computes with numbers, not with {value!r}")
-        high = self.literal(value)
-        with np.errstate(all="ignore"):
-            rest = 0.0 if self.double else float(value) - float(np.float32(value))
-        if self.tracked and rest and np.isfinite(rest):
-            return Number(self, high, self.literal(rest))
-        return Number(self, high)
+        return Number(self, self.literal(value))
 
     def spread(self, scalar: Any) -> Number:
         """A number that is the same in all lanes, from one of float64; rounded to the elements' type."""

@@ -2,6 +2,7 @@
 
 `exp` and `expm1` follow Cody & Waite: x = k ln 2 + r, a polynomial in r (Chebyshev, economised), 2^k in the
 exponent bits; both give the value and what its rounding lost. `log` is that of FreeBSD's msun (Sun 1993).
+Where 30 bits are enough, `quick` has shorter ones.
 """
 
 from __future__ import annotations
@@ -15,18 +16,16 @@ from rectifiers.backends.cpu.quick import polynomial
 
 __all__ = ["abs_", "exp", "where", "words"]
 
-# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: off by 2^-26.6 and 2^-57.6 of its value.
-_SINGLE = (0.5, 0.1666666716337204, 0.041666463017463684, 0.0083332983776927, 0.0013933733571320772,
-           0.00019899391918443143)  # fmt: skip
-_DOUBLE = (0.5, 0.1666666666666667, 0.04166666666666668, 0.008333333333326082, 0.0013888888888879001,
-           0.00019841269875003973, 2.480158733663232e-05, 2.7557255168123062e-06, 2.755726307600547e-07,
-           2.5105313423078524e-08, 2.0918212752506956e-09)  # fmt: skip
-_LN2_SINGLE = (0.693145751953125, 1.428606765330187e-06)  # the first short, so that multiples are exact
-_LN2_DOUBLE = (6.93147180369123816490e-01, 1.90821492927058770002e-10)
-_LOG_SINGLE = (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841)
-_LOG_DOUBLE = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
-               2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
-               1.479819860511658591e-01)  # fmt: skip
+# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: off by 2^-57.6 of its value.
+_EXP = (0.5, 0.1666666666666667, 0.04166666666666668, 0.008333333333326082, 0.0013888888888879001,
+        0.00019841269875003973, 2.480158733663232e-05, 2.7557255168123062e-06, 2.755726307600547e-07,
+        2.5105313423078524e-08, 2.0918212752506956e-09)  # fmt: skip
+_LOG = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
+        2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
+        1.479819860511658591e-01)  # fmt: skip
+_LN2, _LN2_REST = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # multiples of the first are exact
+_MANTISSA, _BIAS = 52, 1023
+_ROOT = 0x3FE6A09E667F3BCD  # sqrt(1/2): the mantissa goes from there to sqrt(2)
 
 
 class _Reduced:
@@ -39,12 +38,11 @@ class _Reduced:
         inside = w.select(b.fcmp_ordered("<", x.high, low), low, x.high)  # so written NaN passes
         if x.positive is not False:
             inside = w.select(b.fcmp_ordered(">", inside, high), high, inside)
-        magic = w.literal(1.5 * 2.0 ** (52 if w.double else 23))  # rounds to an integer, left in the low bits
+        magic = w.literal(1.5 * 2.0**52)  # rounds to an integer, left in the low bits
         self.shifted = w.fma(inside, w.literal(1.4426950408889634), magic)
         k = b.fsub(self.shifted, magic)
-        ln2, rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
-        r = w.fma(k, w.literal(-ln2), inside)  # exact
-        low_r = b.fmul(k, w.literal(-rest))
+        r = w.fma(k, w.literal(-_LN2), inside)  # exact
+        low_r = b.fmul(k, w.literal(-_LN2_REST))
         if x.low is not None:  # out of bounds it may be infinite or NaN
             usable = b.fcmp_ordered("==", inside, x.high)
             finite = b.fcmp_ordered("<", w.call("llvm.fabs", x.low), w.literal(1.0))
@@ -52,25 +50,23 @@ class _Reduced:
         self.r = b.fadd(r, low_r)
         r_lost = b.fadd(b.fsub(r, self.r), low_r)
         self.r_lost = w.fma(r_lost, self.r, r_lost)  # it is multiplied by e^r
-        series = polynomial(w, self.r, (_DOUBLE if w.double else _SINGLE)[1:])
+        series = polynomial(w, self.r, _EXP[1:])
         cubic = b.fmul(b.fmul(b.fmul(self.r, self.r), self.r), series)
         self.rest = w.fma(b.fmul(self.r, w.literal(0.5)), self.r, cubic)  # the first coefficient is 1/2
 
     def power(self, w: Writer, bias: int) -> Any:
         """2^(k + bias), which must be a normal number."""
-        b, mantissa = w.builder, 52 if w.double else 23
-        exponent = ((1023 if w.double else 127) + bias) << mantissa
-        return w.from_bits(b.add(b.shl(w.bits(self.shifted), w.integer(mantissa)), w.integer(exponent)))
+        b, exponent = w.builder, (_BIAS + bias) << _MANTISSA
+        return w.from_bits(b.add(b.shl(w.bits(self.shifted), w.integer(_MANTISSA)), w.integer(exponent)))
 
     def factors(self, w: Writer) -> tuple[Any, Any]:
         """Two normal numbers whose product is 2^k, for any k of a float."""
-        b, mantissa = w.builder, 52 if w.double else 23
-        magic = 0x4338000000000000 if w.double else 0x4B400000
-        k = b.sub(w.bits(self.shifted), w.integer(magic))
+        b = w.builder
+        k = b.sub(w.bits(self.shifted), w.integer(0x4338000000000000))  # the bits of what was added
         half = b.ashr(k, w.integer(1))
-        bias = w.integer(1023 if w.double else 127)
+        bias = w.integer(_BIAS)
         parts = (half, b.sub(k, half))
-        first, second = (w.from_bits(b.shl(b.add(p, bias), w.integer(mantissa))) for p in parts)
+        first, second = (w.from_bits(b.shl(b.add(p, bias), w.integer(_MANTISSA))) for p in parts)
         return first, second
 
 
@@ -80,8 +76,8 @@ def exp(x: Any) -> Number:
         return quick.exp(x)
     w, b = x.writer, x.writer.builder
     # Far beyond what overflows: with one factor pending, a small number may still bring it back.
-    highest = 1400.0 if w.double else 170.0
-    reduced = _Reduced(x, -750.0 if w.double else -106.0, highest)
+    highest = 1400.0
+    reduced = _Reduced(x, -750.0, highest)
     high = b.fadd(w.literal(1.0), reduced.r)
     low = b.fadd(b.fsub(w.literal(1.0), high), reduced.r)
     low = b.fadd(b.fadd(low, reduced.r_lost), reduced.rest)
@@ -99,7 +95,7 @@ def expm1(x: Any) -> Number:
         return quick.expm1(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
-    reduced = _Reduced(x, *((-50.0, 710.0) if w.double else (-30.0, 89.0)))
+    reduced = _Reduced(x, -50.0, 710.0)
     if x.positive is False:
         return _expm1_below(x, reduced)
     half = reduced.power(w, -1)  # a normal number even where 2^k overflows
@@ -110,7 +106,7 @@ def expm1(x: Any) -> Number:
     lost = w.fma(half, reduced.r, b.fsub(whole, high))  # exact: the larger term of the sum comes first
     low = b.fadd(w.fma(half, reduced.rest, lost), w.fma(half, reduced.r_lost, whole_lost))
     # Near 0 it is x itself: half of a subnormal number may have lost a bit, and -0 its sign.
-    tiny = b.fcmp_ordered("<", w.call("llvm.fabs", x.high), w.literal(2.0 ** (-60 if w.double else -30)))
+    tiny = b.fcmp_ordered("<", w.call("llvm.fabs", x.high), w.literal(2.0**-60))
     high = w.select(tiny, x.high, b.fadd(high, high))
     low = w.select(tiny, w.literal(0.0) if x.low is None else x.low, b.fadd(low, low))
     return Number(w, high, low, loose=True)
@@ -134,22 +130,18 @@ def log(x: Any) -> Number:
         return quick.log(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
-    mantissa, scale = (52, 54) if w.double else (23, 25)
-    tiny = b.fcmp_ordered("<", x.high, w.literal(2.0 ** (-1022 if w.double else -126)))
+    mantissa, scale = w.integer(_MANTISSA), 54
+    tiny = b.fcmp_ordered("<", x.high, w.literal(2.0**-1022))
     normal = w.select(tiny, b.fmul(x.high, w.literal(2.0**scale)), x.high)
-    root = (
-        0x3FE6A09E667F3BCD if w.double else 0x3F3504F3
-    )  # sqrt(1/2): the mantissa goes to sqrt(1/2)..sqrt(2)
-    k = b.ashr(b.sub(w.bits(normal), w.integer(root)), w.integer(mantissa))
-    f = b.fsub(w.from_bits(b.sub(w.bits(normal), b.shl(k, w.integer(mantissa)))), w.literal(1.0))
+    k = b.ashr(b.sub(w.bits(normal), w.integer(_ROOT)), mantissa)
+    f = b.fsub(w.from_bits(b.sub(w.bits(normal), b.shl(k, mantissa))), w.literal(1.0))
     k_float = b.fadd(b.sitofp(k, w.vector), w.select(tiny, w.literal(-scale), w.literal(0.0)))
     s = b.fdiv(f, b.fadd(w.literal(2.0), f))
     z = b.fmul(s, s)
-    rest = b.fmul(z, polynomial(w, z, _LOG_DOUBLE if w.double else _LOG_SINGLE))
+    rest = b.fmul(z, polynomial(w, z, _LOG))
     half = b.fmul(b.fmul(w.literal(0.5), f), f)
-    ln2, ln2_rest = _LN2_DOUBLE if w.double else _LN2_SINGLE
-    correction = w.fma(s, b.fadd(half, rest), b.fmul(k_float, w.literal(ln2_rest)))
-    high = b.fmul(k_float, w.literal(ln2))
+    correction = w.fma(s, b.fadd(half, rest), b.fmul(k_float, w.literal(_LN2_REST)))
+    high = b.fmul(k_float, w.literal(_LN2))
     value = b.fadd(high, b.fsub(f, b.fsub(half, correction)))
     infinite = b.fcmp_ordered("==", x.high, w.literal(float("inf")))
     value = w.select(infinite, x.high, value)
@@ -210,7 +202,7 @@ def abs_(x: Any) -> Number:
 
 def _sign(w: Writer, vector: Any) -> Any:
     """The sign bits alone."""
-    return w.builder.and_(w.bits(vector), w.integer(1 << 63 if w.double else 1 << 31))
+    return w.builder.and_(w.bits(vector), w.integer(1 << 63))
 
 
 def _with_sign_of(magnitude: Number, x: Number) -> Number:
