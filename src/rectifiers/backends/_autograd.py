@@ -6,7 +6,8 @@ as much as a small kernel; `rectifiers.backends.choose` has made sure that none 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from rectifiers.backends._formula import Formulas
 from rectifiers.backends._kernels import Draw, Kept, Kernels, Layout
 from rectifiers.backends._memory_order import dense, swapped
 
-__all__ = ["apply", "elementwise", "kept_by"]
+__all__ = ["apply", "elementwise", "flat", "kept_by"]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -118,6 +119,12 @@ class _Call:
             output.copy_(y)
         return output, signs
 
+    def gradients(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...]) -> Sequence[Tensor]:
+        """Return the gradients by the input and by every learned parameter, in a way that can be followed."""
+        if torch.is_grad_enabled() or obstacle(g):
+            return self.slopes(kept, g, weights)
+        return self.slope(kept, g, weights)
+
     def slope(self, kept: Tensor, g: Tensor, weights: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
         """Return the gradients by the input and by every learned parameter."""
         g = self.laid_out(g)
@@ -192,9 +199,75 @@ class _Elementwise(torch.autograd.Function):
         """Multiply by the derivative; by torch's operations if the result is to be differentiated again."""
         call: _Call = ctx.call
         kept, *weights = ctx.saved_tensors
-        if torch.is_grad_enabled() or obstacle(g):
-            return None, None, *call.slopes(kept, g, tuple(weights))
-        return None, None, *call.slope(kept, g, tuple(weights))
+        return None, None, *call.gradients(kept, g, tuple(weights))
+
+
+class _Plan:
+    """What calls with the same numbers and words have in common, in tensors of one type."""
+
+    def __init__(
+        self, record: Elementwise, kernels: Kernels, values: tuple[Any, ...], dtype: torch.dtype
+    ) -> None:
+        self.record, self.kernels, self.values = record, kernels, values
+        self.keeps: Kept = kept_by(record, values, dtype)
+        self.value, self.slope = kernels.prepared(record, values, dtype, self.keeps)
+
+
+_plan: Callable[..., _Plan] = functools.lru_cache(1024)(_Plan)
+
+
+class _Flat(torch.autograd.Function):
+    """Forward and backward by kernels of elements as they lie in memory: the usual case of `_Elementwise`."""
+
+    @staticmethod
+    def forward(ctx: Any, plan: _Plan, input: Tensor) -> Tensor:
+        """Compute the value; keep what the derivative is a function of."""
+        output = torch.empty_like(input)
+        keeps = plan.keeps
+        signs = plan.value(input, output, keeps == "sign")
+        ctx.plan, ctx.strides = plan, input.stride()
+        ctx.save_for_backward(signs if keeps == "sign" else output if keeps == "output" else input)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        """Multiply by the derivative."""
+        plan: _Plan = ctx.plan
+        (kept,) = ctx.saved_tensors
+        if (
+            torch.is_grad_enabled()
+            or g.stride() != ctx.strides
+            or (plan.keeps != "sign" and kept.stride() != ctx.strides)
+            or obstacle(g)
+        ):
+            call = _Call(plan.record, plan.kernels, plan.values, g)
+            call.strides = call.output_strides = ctx.strides
+            return None, *call.gradients(kept, g, ())
+        gx = torch.empty_like(g)
+        plan.slope(kept, g, gx)
+        return None, gx
+
+
+def flat(record: Elementwise, kernels: Kernels, input: Tensor, values: tuple[Any, ...]) -> Tensor:
+    """Apply an activation of numbers and words alone by kernels: `elementwise` at half the cost.
+
+    Parameters
+    ----------
+    input : Tensor
+        As `elementwise` takes it.
+    values : tuple
+        One per parameter of the record: a number or a word.
+    """
+    # Numbers are known by what they compare equal to, and 0 does to -0.
+    if 0.0 in values or not (input.is_contiguous() or dense(input)):
+        return elementwise(record, kernels, input, values, False)
+    plan = _plan(record, kernels, values, input.dtype)
+    if input.requires_grad and torch.is_grad_enabled():
+        result: Tensor = _apply_flat(plan, input)
+        return result
+    output = torch.empty_like(input)
+    plan.value(input, output, False)
+    return output
 
 
 def elementwise(
@@ -228,3 +301,6 @@ def apply(function: Any) -> Callable[..., Any]:
     """Return what applies an autograd function, for tensors that no transform has wrapped."""
     applied: Callable[..., Any] = super(torch.autograd.Function, function).apply
     return applied
+
+
+_apply_flat = apply(_Flat)

@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 from torch.compiler import is_compiling
 
-from rectifiers.activations import Activation, Elementwise
+from rectifiers.activations import Activation, Elementwise, Learned, Uniform
 from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.backends._along_axis import crelu as kernel_crelu
 from rectifiers.backends._along_axis import maxout as kernel_maxout
-from rectifiers.backends._autograd import elementwise
+from rectifiers.backends._autograd import elementwise, flat
 from rectifiers.backends._choice import asked, choose, requested
 from rectifiers.backends._kernels import Kernels
 from rectifiers.backends._small import small_executor
@@ -56,6 +56,7 @@ def executors(record: Elementwise) -> tuple[Execute, Usual | None]:
     plain = torch_executor(record)
     small, usual = small_executor(record, plain)
     on_cpu, on_gpu = elements_on_cpu(record), bytes_on_gpu(record)
+    special = any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
         name = asked.name  # `requested` without the call
@@ -67,6 +68,8 @@ def executors(record: Elementwise) -> tuple[Execute, Usual | None]:
         kernels, _ = choose(record, input, name)
         if kernels is None:
             return plain(input, values, inplace)
+        if not special and not inplace:
+            return flat(record, kernels, input, values)
         return elementwise(record, kernels, input, values, inplace)
 
     return execute, usual

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from rectifiers.activations import Activation, Elementwise
 
-__all__ = ["Draw", "Kept", "Kernels", "Layout", "Values"]
+__all__ = ["Draw", "Kept", "Kernels", "Layout", "Prepared", "Values"]
 
 Layout: TypeAlias = tuple[int, int, int]
 Kept: TypeAlias = Literal["sign", "output", "input"]
@@ -61,6 +62,18 @@ class Draw:
         return self.lower + self.step / 2
 
 
+class Prepared(NamedTuple):
+    """`Kernels.value` and `Kernels.slope` of one record with its values, for one type and what is kept.
+
+    For tensors as they lie in memory, whose layout does not matter: nothing is learned or drawn.
+    """
+
+    value: Callable[[Tensor, Tensor, bool], Tensor | None]
+    """Of x, y and whether to return packed bits."""
+    slope: Callable[[Tensor, Tensor, Tensor], None]
+    """Of what is kept, g and gx."""
+
+
 class Kernels(Protocol):
     """Kernels of one device.
 
@@ -108,6 +121,10 @@ class Kernels(Protocol):
         derivative is `derivative_of_input` where the record has it. The gradients, of shape (channels,),
         float32 or float64, are sums in an order that depends on the layout alone.
         """
+        ...
+
+    def prepared(self, record: Elementwise, values: Values, dtype: torch.dtype, keeps: Kept) -> Prepared:
+        """Return `value` and `slope` of numbers and words alone, ready to be called again and again."""
         ...
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:

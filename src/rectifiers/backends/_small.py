@@ -19,7 +19,7 @@ from torch._C import _get_tracing_state
 from rectifiers.activations import Elementwise, Uniform, gelu, mish, prelu, rrelu, silu
 from rectifiers.activations import elementwise as define
 from rectifiers.backends._arguments import Channels, Random
-from rectifiers.backends._autograd import elementwise
+from rectifiers.backends._autograd import elementwise, flat
 from rectifiers.backends._choice import available, choose, readable
 from rectifiers.backends._kernels import Draw, Values
 from rectifiers.backends._look import looks
@@ -70,7 +70,7 @@ def _within(record: Elementwise, plain: Execute) -> Execute:
         kernels = choose(record, input, "auto")[0] if input.is_cpu and not inplace else None
         if kernels is None:
             return plain(input, values, inplace)
-        return elementwise(record, kernels, input, values, inplace)
+        return flat(record, kernels, input, values)
 
     return execute
 

@@ -14,14 +14,14 @@ NEVER = 1 << 62
 
 _ELEMENTS_ON_CPU = {
     "relu": 1 << 21,
-    "leaky_relu": 1 << 21,
+    "leaky_relu": 1 << 20,  # saves a network memory, at no cost in time
     "prelu": 1 << 16,
     "rrelu": 1 << 14,
-    "elu": 1 << 17,
-    "selu": 1 << 17,
-    "celu": 1 << 17,
-    "squared_relu": 1 << 17,
-    "tanh": 1 << 17,
+    "elu": 1 << 16,
+    "selu": 1 << 16,
+    "celu": 1 << 16,
+    "squared_relu": 1 << 16,
+    "tanh": 1 << 16,
     "mish": 1 << 14,
     "maxout": 1 << 15,
     "crelu": 1 << 16,
