@@ -36,7 +36,7 @@ def test_it_says_what_the_kernel_keeps(name: str) -> None:
 
 def test_a_small_tensor_takes_torchs_operation() -> None:
     found = rectifiers.explain(nn.ELU(), SMALL)
-    assert (found.backend, found.reason) == ("torch", "8 elements; kernels pay from 131072 on")
+    assert (found.backend, found.reason) == ("torch", "8 elements; kernels pay from 65536 on")
     assert found.keeps == "the input"
 
 
