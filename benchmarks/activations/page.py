@@ -41,7 +41,7 @@ _TARGETS = """## Targets
 
 {large}
 
-Small inputs, by number of elements:
+Other sizes, by number of elements:
 
 {small}
 """

@@ -12,6 +12,9 @@ __all__ = ["SWEPT", "Group", "Kind", "Settings", "can_compile", "groups"]
 
 Kind: TypeAlias = Literal["time", "small", "sweep", "directions", "kept", "peak"]
 
+_SIZES = (1, 64, 4096, 1 << 15, 1 << 17, 1 << 19)
+"""At which no activation may take much longer than torch's own."""
+
 SWEPT = ("relu", "leaky_relu", "prelu", "rrelu", "elu", "crelu", "maxout")
 """What the sweep over sizes draws."""
 
@@ -114,7 +117,7 @@ def _full() -> tuple[Group, ...]:
         Group("flat-kept", "(8192, 256), freed memory kept", "time", ((8192, 256),), 7, 0.03, keep_from=1),
         Group("nchw-kept", "(64, 128, 16, 16), freed memory kept", "time", (nchw,), 7, 0.03, keep_from=1),
         Group("large", "2²⁴ elements, (65536, 256)", "time", ((65536, 256),), 5, 0.08, keep_from=1),
-        Group("small", "small inputs", "small", tuple(map(_row, (1, 64, 4096))), 15, 0.01),
+        Group("small", "other sizes", "small", tuple(map(_row, _SIZES)), 15, 0.01),
         Group("sweep", "sizes", "sweep", tuple(_row(4**k) for k in range(13)), 3, 0.01, keep_from=2**23),
         Group("kept", "kept for backward", "kept", ((4096, 256),)),
         Group("peak", "a ResNet-18 step", "peak", ((64, 64, 32),)),  # batch, width, side of the image
@@ -130,7 +133,7 @@ def _quick() -> tuple[Group, ...]:
         Group("flat-kept", "quick: (8, 256), kept", "time", ((8, 256),), 2, seconds, keep_from=1),
         Group("nchw-kept", "quick: (2, 8, 4, 4), kept", "time", (nchw,), 2, seconds, keep_from=1),
         Group("large", "quick: (16, 256)", "time", ((16, 256),), 2, seconds, keep_from=1),
-        Group("small", "small inputs", "small", tuple(map(_row, (1, 64, 4096))), 2, seconds),
+        Group("small", "other sizes", "small", tuple(map(_row, (1, 64, 4096))), 2, seconds),
         Group("sweep", "sizes", "sweep", tuple(_row(4**k) for k in range(6)), 2, seconds, keep_from=4**5),
         Group("kept", "kept for backward", "kept", ((64, 256),)),
         Group("peak", "a small ResNet step", "peak", ((2, 4, 8),)),

@@ -67,7 +67,7 @@ def ratios(rows: Sequence[Timed]) -> str:
 
 
 def small(rows: Sequence[Timed]) -> str:
-    """Return the time of small inputs against torch's own, a column per size."""
+    """Return the time of all sizes of a group against torch's own, a column each."""
     sizes = sorted({row.elements for row in rows})
     found = {(row.case, row.elements): ratio(row, "ours", "own") for row in rows}
     lines = [[case.title, *(spread(found.get((case.name, size))) for size in sizes)] for case in CASES]

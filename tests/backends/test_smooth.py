@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Elementwise, registry
+from rectifiers.activations import Elementwise, elementwise, registry
 from rectifiers.backends.cpu import kernels
+from rectifiers.vocabulary import exp, log, sigmoid
 
 CASES: list[tuple[str, tuple[Any, ...]]] = [
     ("softplus", (1.0, 20.0)),
@@ -83,6 +84,25 @@ def test_slopes_are_the_reference_rounded_once(name: str, values: tuple[Any, ...
     assert_close(gx, exact, 0.0 if turn is None else torch.where((x - turn).abs() < 1, LOST, 0.0))
 
 
+def _naive_softplus(x: Any) -> Any:
+    return log(exp(x) + 1.0)
+
+
+def _logistic(x: Any) -> Any:
+    return sigmoid(x)
+
+
+def test_what_overflows_on_the_way_does_so_as_in_the_reference() -> None:
+    """Infinity, not what a large number happens to lead to."""
+    record = elementwise("naive_softplus", _naive_softplus, _logistic, keeps="input")
+    x = torch.tensor([1.0, 80.0, 600.0, 800.0, 3e38, math.inf, -800.0, -math.inf])
+    y = torch.empty_like(x)
+    kernels.value(record, (), (1, 1, x.numel()), x, y, False)
+    with np.errstate(over="ignore"):
+        exact = torch.from_numpy(np.asarray(record.f(x.double().numpy()))).float()
+    assert torch.equal(y, exact)
+
+
 @pytest.mark.parametrize("name, values", CASES)
 def test_limits_are_those_of_the_reference(name: str, values: tuple[Any, ...]) -> None:
     x = torch.tensor([math.inf, -math.inf, math.nan, 3e38, -3e38] * 3)
@@ -101,5 +121,5 @@ def test_limits_are_those_of_the_reference(name: str, values: tuple[Any, ...]) -
 def test_the_cases_are_all_that_have_no_figure_of_their_own() -> None:
     """A new smooth one is to be put among them."""
     others = {"elu", "selu", "celu", "relu", "leaky_relu", "prelu", "rrelu", "relu6", "squared_relu"}
-    elementwise = {name for name, record in registry.items() if isinstance(record, Elementwise)}
-    assert {name for name, _ in CASES} == elementwise - others
+    named = {name for name, record in registry.items() if isinstance(record, Elementwise)}
+    assert {name for name, _ in CASES} == named - others

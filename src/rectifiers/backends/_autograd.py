@@ -258,7 +258,7 @@ def flat(record: Elementwise, kernels: Kernels, input: Tensor, values: tuple[Any
     values : tuple
         One per parameter of the record: a number or a word.
     """
-    # Numbers are known by what they compare equal to, and 0 does to -0.
+    # Plans are known by what their numbers compare equal to, and 0 does to -0.
     if 0.0 in values or not (input.is_contiguous() or dense(input)):
         return elementwise(record, kernels, input, values, False)
     plan = _plan(record, kernels, values, input.dtype)

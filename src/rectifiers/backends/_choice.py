@@ -27,7 +27,17 @@ from rectifiers.errors import ArgumentError, BackendError
 if TYPE_CHECKING:
     from rectifiers.backends._kernels import Kernels
 
-__all__ = ["TENSORS", "asked", "available", "backend", "choose", "obstacle", "readable", "requested"]
+__all__ = [
+    "TENSORS",
+    "asked",
+    "available",
+    "backend",
+    "choose",
+    "obstacle",
+    "ordinary",
+    "readable",
+    "requested",
+]
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
@@ -126,15 +136,19 @@ def obstacle(input: Tensor) -> str:
     return ""
 
 
-def readable(input: Tensor) -> bool:
-    """Whether Python may look at the elements of a tensor, and at no great cost."""
+def ordinary(input: Tensor) -> bool:
+    """Whether a tensor is on the processor, and nothing between Python and torch changes what it means."""
     return (
         type(input) in TENSORS
         and input.is_cpu
         and not _are_functorch_transforms_active()
         and not _len_torch_dispatch_stack()
-        and _has_storage(input)
     )
+
+
+def readable(input: Tensor) -> bool:
+    """Whether Python may look at the elements of a tensor, and at no great cost."""
+    return ordinary(input) and _has_storage(input)
 
 
 @functools.cache

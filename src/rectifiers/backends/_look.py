@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch._C import _are_functorch_transforms_active, _has_storage, _len_torch_dispatch_stack
+from torch._C import _has_storage
 
 from rectifiers.activations import Elementwise
-from rectifiers.backends._choice import TENSORS, choose
+from rectifiers.backends._choice import choose, ordinary
 from rectifiers.backends._memory_order import dense
 
 if TYPE_CHECKING:
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "looks"]
 
 PATIENCE = 1000
-"""Number of small tensors for which torch is asked. To load LLVM takes as long as it saves in some 30,000
-looks at them, or in a hundred at a million elements."""
+"""Number of small tensors for which torch is asked; a large one counts for several.
 
+To load LLVM takes as long as it saves in some 30,000 looks at small tensors, or 2,000 at a million elements.
+"""
+
+_COUNTS = 1 << 16  # elements that count for one small tensor more
 _SMALL = 1 << 12  # elements up to which a look takes about as long as the call of it
 
 
@@ -51,13 +54,7 @@ def looks(
     patience = PATIENCE
 
     def passes(input: Tensor) -> bool:
-        # `readable`, without its call and its last question: this is all that a small tensor waits for.
-        if (
-            type(input) not in TENSORS
-            or not input.is_cpu
-            or _are_functorch_transforms_active()
-            or _len_torch_dispatch_stack()
-        ):
+        if not ordinary(input):
             return False
         n = input.numel()
         if type(n) is not int:  # torch.jit is tracing: a trace must hold for other elements, too
@@ -75,7 +72,7 @@ def looks(
         nonlocal patience
         if not _has_storage(input):
             return False
-        patience -= 1 + n // _SMALL
+        patience -= 1 + n // _COUNTS
         if patience <= 0:
             patience = PATIENCE
             if choose(record, input, "auto")[0] is not None:

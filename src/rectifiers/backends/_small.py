@@ -32,7 +32,7 @@ from rectifiers.vocabulary import where
 __all__ = ["SMALL", "small_executor"]
 
 SMALL = 1 << 14
-"""No small way is taken from this number of elements on."""
+"""No small tensor of RReLU has more elements."""
 
 
 def small_executor(record: Elementwise, plain: Execute) -> tuple[Execute, Usual | None]:

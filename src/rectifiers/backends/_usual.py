@@ -12,18 +12,20 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, empty_like, prelu
-from torch._C import _are_functorch_transforms_active, _len_torch_dispatch_stack
 from torch.compiler import is_compiling
 
 from rectifiers.backends._arguments import Random
-from rectifiers.backends._choice import TENSORS, asked
+from rectifiers.backends._choice import TENSORS, asked, ordinary
 
 __all__ = ["Usual", "usual_prelu", "usual_rrelu"]
 
 Usual: TypeAlias = Callable[[Tensor, tuple[Any, ...], dict[str, Any]], Tensor | None]
 """Of the input, and of a function's further arguments as they are given; None: go the longer way."""
 
-_AS_MODULES = (1, False)  # dim and inplace, as the modules give them
+
+def _as_modules(args: tuple[Any, ...]) -> bool:
+    """Whether they are dim and inplace as a module gives them; what only equals these is no axis."""
+    return len(args) == 2 and type(args[0]) is int and args[0] == 1 and args[1] is False
 
 
 def usual_prelu(looks: Mapping[torch.dtype, Any], below: int) -> Usual:
@@ -38,18 +40,10 @@ def usual_prelu(looks: Mapping[torch.dtype, Any], below: int) -> Usual:
     """
 
     def usual(input: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-        if kwargs or not args or (len(args) > 1 and args[1:] != _AS_MODULES):
+        if kwargs or not args or (len(args) > 1 and not _as_modules(args[1:])):
             return None
         weight = args[0]
-        if (
-            type(input) not in TENSORS
-            or type(weight) not in TENSORS
-            or not input.is_cpu
-            or asked.name != "auto"
-            or is_compiling()
-            or _are_functorch_transforms_active()
-            or _len_torch_dispatch_stack()
-        ):
+        if asked.name != "auto" or is_compiling() or not ordinary(input) or type(weight) not in TENSORS:
             return None
         n, dtype = input.numel(), input.dtype
         look = looks.get(dtype)
@@ -104,14 +98,7 @@ def usual_rrelu(
                 return None
         elif kwargs != _TRAINING or kwargs["training"] is not True:
             return None
-        if (
-            type(input) not in TENSORS
-            or not input.is_cpu
-            or asked.name != "auto"
-            or is_compiling()
-            or _are_functorch_transforms_active()
-            or _len_torch_dispatch_stack()
-        ):
+        if asked.name != "auto" or is_compiling() or not ordinary(input):
             return None
         n, dtype = input.numel(), input.dtype
         if type(n) is not int or not 0 < n < below or dtype not in types or input.is_neg():

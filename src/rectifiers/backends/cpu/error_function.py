@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rectifiers.backends.cpu.numbers import Number
-from rectifiers.backends.cpu.quick import polynomial
 from rectifiers.backends.cpu.words import abs_, exp, where
 
 __all__ = ["erf", "erfc"]
@@ -37,7 +36,7 @@ def erfc(x: Any) -> Number:
     z = abs_(x).tight()
     t = 2.0 / (z + 2.0)
     y = (2.0 * t - 1.0).rounded()
-    smooth = Number(w, polynomial(w, y, _TAIL))
+    smooth = Number(w, w.polynomial(y, _TAIL))
     tail = t * exp(smooth - z * z)
     result: Number = where(x < 0.0, 2.0 - tail, tail)
     return result
@@ -47,7 +46,7 @@ def erf(x: Any) -> Number:
     """Error function."""
     w = x.writer
     squared = (x * x).rounded()
-    series = Number(w, polynomial(w, squared, _MIDDLE))
+    series = Number(w, w.polynomial(squared, _MIDDLE))
     outer = 1.0 - erfc(abs_(x))
     result: Number = where(abs_(x) < 0.75, x * series, where(x < 0.0, -outer, outer))
     return result

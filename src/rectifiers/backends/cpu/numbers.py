@@ -104,6 +104,13 @@ class Writer:
         """``a * b + c`` of vectors, rounded once."""
         return self.call("llvm.fma", a, b, c)
 
+    def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
+        """Value at a vector, by Horner's scheme; coefficients by rising powers."""
+        total = self.literal(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            total = self.fma(total, x, self.literal(coefficient))
+        return total
+
     def bits(self, vector: Any) -> Any:
         """The same bits as integers."""
         return self.builder.bitcast(vector, self.integers)

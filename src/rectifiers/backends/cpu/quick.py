@@ -10,7 +10,7 @@ from typing import Any
 
 from rectifiers.backends.cpu.numbers import Number, Writer
 
-__all__ = ["exp", "expm1", "log", "log1p", "polynomial"]
+__all__ = ["exp", "expm1", "log", "log1p"]
 
 # (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, by rising powers: e^r - 1 is off by 2^-30.8 of its value.
 _EXP = (0.500000001346581, 0.16666666681623232, 0.041666464925285904, 0.0083333109254809,
@@ -23,14 +23,6 @@ _ROUND = 1.5 * 2.0**52  # added to a number, it leaves that rounded to a whole o
 _BIAS = 1023
 _MANTISSA = 52
 _ROOT = 0x3FE6A09E667F3BCD  # sqrt(1/2): the mantissa goes from there to sqrt(2)
-
-
-def polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """Value at a vector, by Horner's scheme; coefficients by rising powers."""
-    total = w.literal(coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = w.fma(total, x, w.literal(coefficient))
-    return total
 
 
 def _in_parallel(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
@@ -91,7 +83,7 @@ def log(x: Number) -> Number:
     f = b.fsub(w.from_bits(b.sub(bits, b.shl(k, mantissa))), w.literal(1.0))
     s = b.fdiv(f, b.fadd(w.literal(2.0), f))
     z = b.fmul(s, s)
-    twice = w.fma(polynomial(w, z, _LOG), z, w.literal(2.0))
+    twice = w.fma(w.polynomial(z, _LOG), z, w.literal(2.0))
     value = w.fma(b.sitofp(k, w.vector), w.literal(_LN2), b.fmul(s, twice))
     for at, limit in ((0.0, "-inf"), (float("inf"), "inf")):
         value = w.select(b.fcmp_ordered("==", x.high, w.literal(at)), w.literal(float(limit)), value)

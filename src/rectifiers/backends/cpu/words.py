@@ -12,7 +12,6 @@ from typing import Any
 
 from rectifiers.backends.cpu import quick
 from rectifiers.backends.cpu.numbers import Number, Truth, Writer
-from rectifiers.backends.cpu.quick import polynomial
 
 __all__ = ["abs_", "exp", "where", "words"]
 
@@ -50,7 +49,7 @@ class _Reduced:
         self.r = b.fadd(r, low_r)
         r_lost = b.fadd(b.fsub(r, self.r), low_r)
         self.r_lost = w.fma(r_lost, self.r, r_lost)  # it is multiplied by e^r
-        series = polynomial(w, self.r, _EXP[1:])
+        series = w.polynomial(self.r, _EXP[1:])
         cubic = b.fmul(b.fmul(b.fmul(self.r, self.r), self.r), series)
         self.rest = w.fma(b.fmul(self.r, w.literal(0.5)), self.r, cubic)  # the first coefficient is 1/2
 
@@ -138,7 +137,7 @@ def log(x: Any) -> Number:
     k_float = b.fadd(b.sitofp(k, w.vector), w.select(tiny, w.literal(-scale), w.literal(0.0)))
     s = b.fdiv(f, b.fadd(w.literal(2.0), f))
     z = b.fmul(s, s)
-    rest = b.fmul(z, polynomial(w, z, _LOG))
+    rest = b.fmul(z, w.polynomial(z, _LOG))
     half = b.fmul(b.fmul(w.literal(0.5), f), f)
     correction = w.fma(s, b.fadd(half, rest), b.fmul(k_float, w.literal(_LN2_REST)))
     high = b.fmul(k_float, w.literal(_LN2))
