@@ -21,7 +21,7 @@ from rectifiers.backends._memory_order import dense
 if TYPE_CHECKING:
     from rectifiers.backends.cpu.look import Look
 
-__all__ = ["PATIENCE", "looks"]
+__all__ = ["FEW", "PATIENCE", "looks"]
 
 PATIENCE = 1000
 """Number of small tensors for which torch is asked; a large one counts for several.
@@ -30,7 +30,7 @@ To load LLVM takes as long as it saves in some 30,000 looks at small tensors, or
 """
 
 _COUNTS = 1 << 16  # elements that count for one small tensor more
-_SMALL = 1 << 12  # elements up to which a look takes about as long as the call of it
+FEW = 1 << 12  # elements up to which a look takes about as long as the call of it
 
 
 def looks(
@@ -62,8 +62,8 @@ def looks(
         look = native.get(input.dtype)
         if look is not None:
             try:
-                if (input.is_contiguous() or (n > _SMALL and dense(input))) and (address := input.data_ptr()):
-                    return look[n > _SMALL](address, n)  # an address of 0: no element is in memory
+                if (input.is_contiguous() or (n > FEW and dense(input))) and (address := input.data_ptr()):
+                    return look[n > FEW](address, n)  # an address of 0: no element is in memory
             except RuntimeError:  # it has no memory of its own
                 return False
         return slowly(input, n)

@@ -16,6 +16,7 @@ from torch.compiler import is_compiling
 
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._choice import TENSORS, asked, ordinary
+from rectifiers.backends._look import FEW
 
 __all__ = ["Usual", "usual_prelu", "usual_rrelu"]
 
@@ -57,7 +58,7 @@ def usual_prelu(looks: Mapping[torch.dtype, Any], below: int) -> Usual:
             address = input.is_contiguous() and input.data_ptr()
         except RuntimeError:  # it has no memory of its own
             return None
-        if not address or not look.any_size(address, n):
+        if not address or not look[n > FEW](address, n):
             return None
         output = prelu(input, weight)
         return output if output.dtype == dtype else None  # autocast's is another
