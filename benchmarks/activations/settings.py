@@ -119,7 +119,7 @@ def _full() -> tuple[Group, ...]:
         Group("large", "2²⁴ elements, (65536, 256)", "time", ((65536, 256),), 5, 0.08, keep_from=1),
         Group("small", "other sizes", "small", tuple(map(_row, _SIZES)), 15, 0.01),
         Group("sweep", "sizes", "sweep", tuple(_row(4**k) for k in range(13)), 3, 0.01, keep_from=2**23),
-        Group("kept", "kept for backward", "kept", ((4096, 256),)),
+        Group("kept", "kept for backward", "kept", ((8192, 256),)),
         Group("peak", "a ResNet-18 step", "peak", ((64, 64, 32),)),  # batch, width, side of the image
     )
 
