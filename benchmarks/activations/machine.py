@@ -26,6 +26,7 @@ def describe(settings: Settings) -> dict[str, str]:
     """Return the machine and the versions, in words; what cannot be found is left out."""
     found = {
         "processor": f"{_cpu()}, {_cores()} cores available",
+        "vectors": torch.backends.cpu.get_cpu_capability(),
         "caches": _caches(),
         "GPU": torch.cuda.get_device_name() if settings.device == "cuda" else "",
         "system": _system(),
