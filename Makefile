@@ -37,7 +37,7 @@ $(SET_UP_DEV): $(SET_UP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[dev]'
 	@touch $@
 
-compare: $(SET_UP)  ## which activation should this network use? opens with the verdict, writes report.html
+compare: $(SET_UP)  ## which activation should this network use? prints the verdict, writes runs/*/report.html
 	$(BIN)/rectifiers compare $(ARGS)
 
 test: $(SET_UP)  ## the whole suite

@@ -6,14 +6,17 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from rectifiers.records.values import Study
 from rectifiers.report import charts, colours
+from rectifiers.report._arm_lines import learning
 from rectifiers.report._looks import on_page, on_paper
-from rectifiers.report.summary import summarize
+from rectifiers.report.files import to_svg
+from rectifiers.report.summary import Band, summarize
 
 Spec = dict[str, Any]
 
@@ -87,6 +90,15 @@ def test_learning_curves_carry_mean_and_band(study: Study, specs: dict[str, Spec
     for epoch, (mean, low, high) in enumerate(zip(band.mean, band.low, band.high, strict=True), 1):
         row = by_epoch[epoch]
         assert (row["mean"], row["low"], row["high"]) == pytest.approx((mean, low, high), rel=1e-5)
+
+
+def test_no_power_of_ten_on_a_linear_axis(study: Study) -> None:
+    band = Band("relu", "none", "error", (40.0, 0.5), (35.0, 0.0), (44.0, 1.0))
+    chart = charts.Chart("error", "learning", "", "", partial(learning, [band], "error (%)"))
+    drawn = to_svg(chart.draw(on_paper(colours.styles(study.plan.arms))))
+    labels = re.findall(r">([^<>]+)</text>", drawn)
+    assert "40" in labels
+    assert not [label for label in labels if "e+" in label]
 
 
 def test_rates_ring_the_chosen_one_and_count_failures(study: Study, specs: dict[str, Spec]) -> None:

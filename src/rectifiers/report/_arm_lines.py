@@ -93,7 +93,8 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
         axis=alt.Axis(format="d", tickMinStep=1),
     )
     ticks = _layout.decades(*domain) if logarithmic else alt.Undefined
-    axis = alt.Axis(format="~g", tickCount=5, values=ticks)
+    # On a linear axis ~g keeps as many digits as tell two ticks apart: 40 is 4e+1.
+    axis = alt.Axis(format="~g" if logarithmic else alt.Undefined, tickCount=5, values=ticks)
     base = alt.Chart(data(rows))
     tooltip = [
         "arm:N",
