@@ -7,24 +7,31 @@ found finished)::
       PhaseStarted("tune")                    only where learning rates are chosen
         TrialStarted EpochFinished* TrialFinished   per trial
         RateChosen                            per (arm, norm), after its last tuning trial
+      MarginFixed                             before the first deciding trial
       PhaseStarted("test")
         TrialStarted EpochFinished* TrialFinished
+        InterimAnalysis                       in a race, after every seed that all remaining arms have finished
     StudyFinished
+
+Trials may overlap, and one may begin before another that was started earlier is over.
 
 `Warned` may come anywhere. A handler that raises stops the study there; everything finished is on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rectifiers.records.values import Phase, Plan, Run, Study, Trial
+from rectifiers.evidence.standing import Standing
+from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial
 
 __all__ = [
     "EpochFinished",
     "Event",
     "Handler",
+    "InterimAnalysis",
+    "MarginFixed",
     "PhaseStarted",
     "RateChosen",
     "StudyFinished",
@@ -37,7 +44,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """The study begins, or goes on: `done` of its `total` trials (both phases) are on disk already."""
+    """The study begins, or goes on: `done` of its at most `total` trials (both phases) are on disk already."""
 
     plan: Plan
     total: int
@@ -97,10 +104,28 @@ class RateChosen:
 
 
 @dataclass(frozen=True)
+class MarginFixed:
+    """The margin is known; no deciding run has been seen."""
+
+    margin: Margin
+
+
+@dataclass(frozen=True)
+class InterimAnalysis:
+    """Where every arm of a race stands against the control of its norm, by ``(arm, norm)``.
+
+    `at_most` is the number of trials the study can still have in all, those done included.
+    """
+
+    standings: Mapping[tuple[str, str], Standing]
+    at_most: int
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something the reader of the result must know; also kept in the study's warnings."""
 
-    text: str
+    notice: Notice
 
 
 @dataclass(frozen=True)
@@ -117,6 +142,8 @@ Event = (
     | EpochFinished
     | TrialFinished
     | RateChosen
+    | MarginFixed
+    | InterimAnalysis
     | Warned
     | StudyFinished
 )

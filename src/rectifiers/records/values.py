@@ -11,12 +11,17 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
 from typing import Any, Literal, Self
 
 __all__ = [
     "PROTOCOL",
+    "QUESTION",
     "ArmSpec",
     "Curve",
+    "Margin",
+    "Notice",
     "Outcome",
     "Phase",
     "Plan",
@@ -27,7 +32,41 @@ __all__ = [
 ]
 
 # Raised whenever the same trial would be trained or measured in another way.
-PROTOCOL = 1
+PROTOCOL = 2
+
+# The fields of a plan that ask something of the trials without changing any of them: a study may grow in these.
+QUESTION = (
+    "arms",
+    "control",
+    "norms",
+    "seeds",
+    "racing",
+    "tuning_seeds",
+    "learning_rates",
+    "margin",
+    "confidence",
+)
+
+# The fields of a plan that determine what any of its trials measures.
+_DETERMINE = (
+    "protocol",
+    "data_hash",
+    "metric",
+    "outputs",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "model",
+    "model_code",
+    "depth",
+    "initialization",
+    "target",
+    "device",
+    "vary",
+)
 
 Phase = Literal["tune", "test"]
 Outcome = Literal["finished", "diverged", "crashed"]
@@ -78,8 +117,36 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Margin:
+    """The smallest difference worth caring about, as it was fixed before the first deciding trial.
+
+    Attributes
+    ----------
+    value : float
+        In units of the metric.
+    rule : str
+        Where it comes from, in words: ``"as given"``, ``"one standard error of accuracy on 597 test samples
+        at 94.3 %"``.
+    """
+
+    value: float
+    rule: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the reader of a result must know: a stable `code` (``"rate-at-edge"``) and one line of `text`."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is compared, how, and by which rule it is decided: chosen before the data.
+
+    The fields named in `QUESTION` say what is asked and may change from session to session; all others are the
+    protocol, which says what a trial is.
 
     Attributes
     ----------
@@ -97,12 +164,17 @@ class Plan:
         In the order given; `control` is the label of one of them.
     norms : tuple of str
         Normalisations crossed with the arms: ``"none"``, ``"batch"``.
-    seeds, tuning_seeds : int
-        Test seeds per cell (0 .. seeds-1) and tuning seeds (disjoint from them by construction).
+    seeds : int
+        Test seeds per cell (0 .. seeds-1): exactly so many, or at most so many in a race.
+    racing : bool
+        Whether an arm leaves as soon as it is decided; intervals are then valid at all seeds together.
+    tuning_seeds : int
+        Seeds on which rates are chosen, disjoint from the test seeds by construction.
     learning_rates : tuple of float
         The grid, equal for every arm; a single value means it was given, not tuned.
-    margin : float
-        Smallest difference worth caring about, in units of the metric.
+    margin : float or None
+        Smallest difference worth caring about, in units of the metric; None for what the test set resolves
+        (`Study.margin` has the number once it is known).
     confidence : float
         Simultaneous confidence level over all comparisons of the plan.
     target : float or None
@@ -113,6 +185,9 @@ class Plan:
         Gains matched per arm, or the model's own initialisation.
     model_code, data_code : str or None
         ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
+    vary : {"seeds", "split"}
+        Whether a seed changes weights, order and noise only, or draws another split into training and test
+        samples as well.
     protocol : int
         Version of the rules of training and measuring; runs made under different rules never mix.
     """
@@ -145,12 +220,14 @@ class Plan:
     depth: int
     match: Literal["parameters", "width"]
     initialization: Literal["gain", "own"]
-    margin: float
+    margin: float | None
     confidence: float
     target: float | None
     device: str
     model_code: str | None = None
     data_code: str | None = None
+    racing: bool = False
+    vary: Literal["seeds", "split"] = "seeds"
     protocol: int = PROTOCOL
 
     @property
@@ -165,12 +242,32 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the whole plan."""
-        return content_hash(self.to_json())
+        """SHA-256 over the protocol: equal for all questions whose trials can be shared."""
+        fields = self.to_json()
+        return content_hash({name: value for name, value in fields.items() if name not in QUESTION})
 
     def arm(self, label: str) -> ArmSpec:
         """Return the arm of that label."""
         return next(arm for arm in self.arms if arm.label == label)
+
+    def trial(self, phase: Phase, arm: str, norm: str, learning_rate: float, seed: int) -> Trial:
+        """Return one trial.
+
+        Its key hashes everything that determines the outcome and nothing else: neither the label an arm goes
+        by, nor which other arms there are, nor how many seeds, nor by which margin it will be decided.
+        """
+        spec = self.arm(arm)
+        determines: dict[str, Any] = {name: getattr(self, name) for name in _DETERMINE}
+        determines |= {
+            "identity": spec.identity,
+            "width": spec.width,
+            "phase": phase,
+            "norm": norm,
+            "learning_rate": learning_rate,
+            "seed": seed,
+            "validation_size": self.validation_size if phase == "tune" else None,
+        }
+        return Trial(content_hash(determines), phase, arm, norm, learning_rate, seed)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -221,6 +318,9 @@ class Run:
         None unless finished.
     steps, epochs : int
         Optimiser steps and epochs done.
+    standard_error : float or None
+        Of `metric`, over the samples it was measured on, where it is a mean of values per sample (R2); None
+        for accuracy, whose level tells it, and for what has no value per sample.
     steps_to_target : int or None
         First step at which the training error over the last epoch's worth of batches was <= the
         plan's target; None when it never was, or without a target.
@@ -256,6 +356,7 @@ class Run:
     order_hash: str
     noise_hash: str
     started: str
+    standard_error: float | None = None
 
     def __post_init__(self) -> None:
         if self.outcome == "finished" and (self.metric is None or not math.isfinite(self.metric)):
@@ -275,8 +376,10 @@ class Study:
         Both phases, in the order they finished.
     rates : dict
         Chosen learning rate per ``(arm, norm)``; missing while it is not chosen yet.
-    warnings : tuple of str
-        One line each (rate at the grid's edge, ...).
+    margin : Margin or None
+        None while it is not fixed yet.
+    warnings : tuple of Notice
+        Rate at the grid's edge, ...
     environment : dict of str
         Versions, machine, threads.
     command : str
@@ -286,7 +389,8 @@ class Study:
     plan: Plan
     runs: tuple[Run, ...] = ()
     rates: dict[tuple[str, str], float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    margin: Margin | None = None
+    warnings: tuple[Notice, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     command: str = ""
 
@@ -300,3 +404,25 @@ class Study:
             and (norm is None or run.trial.norm == norm)
         )
         return tuple(sorted(chosen, key=lambda run: (run.trial.seed, run.trial.learning_rate)))
+
+    @cached_property
+    def by_key(self) -> dict[str, Run]:
+        """The runs by the key of their trial."""
+        return {run.trial.key: run for run in self.runs}
+
+    def rate(self, arm: str, norm: str) -> float | None:
+        """Return the learning rate a cell is tested at: the chosen one, or the one that was given."""
+        return self.rates.get((arm, norm)) if self.plan.tuned else self.plan.learning_rates[0]
+
+    def series(self, arm: str, norm: str) -> tuple[Run, ...]:
+        """Return a cell's deciding runs in the order of their seeds, from seed 0 to before the first gap.
+
+        Evidence rests on these and no others: not on runs at a rate that was chosen before the study grew, nor
+        on a seed that came back early, nor on seeds beyond what is asked for.
+        """
+        rate = self.rate(arm, norm)
+        if rate is None:
+            return ()
+        trials = (self.plan.trial("test", arm, norm, rate, seed) for seed in range(self.plan.seeds))
+        found = (self.by_key.get(trial.key) for trial in trials)
+        return tuple(run for run in takewhile(lambda run: run is not None, found) if run is not None)
