@@ -52,6 +52,7 @@ def standing(
     *,
     planned: int,
     racing: bool,
+    paired: bool = True,
     margin: float,
     alpha: float,
     resolution: float = 0.0,

@@ -41,6 +41,7 @@ QUESTION = (
     "norms",
     "seeds",
     "racing",
+    "paired",
     "tuning_seeds",
     "learning_rates",
     "margin",
@@ -185,6 +186,8 @@ class Plan:
         Gains matched per arm, or the model's own initialisation.
     model_code, data_code : str or None
         ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
+    paired : bool
+        Whether run i of one arm belongs to run i of another (same seed); without, arms are independent samples.
     vary : {"seeds", "split"}
         Whether a seed changes weights, order and noise only, or draws another split into training and test
         samples as well.
@@ -227,6 +230,7 @@ class Plan:
     model_code: str | None = None
     data_code: str | None = None
     racing: bool = False
+    paired: bool = True
     vary: Literal["seeds", "split"] = "seeds"
     protocol: int = PROTOCOL
 
