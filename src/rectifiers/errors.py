@@ -15,8 +15,8 @@
     ├── DataError             (OSError)         a data file is missing, truncated or altered
     │   └── DownloadError     (ConnectionError) a data file could not be fetched
     └── StoreError            (OSError)         the study's file cannot be read or written
-        ├── SchemaError                         it was written by a newer version
-        └── PlanMismatchError (ValueError)      it holds a study of another plan
+        ├── SchemaError                         it was written by another version
+        └── PlanMismatchError (ValueError)      it holds trials of another protocol
 
 A message is one line: the rule, what was received, what to do. Each class also derives from
 the matching standard exception, so ``except ValueError`` keeps working.
@@ -129,8 +129,8 @@ class StoreError(RectifiersError, OSError):
 
 
 class SchemaError(StoreError):
-    """The study's file was written by a newer version of rectifiers."""
+    """The study's file was written by another version of rectifiers, in other tables."""
 
 
 class PlanMismatchError(StoreError, ValueError):
-    """The directory holds a study of another plan."""
+    """The directory holds trials of another protocol."""

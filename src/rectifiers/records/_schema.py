@@ -7,17 +7,23 @@ from __future__ import annotations
 
 __all__ = ["APPLICATION_ID", "SCHEMA", "statements"]
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION_ID = 0x52454354  # "RECT": tells a study's file from any other SQLite database
 
 _TABLES = {
     "meta": "name TEXT PRIMARY KEY, value TEXT NOT NULL",
-    "plan": "name TEXT PRIMARY KEY, value TEXT NOT NULL",  # one row per field, JSON
-    "arm": (
-        "position INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, identity TEXT NOT NULL, "
-        "name TEXT NOT NULL, gain REAL NOT NULL, width INTEGER, curve TEXT"
-    ),
     "session": "session INTEGER PRIMARY KEY, started TEXT NOT NULL, command TEXT NOT NULL",
+    "protocol": "name TEXT PRIMARY KEY, value TEXT NOT NULL",  # one row per field, JSON
+    # what is asked; a session that asks something else writes it anew, and the last one counts
+    "question": (
+        "session INTEGER NOT NULL REFERENCES session, name TEXT NOT NULL, value TEXT NOT NULL, "
+        "PRIMARY KEY (session, name)"
+    ),
+    "arm": (
+        "session INTEGER NOT NULL REFERENCES session, position INTEGER NOT NULL, label TEXT NOT NULL, "
+        "identity TEXT NOT NULL, name TEXT NOT NULL, gain REAL NOT NULL, width INTEGER, curve TEXT, "
+        "PRIMARY KEY (session, position), UNIQUE (session, label)"
+    ),
     "environment": (
         "session INTEGER NOT NULL REFERENCES session, name TEXT NOT NULL, value TEXT NOT NULL, "
         "PRIMARY KEY (session, name)"
@@ -27,7 +33,7 @@ _TABLES = {
         "phase TEXT NOT NULL CHECK (phase IN ('tune', 'test')), arm TEXT NOT NULL, norm TEXT NOT NULL, "
         "learning_rate REAL NOT NULL, seed INTEGER NOT NULL, "
         "outcome TEXT NOT NULL CHECK (outcome IN ('finished', 'diverged', 'crashed')), reason TEXT NOT NULL, "
-        "metric REAL, steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "
+        "metric REAL, standard_error REAL, steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "
         "seconds REAL NOT NULL, peak_memory INTEGER, parameters INTEGER NOT NULL, "
         "init_hash TEXT NOT NULL, order_hash TEXT NOT NULL, noise_hash TEXT NOT NULL, started TEXT NOT NULL, "
         "CHECK ((outcome = 'finished') = (metric IS NOT NULL))"
@@ -37,10 +43,13 @@ _TABLES = {
         "train_loss REAL NOT NULL, train_error REAL, PRIMARY KEY (key, epoch)"
     ),
     "rate": (
-        "arm TEXT NOT NULL, norm TEXT NOT NULL, learning_rate REAL NOT NULL, at_edge INTEGER NOT NULL, "
-        "PRIMARY KEY (arm, norm)"
+        "session INTEGER NOT NULL REFERENCES session, arm TEXT NOT NULL, norm TEXT NOT NULL, "
+        "learning_rate REAL NOT NULL, at_edge INTEGER NOT NULL, PRIMARY KEY (session, arm, norm)"
     ),
-    "warning": "position INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE",
+    "margin": "session INTEGER PRIMARY KEY REFERENCES session, value REAL NOT NULL, rule TEXT NOT NULL",
+    "warning": (
+        "position INTEGER PRIMARY KEY, code TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (code, text)"
+    ),
 }
 
 

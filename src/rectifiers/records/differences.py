@@ -1,4 +1,4 @@
-"""In what two plans differ, in the words of the command line."""
+"""In what the trials of two plans differ, in the words of the command line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ __all__ = ["differences"]
 
 # what the user says for a field; fields that follow from the data or the package are told in words
 _OPTIONS = {
-    "control": "--control",
-    "norms": "--norm",
-    "seeds": "--seeds",
-    "tuning_seeds": "--tuning-seeds",
-    "learning_rates": "--lr",
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "optimizer": "--optimizer",
@@ -27,19 +22,19 @@ _OPTIONS = {
     "depth": "--depth",
     "match": "--match",
     "initialization": "--init",
-    "margin": "--margin",
-    "confidence": "--confidence",
     "target": "--target",
     "device": "--device",
+    "vary": "--vary",
 }
 _DATA = {"data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"}
 _FROM_TASK = {"metric", "unit", "resolution"}
 
 
 def differences(old: Plan, new: Plan) -> list[str]:
-    """Say in what `new` differs from `old`, one phrase each; empty when a study can go on.
+    """Say in what the trials of `new` differ from those of `old`; empty when a study can go on.
 
-    What is only drawn (an arm's curve) or follows from what an arm is (its gain) does not count.
+    What is asked of the trials (`rectifiers.records.values.QUESTION`) does not count, with one exception: an
+    arm of the same label must mean the same.
 
     Parameters
     ----------
@@ -48,7 +43,7 @@ def differences(old: Plan, new: Plan) -> list[str]:
     Returns
     -------
     list of str
-        For example ``["--seeds 5, now --seeds 7"]``.
+        For example ``["--epochs 5, now --epochs 7"]``.
     """
     told: list[str] = []
     if old.task != new.task:
@@ -74,16 +69,12 @@ def differences(old: Plan, new: Plan) -> list[str]:
 
 
 def _arms(old: tuple[ArmSpec, ...], new: tuple[ArmSpec, ...]) -> list[str]:
-    before, now = (",".join(arm.label for arm in arms) for arms in (old, new))
-    if before != now:
-        return [f"--arms {before}, now --arms {now}"]
-    told = []
-    for was, arm in zip(old, new, strict=True):
-        if was.identity != arm.identity:
-            told.append(f"{arm.label} meaning {was.identity}, now {arm.identity}")
-        elif was.width != arm.width:
-            told.append(f"{arm.label} of width {was.width}, now {arm.width}")
-    return told
+    before = {arm.label: arm for arm in old}
+    return [
+        f"{arm.label} meaning {before[arm.label].identity}, now {arm.identity}"
+        for arm in new
+        if arm.label in before and before[arm.label].identity != arm.identity
+    ]
 
 
 def _text(value: Any) -> str:

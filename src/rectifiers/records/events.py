@@ -53,20 +53,17 @@ class StudyStarted:
 
 @dataclass(frozen=True)
 class PhaseStarted:
-    """A phase begins; `total` trials belong to it, `done` of them are on disk already."""
+    """A phase begins; `done` of its trials are on disk already. How many there will be depends on them."""
 
     phase: Phase
-    total: int
     done: int = 0
 
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """Trial number `index` (from 0) of the `total` in its phase begins."""
+    """A trial begins, or waits for a free process."""
 
     trial: Trial
-    index: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -86,11 +83,9 @@ class EpochFinished:
 
 @dataclass(frozen=True)
 class TrialFinished:
-    """Trial number `index` (from 0) of the `total` in its phase is over and on disk, whatever its outcome."""
+    """A trial is over and on disk, whatever its outcome."""
 
     run: Run
-    index: int
-    total: int
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rectifiers._version import __version__
 from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
 from rectifiers.records._schema import APPLICATION_ID, SCHEMA, statements
 from rectifiers.records.differences import differences
-from rectifiers.records.values import Plan, Run, Study, Trial
+from rectifiers.records.values import QUESTION, Margin, Notice, Plan, Run, Study, Trial
 
 __all__ = ["Store"]
 
@@ -99,7 +99,7 @@ class Store:
         StoreError
             If there is no such file, it is no study, or another process is writing to it.
         SchemaError
-            If a newer rectifiers wrote it.
+            If a newer or an older rectifiers wrote it.
         """
         path = Path(path)
         if path.is_dir():
@@ -143,11 +143,12 @@ class Store:
         self.close()
 
     def write_plan(self, plan: Plan, environment: Mapping[str, str], command: str = "") -> None:
-        """Begin a session: write the plan, or hold it against the one that is there.
+        """Begin a session: write the plan, or go on from the one that is there.
 
         Parameters
         ----------
         plan : Plan
+            Of the same protocol as the one that is there; its question may be another one.
         environment : mapping of str
             What this session runs on; every session keeps its own.
         command : str
@@ -156,17 +157,16 @@ class Store:
         Raises
         ------
         PlanMismatchError
-            If the file holds a study of another plan; the message says in what it differs.
+            If the trials of the study in the file are not those of this plan; the message says in what they
+            differ.
         """
         known = self.plan()
         if known is not None and (told := differences(known, plan)):
             raise PlanMismatchError(
-                f"the study in {self.path.parent} was made with {'; '.join(told)}: "
-                f"use another --out or the same options"
+                f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or the "
+                f"same options (arms, seeds, margin, confidence and rates may change)"
             )
         with self._writing() as connection:
-            if known is None:
-                _insert_plan(connection, plan)
             cursor = connection.execute(
                 "INSERT INTO session (started, command) VALUES (?, ?)", (_now(), command)
             )
@@ -175,15 +175,22 @@ class Store:
                 "INSERT INTO environment VALUES (?, ?, ?)",
                 [(self._session, name, value) for name, value in environment.items()],
             )
+            if known is None:
+                _insert_protocol(connection, plan)
+            if known != plan:
+                _insert_question(connection, plan, self._session)
 
     def plan(self) -> Plan | None:
-        """Return the plan, or None while none is written."""
-        fields = {name: json.loads(value) for name, value in self._select("SELECT name, value FROM plan")}
-        if not fields:
+        """Return the protocol with the question that was asked last, or None while none is written."""
+        rows = self._select("SELECT name, value FROM protocol")
+        if not rows:
             return None
+        last = "(SELECT max(session) FROM question)"
+        rows += self._select(f"SELECT name, value FROM question WHERE session = {last}")
+        fields = {name: json.loads(value) for name, value in rows}
         columns = ("label", "identity", "name", "gain", "width", "curve")
-        rows = self._select(f"SELECT {', '.join(columns)} FROM arm ORDER BY position")
-        fields["arms"] = [dict(zip(columns, row, strict=True)) for row in rows]
+        arms = self._select(f"SELECT {', '.join(columns)} FROM arm WHERE session = {last} ORDER BY position")
+        fields["arms"] = [dict(zip(columns, row, strict=True)) for row in arms]
         for arm in fields["arms"]:
             arm["curve"] = None if arm["curve"] is None else json.loads(arm["curve"])
         return Plan.from_json(fields)
@@ -214,14 +221,25 @@ class Store:
             )
 
     def add_rate(self, arm: str, norm: str, learning_rate: float, *, at_edge: bool) -> None:
-        """Write the learning rate chosen for an arm under a norm."""
+        """Write the learning rate this session chose for an arm under a norm; the last one written counts."""
         with self._writing() as connection:
-            connection.execute("INSERT INTO rate VALUES (?, ?, ?, ?)", (arm, norm, learning_rate, at_edge))
+            connection.execute(
+                "INSERT INTO rate VALUES (?, ?, ?, ?, ?)", (self._session, arm, norm, learning_rate, at_edge)
+            )
 
-    def add_warning(self, text: str) -> bool:
+    def add_margin(self, margin: Margin) -> None:
+        """Write the margin this session decides by; the last one written counts."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO margin VALUES (?, ?, ?)", (self._session, margin.value, margin.rule)
+            )
+
+    def add_warning(self, notice: Notice) -> bool:
         """Write a warning unless it is there already; return whether it is new."""
         with self._writing() as connection:
-            cursor = connection.execute("INSERT OR IGNORE INTO warning (text) VALUES (?)", (text,))
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO warning (code, text) VALUES (?, ?)", (notice.code, notice.text)
+            )
         return cursor.rowcount > 0
 
     def study(self) -> Study:
@@ -235,16 +253,24 @@ class Store:
         plan = self.plan()
         if plan is None:
             raise StoreError(f"the study in {self.path.parent} was never started: remove {self.path}")
-        # the first session's: that is the command that made the study, the others continued it
-        session = self._select("SELECT session, command FROM session ORDER BY session LIMIT 1")[0]
+        # of the session that asked the present question: those after it only went on with it
+        session = self._select(
+            "SELECT session, command FROM session WHERE session = (SELECT max(session) FROM question)"
+        )[0]
+        margins = self._select("SELECT value, rule FROM margin ORDER BY session DESC LIMIT 1")
         return Study(
             plan=plan,
             runs=self._runs(),
             rates={
                 (arm, norm): rate
-                for arm, norm, rate in self._select("SELECT arm, norm, learning_rate FROM rate")
+                for arm, norm, rate in self._select(
+                    "SELECT arm, norm, learning_rate FROM rate ORDER BY session"
+                )
             },
-            warnings=tuple(text for (text,) in self._select("SELECT text FROM warning ORDER BY position")),
+            margin=Margin(*margins[0]) if margins else None,
+            warnings=tuple(
+                Notice(*row) for row in self._select("SELECT code, text FROM warning ORDER BY position")
+            ),
             environment=dict(
                 self._select(
                     "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid", session[0]
@@ -297,17 +323,21 @@ def _make(path: Path) -> None:
     draft.replace(path)
 
 
-def _insert_plan(connection: sqlite3.Connection, plan: Plan) -> None:
+def _insert_protocol(connection: sqlite3.Connection, plan: Plan) -> None:
+    rows = [(name, json.dumps(value)) for name, value in plan.to_json().items() if name not in QUESTION]
+    connection.executemany("INSERT INTO protocol VALUES (?, ?)", rows)
+
+
+def _insert_question(connection: sqlite3.Connection, plan: Plan, session: int | None) -> None:
     fields = plan.to_json()
     arms = fields.pop("arms")
-    connection.executemany(
-        "INSERT INTO plan VALUES (?, ?)", [(name, json.dumps(value)) for name, value in fields.items()]
-    )
+    rows = [(session, name, json.dumps(value)) for name, value in fields.items() if name in QUESTION]
+    connection.executemany("INSERT INTO question VALUES (?, ?, ?)", rows)
     for position, arm in enumerate(arms):
         curve = None if arm["curve"] is None else json.dumps(arm["curve"])
         connection.execute(
-            "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (position, arm["label"], arm["identity"], arm["name"], arm["gain"], arm["width"], curve),
+            "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (session, position, *(arm[k] for k in ("label", "identity", "name", "gain", "width")), curve),
         )
 
 
@@ -342,6 +372,11 @@ def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is a database, but not a study of rectifiers: choose another --out")
+    if schema < SCHEMA:
+        raise SchemaError(
+            f"{path} was written by an older rectifiers (schema {schema}; this one reads {SCHEMA}): choose "
+            f"another --out, or read it with the version in its table `meta`"
+        )
     if schema > SCHEMA:
         raise SchemaError(
             f"{path} was written by a newer rectifiers (schema {schema}; this one reads {SCHEMA}): "

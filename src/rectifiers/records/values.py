@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -413,6 +414,17 @@ class Study:
     def by_key(self) -> dict[str, Run]:
         """The runs by the key of their trial."""
         return {run.trial.key: run for run in self.runs}
+
+    @cached_property
+    def first_analysis(self) -> int:
+        """The number of seeds at which a race is first analysed.
+
+        Not before a cell has had as many deciding trials as tuning trials: choosing rates costs at most half of
+        a study, and the first verdicts do not rest on a handful of differences.
+        """
+        tuned = Counter((run.trial.arm, run.trial.norm) for run in self.runs if run.trial.phase == "tune")
+        asked = [tuned[arm.label, norm] for arm in self.plan.arms for norm in self.plan.norms]
+        return max(2, *asked) if self.plan.tuned else 2
 
     def rate(self, arm: str, norm: str) -> float | None:
         """Return the learning rate a cell is tested at: the chosen one, or the one that was given."""

@@ -1,13 +1,18 @@
-"""Carry out a plan: tune, choose, test; everything finished is on disk before anyone hears of it."""
+"""Carry out a plan: choose rates, fix the margin, decide; everything finished is on disk before anyone hears."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rectifiers.records.events import (
     EpochFinished,
+    Event,
     Handler,
+    InterimAnalysis,
+    MarginFixed,
     PhaseStarted,
     RateChosen,
     StudyFinished,
@@ -17,13 +22,16 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Phase, Run, Study, Trial
+from rectifiers.records.values import Margin, Notice, Phase, Run, Study, Trial
+from rectifiers.study import margins
 from rectifiers.study.prepared import Prepared
-from rectifiers.study.rates import choose
+from rectifiers.study.race import Race, reopened
 from rectifiers.study.runners import InProcess, Runner
-from rectifiers.study.trials import count, deciding_trials, tuning_trials
+from rectifiers.study.search import search, trials_at_most
 
 __all__ = ["run"]
+
+Cell = tuple[str, str]
 
 
 def run(
@@ -33,24 +41,31 @@ def run(
     *,
     command: str = "",
     runner: Runner | None = None,
+    budget: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Study:
     """Carry out a plan, or what is left of it.
 
     May be stopped anywhere, by Ctrl-C, by an exception out of `on_event`, by ``kill -9``: the same call again
-    goes on after the last finished trial and ends with the same metrics as one that was never stopped.
+    goes on after the last finished trial and ends with the same metrics, the same intervals and at the same
+    seeds as one that was never stopped. A store with trials of the same protocol is grown.
 
     Parameters
     ----------
     prepared : Prepared
         From `make_plan`.
     store : Store
-        Open for writing: empty, or holding runs of the same plan.
+        Open for writing: empty, or holding runs of the same protocol.
     on_event : callable, optional
         Receives each event (`rectifiers.records.events`); what it raises stops the study.
     command : str
         The command that reproduces the study, for the record.
     runner : Runner, optional
         Who carries out the trials; by default this process, one after the other.
+    budget : float, optional
+        Seconds after which no further run is waited for; what is decided by then stands.
+    clock : callable
+        Seconds from any origin.
 
     Returns
     -------
@@ -59,102 +74,196 @@ def run(
     Raises
     ------
     PlanMismatchError
-        If the store holds a study of another plan.
+        If the store holds trials of another protocol.
     StoreError
         If the disk refuses.
     """
-    plan = prepared.plan
-    store.write_plan(plan, prepared.environment, command)
-    conductor = _Conductor(
-        prepared, store, _ignore if on_event is None else on_event, InProcess() if runner is None else runner
-    )
-    conductor.tell(
-        StudyStarted(plan, count(plan, "tune") + count(plan, "test"), done=len(conductor.known.runs))
-    )
-    for text in (*prepared.warnings, *_elsewhere(conductor.known, prepared)):
-        conductor.warn(text)
-    rates = conductor.tune() if plan.tuned else _given(prepared)
-    conductor.test(rates)
+    deadline = None if budget is None else clock() + budget
+    before = store.study() if store.plan() is not None else None
+    store.write_plan(prepared.plan, prepared.environment, command)
+    conductor = _Conductor(prepared, store, on_event, runner or InProcess(), lambda: _over(deadline, clock))
+    conductor.begin(before)
+    decided = conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
+    if not decided:
+        conductor.warn(Notice("budget", f"stopped after the budget of {budget:g} s: the same command goes on"))
     study = store.study()
     conductor.tell(StudyFinished(study))
     return study
 
 
+def _over(deadline: float | None, clock: Callable[[], float]) -> bool:
+    return deadline is not None and clock() >= deadline
+
+
 class _Conductor:
     """The state of one session."""
 
-    def __init__(self, prepared: Prepared, store: Store, tell: Handler, runner: Runner) -> None:
-        self.prepared, self.store, self.tell, self.runner = prepared, store, tell, runner
-        self.known = store.study()
-        self.runs = {run.trial.key: run for run in self.known.runs}
+    def __init__(
+        self,
+        prepared: Prepared,
+        store: Store,
+        on_event: Handler | None,
+        runner: Runner,
+        over: Callable[[], bool],
+    ) -> None:
+        self.prepared, self.plan, self.store, self.runner, self.over = (
+            prepared,
+            prepared.plan,
+            store,
+            runner,
+            over,
+        )
+        self._on_event = on_event
+        self._known = store.study()
+        self._runs = dict(self._known.by_key)
+        self._places: dict[str, int] = {}
 
-    def warn(self, text: str) -> None:
-        if self.store.add_warning(text):
-            self.tell(Warned(text))
+    def tell(self, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
 
-    def tune(self) -> Mapping[tuple[str, str], float]:
-        """Choose every cell's rate, cell by cell."""
-        plan, rates = self.prepared.plan, dict(self.known.rates)
-        total = count(plan, "tune")
-        self.tell(PhaseStarted("tune", total, done=self._done("tune")))
-        before = 0
-        for norm in plan.norms:
-            for arm in plan.arms:
-                trials = tuning_trials(plan, arm.label, norm)
-                self._carry_out(trials, before, total)
-                before += len(trials)
-                if (arm.label, norm) in rates:
-                    continue
-                runs = [self.runs[trial.key] for trial in trials]
-                choice = choose(arm.label, norm, plan.learning_rates, runs)
-                if choice.warning:
-                    self.warn(choice.warning)
-                self.store.add_rate(arm.label, norm, choice.rate, at_edge=choice.at_edge)
-                rates[arm.label, norm] = choice.rate
-                self.tell(RateChosen(arm.label, norm, choice.rate, choice.at_edge))
-        return rates
+    def warn(self, notice: Notice) -> None:
+        if self.store.add_warning(notice):
+            self.tell(Warned(notice))
 
-    def test(self, rates: Mapping[tuple[str, str], float]) -> None:
-        """Make the trials that decide."""
-        trials = deciding_trials(self.prepared.plan, rates)
-        self.tell(PhaseStarted("test", len(trials), done=self._done("test")))
-        self._carry_out(trials, 0, len(trials))
+    def begin(self, before: Study | None) -> None:
+        """Say what is to come, and what the reader must know already."""
+        plan = self.plan
+        cells = len(plan.arms) * len(plan.norms)
+        tuning = (
+            cells * trials_at_most(plan.learning_rates, plan.tuning_seeds)
+            if plan.tuned
+            else sum(1 for _ in margins.calibration(self._known))
+        )
+        self.tell(StudyStarted(plan, tuning + cells * plan.seeds, done=len(self._runs)))
+        for notice in (*self.prepared.warnings, *_elsewhere(before, self.prepared)):
+            self.warn(notice)
 
-    def _carry_out(self, trials: Sequence[Trial], before: int, total: int) -> None:
-        places = {trial.key: before + i for i, trial in enumerate(trials)}
-        missing = [trial for trial in trials if trial.key not in self.runs]
-        with contextlib.closing(self.runner.run(self.prepared, missing)) as happenings:
+    def choose_rates(self) -> bool:
+        """Choose every cell's rate, and run what the margin needs; return False when the budget is over."""
+        plan = self.plan
+        calibration = list(margins.calibration(self._known))
+        if not plan.tuned and not calibration:
+            return True
+        self.tell(PhaseStarted("tune", done=self._count("tune")))
+        if not self._carry_out(calibration):
+            return False
+        open_cells = [(arm.label, norm) for norm in plan.norms for arm in plan.arms] if plan.tuned else []
+        while open_cells:
+            wanted: list[Trial] = []
+            for cell in list(open_cells):
+                missing = self._search(cell)
+                wanted += missing
+                if not missing:
+                    open_cells.remove(cell)
+            if not self._carry_out(wanted):
+                return False
+        return True
+
+    def _search(self, cell: Cell) -> list[Trial]:
+        """Return the trials a cell's search needs next; none once its rate is chosen, and written."""
+        plan, (arm, norm) = self.plan, cell
+
+        def trial(rate: float, seed: int) -> Trial:
+            return plan.trial("tune", arm, norm, rate, seed)
+
+        who = arm if norm == "none" else f"{arm} with {norm} norm"
+        missing, choice = search(
+            who,
+            plan.learning_rates,
+            plan.tuning_seeds,
+            lambda rate, seed: self._runs.get(trial(rate, seed).key),
+        )
+        if choice is None:
+            return [trial(rate, seed) for rate, seed in missing]
+        if choice.warning is not None:
+            self.warn(choice.warning)
+        if self._known.rates.get(cell) != choice.rate:
+            self.store.add_rate(arm, norm, choice.rate, at_edge=choice.at_edge)
+            self.tell(RateChosen(arm, norm, choice.rate, choice.at_edge))
+        return []
+
+    def fix_margin(self, before: Study | None) -> bool:
+        """Fix the margin, and say which arms a grown question opens again."""
+        study = self.store.study()
+        margin = margins.fix(study)
+        if study.margin != margin:
+            self.store.add_margin(margin)
+        self.tell(MarginFixed(margin))
+        if notice := margins.too_fine(study):
+            self.warn(notice)
+        if before is not None and before.margin is not None:
+            now = dataclasses.replace(study, margin=margin)
+            if arms := reopened(before, now):
+                self.warn(Notice("reopened", _reopened(arms, before, margin, self.plan.comparisons)))
+        return True
+
+    def decide(self) -> bool:
+        """Make the trials that decide; return False when the budget is over before all are made."""
+        race = Race(self.store.study())
+        self.tell(PhaseStarted("test", done=self._count("test")))
+        if race.standings and self.plan.racing:
+            self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))
+
+        def add(run: Run) -> None:
+            if race.add(run) and self.plan.racing:
+                self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))
+
+        return self._carry_out(race, add)
+
+    def _carry_out(self, trials: Iterable[Trial], add: Callable[[Run], None] | None = None) -> bool:
+        """Run the trials that are not there yet; return whether all were made before the budget was over."""
+        stopped = False
+
+        def wanted() -> Iterator[Trial]:
+            nonlocal stopped
+            for trial in trials:
+                if self.over():
+                    stopped = True
+                    return
+                if trial.key not in self._runs:
+                    yield trial
+
+        with contextlib.closing(self.runner.run(self.prepared, wanted())) as happenings:
             for event in happenings:
                 match event:
                     case Trial():
-                        self.tell(TrialStarted(event, places[event.key], total))
+                        self.tell(TrialStarted(event))
                     case EpochFinished():
                         self.tell(event)
                     case Run():
                         self.store.add(event)
-                        self.runs[event.trial.key] = event
-                        self.tell(TrialFinished(event, places[event.trial.key], total))
+                        self._runs[event.trial.key] = event
+                        self.tell(TrialFinished(event))
+                        if add is not None:
+                            add(event)
+                    case Notice():
+                        self.warn(event)
+                if self.over():
+                    return False
+        return not stopped
 
-    def _done(self, phase: Phase) -> int:
-        return sum(run.trial.phase == phase for run in self.known.runs)
+    def _count(self, phase: Phase) -> int:
+        return sum(run.trial.phase == phase for run in self._runs.values())
 
 
-def _given(prepared: Prepared) -> Mapping[tuple[str, str], float]:
-    plan = prepared.plan
-    (rate,) = plan.learning_rates
-    return {(arm.label, norm): rate for norm in plan.norms for arm in plan.arms}
+def _reopened(arms: list[str], before: Study, margin: Margin, comparisons: int) -> str:
+    reasons = []
+    if comparisons > before.plan.comparisons:
+        reasons.append(f"{comparisons} comparisons share the error, not {before.plan.comparisons}")
+    if before.margin is not None and before.margin.value != margin.value:
+        reasons.append(f"the margin is {margin.value:.3g}, not {before.margin.value:.3g}")
+    return f"{'; '.join(arms)}: {' and '.join(reasons) or 'the question is another one'}"
 
 
-def _elsewhere(known: Study, prepared: Prepared) -> list[str]:
-    """Say in what this session runs elsewhere than the one that began the study."""
-    if not known.runs:
+def _elsewhere(before: Study | None, prepared: Prepared) -> list[Notice]:
+    """Say in what this session runs elsewhere than the one before it."""
+    if before is None or not before.runs:
         return []
-    then, now = known.environment, prepared.environment
+    then: Mapping[str, str] = before.environment
+    now = prepared.environment
     changed = [
         f"{name} {then[name]}, now {now[name]}" for name in now if then.get(name, now[name]) != now[name]
     ]
-    return [f"continued elsewhere than begun: {'; '.join(changed)}"] if changed else []
-
-
-def _ignore(event: object) -> None:
-    pass
+    text = f"continued elsewhere than begun: {'; '.join(changed)}"
+    return [Notice("elsewhere", text)] if changed else []

@@ -1,0 +1,61 @@
+"""Where the arms of a study stand against their control, by the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rectifiers.evidence import correction
+from rectifiers.evidence.standing import Standing, standing
+from rectifiers.records.values import Margin, Plan, Study
+
+__all__ = ["against_control", "judge"]
+
+
+def against_control(study: Study) -> dict[tuple[str, str], Standing]:
+    """Return every arm against the control of its norm, simultaneous over all of them; none without a margin."""
+    plan, margin = study.plan, study.margin
+    if margin is None:
+        return {}
+    series = {
+        (arm.label, norm): [run.metric for run in study.series(arm.label, norm)]
+        for norm in plan.norms
+        for arm in plan.arms
+    }
+    return {
+        (arm, norm): judge(plan, margin, study.first_analysis, values, series[plan.control, norm])
+        for (arm, norm), values in series.items()
+        if arm != plan.control
+    }
+
+
+def judge(
+    plan: Plan,
+    margin: Margin,
+    first: int,
+    arm: Sequence[float | None],
+    control: Sequence[float | None],
+    comparisons: int | None = None,
+) -> Standing:
+    """Return where an arm stands by its metric at seed 0, 1, ... (None: that run failed), by a plan's rules.
+
+    Parameters
+    ----------
+    plan : Plan
+    margin : Margin
+    first : int
+        `Study.first_analysis`.
+    arm, control : sequence of float or None
+    comparisons : int, optional
+        The error is shared by so many; by default by all comparisons with the control.
+    """
+    return standing(
+        arm,
+        control,
+        planned=plan.seeds,
+        racing=plan.racing,
+        paired=plan.paired,
+        margin=margin.value,
+        alpha=correction.corrected(1.0 - plan.confidence, comparisons or plan.comparisons),
+        resolution=plan.resolution,
+        first=first,
+    )

@@ -1,0 +1,106 @@
+"""The trials that decide, seed by seed, for as long as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rectifiers.evidence.standing import Standing
+from rectifiers.records.standings import against_control, judge
+from rectifiers.records.values import Run, Study, Trial
+
+__all__ = ["Race", "reopened"]
+
+Cell = tuple[str, str]
+
+
+class Race:
+    """Hands out deciding trials: all remaining arms on one seed, then on the next.
+
+    An arm leaves once it is decided against the control of its norm; the control stays while any arm does. In a
+    study of a fixed number of seeds nobody leaves. What is handed out depends on the evidence so far, so it
+    must be iterated lazily, with `add` called for every run that comes back, in whatever order.
+
+    Parameters
+    ----------
+    study : Study
+        With rates and margin; its runs count.
+    """
+
+    def __init__(self, study: Study) -> None:
+        plan = study.plan
+        assert study.margin is not None
+        self._plan, self._margin, self._first = plan, study.margin, study.first_analysis
+        self._trials: dict[Cell, list[Trial]] = {}
+        for norm in plan.norms:
+            for arm in plan.arms:
+                rate = study.rate(arm.label, norm)
+                assert rate is not None
+                self._trials[arm.label, norm] = [
+                    plan.trial("test", arm.label, norm, rate, seed) for seed in range(plan.seeds)
+                ]
+        self._cell = {trial.key: cell for cell, trials in self._trials.items() for trial in trials}
+        self._runs: dict[str, Run] = {}
+        self._series: dict[Cell, list[float | None]] = {cell: [] for cell in self._trials}
+        self.standings: dict[Cell, Standing] = {
+            cell: self._judged(cell) for cell in self._trials if cell[0] != plan.control
+        }
+        for run in study.runs:
+            self.add(run)
+
+    def __iter__(self) -> Iterator[Trial]:
+        for trials in zip(*self._trials.values(), strict=True):
+            for trial in trials:
+                if self._needed(self._cell[trial.key]) and trial.key not in self._runs:
+                    yield trial
+
+    def add(self, run: Run) -> bool:
+        """Take in a run; return whether it brought any comparison a seed further."""
+        cell = self._cell.get(run.trial.key)
+        if cell is None or run.trial.key in self._runs:
+            return False
+        self._runs[run.trial.key] = run
+        series, trials = self._series[cell], self._trials[cell]
+        while len(series) < len(trials) and (found := self._runs.get(trials[len(series)].key)):
+            series.append(found.metric)
+        further = False
+        for other, standing in self.standings.items():
+            if other == cell or (cell[0] == self._plan.control and other[1] == cell[1]):
+                seeds = min(len(self._series[other]), len(self._series[self._plan.control, other[1]]))
+                if self._open(other) and seeds > standing.seeds:
+                    self.standings[other] = self._judged(other)
+                    further = True
+        return further
+
+    @property
+    def at_most(self) -> int:
+        """How many deciding trials there can still be."""
+        return sum(
+            trial.key not in self._runs
+            for cell, trials in self._trials.items()
+            if self._needed(cell)
+            for trial in trials
+        )
+
+    def _needed(self, cell: Cell) -> bool:
+        if not self._plan.racing or cell[0] != self._plan.control:
+            return not self._plan.racing or self._open(cell)
+        return any(self._open(other) for other in self.standings if other[1] == cell[1])
+
+    def _open(self, cell: Cell) -> bool:
+        return self.standings[cell].decided_at is None
+
+    def _judged(self, cell: Cell) -> Standing:
+        control = self._series[self._plan.control, cell[1]]
+        return judge(self._plan, self._margin, self._first, self._series[cell], control)
+
+
+def reopened(before: Study, now: Study) -> list[str]:
+    """Return, in words, the arms that were decided under one question and are open again under another."""
+    then, standings = against_control(before), against_control(now)
+    return [
+        f"{arm} was {then[arm, norm].verdict}{'' if norm == 'none' else f' with {norm} norm'} and is open again"
+        for (arm, norm), standing in standings.items()
+        if (arm, norm) in then
+        and then[arm, norm].verdict != "undecided"
+        and standing.verdict == "undecided"
+    ]
