@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
     from rectifiers.backends import Explanation, backend, explain, keep_freed_memory
-    from rectifiers.comparison import ComparisonResult, compare
+    from rectifiers.comparison import ComparisonResult, Execution, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
 
@@ -24,6 +24,7 @@ _NAMES = {
     "ComparisonResult": "rectifiers.comparison",
     "backend": "rectifiers.backends",
     "compare": "rectifiers.comparison",
+    "Execution": "rectifiers.comparison",
     "Explanation": "rectifiers.backends",
     "elementwise": "rectifiers.activations",
     "explain": "rectifiers.backends",
@@ -35,6 +36,7 @@ _NAMES = {
 
 __all__ = [
     "ComparisonResult",
+    "Execution",
     "Explanation",
     "__version__",
     "backend",

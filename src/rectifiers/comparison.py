@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,15 +13,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rectifiers.errors import StoreError
+from rectifiers.errors import ArgumentError, StoreError
 from rectifiers.records.values import Plan, Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rectifiers.report.sentence import Recommendation
     from rectifiers.report.summary import Summary
+    from rectifiers.study import Prepared, Runner
 
-__all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare"]
+__all__ = ["DEFAULT_ARMS", "ComparisonResult", "Execution", "Interrupted", "compare", "outlook"]
 
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
@@ -32,16 +37,36 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     done, total : int
-        Trials there are, and trials there will be.
+        Trials there are, and trials there will be at most.
     directory : Path
         Where they are kept.
     """
 
     def __init__(self, done: int, total: int, directory: Path) -> None:
         super().__init__(
-            f"stopped: {done} of {total} trials are kept in {directory}; the same command goes on"
+            f"stopped: {done} of at most {total} trials are kept in {directory}; the same command goes on"
         )
         self.done, self.total, self.directory = done, total, directory
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a comparison is run: nothing here changes any result.
+
+    Attributes
+    ----------
+    jobs : int, optional
+        Worker processes, of one thread each; by default as many as there are cores, and this process alone on an
+        accelerator.
+    trial_timeout : float or str, optional
+        Seconds (or ``"10min"``) after which a trial counts as crashed; needs `jobs` of at least 2.
+    budget : float or str, optional
+        Seconds (or ``"10min"``) after which the comparison ends with what is decided.
+    """
+
+    jobs: int | None = None
+    trial_timeout: float | str | None = None
+    budget: float | str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +121,13 @@ class ComparisonResult:
 
     @property
     def verdict(self) -> str:
-        """The verdict in a sentence, and what it holds for."""
+        """The recommendation in a sentence, and what it holds for."""
         return self.summary.sentence
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """Which activation to use, in a sentence, and whether that is decided."""
+        return self.summary.recommendation
 
     @property
     def places(self) -> dict[str, str]:
@@ -170,7 +200,9 @@ def compare(
     *,
     control: str | None = None,
     norms: str | Iterable[str] = ("none",),
-    seeds: int = 5,
+    seeds: int | None = None,
+    max_seeds: int | None = None,
+    vary: str | None = None,
     tuning_seeds: int | None = None,
     epochs: int | None = None,
     learning_rate: str | float | Sequence[float] = "auto",
@@ -184,7 +216,7 @@ def compare(
     depth: int | None = None,
     match: str = "parameters",
     initialization: str | None = None,
-    margin: float = 0.2,
+    margin: str | float = "auto",
     confidence: float = 0.95,
     target: float | None = None,
     data: str | None = None,
@@ -193,12 +225,15 @@ def compare(
     out: str | Path | None = None,
     progress: bool | None = None,
     report: bool = True,
+    execution: Execution | None = None,
 ) -> ComparisonResult:
     """Train one network with each of several activations and decide which it should use.
 
     Every arm gets the same seeds, the same initial weights up to its gain, the same order of data, and a
-    learning rate chosen for it on the same grid. Runs are kept on disk as they finish: the same call goes on
-    where it was stopped, and trains nothing if all runs are there.
+    learning rate chosen for it with the same effort. Then the arms race, seed by seed: each leaves once it is
+    decided against the control. Runs are kept on disk as they finish: the same call goes on where it was
+    stopped and trains nothing if all runs are there; with more arms, more seeds, another margin or confidence
+    it trains only what is missing.
 
     Parameters
     ----------
@@ -209,17 +244,23 @@ def compare(
         or a list of such texts, `torch.nn.Module` classes or instances, functions of a tensor, and records
         made with `rectifiers.elementwise`.
     control : str, optional
-        The arm all others are compared with; by default ``relu`` if it is among them, else the first.
+        The arm all others are compared with; by default the first.
     norms : str or iterable of {"none", "batch"}
         Normalisations before the activation, crossed with the arms.
-    seeds : int
-        Trials per arm and normalisation.
+    seeds : int, optional
+        Trials per arm and normalisation, exactly so many: no race.
+    max_seeds : int, optional
+        The most trials per arm and normalisation in a race; 40 by default.
+    vary : {"seeds", "split"}, optional
+        ``"split"`` draws another split into training and test samples with every seed, the same for all arms:
+        the default for own data returned as one ``(x, y)``.
     tuning_seeds : int, optional
-        Further trials per learning rate of the grid, disjoint from `seeds`.
+        Seeds on which learning rates are chosen, disjoint from the others; 3 by default.
     epochs, batch_size : int, optional
         By default as the task says.
     learning_rate : {"auto"}, float, or sequence of float
-        ``"auto"`` chooses each arm's rate on the task's grid, a sequence on that grid.
+        ``"auto"`` chooses each arm's rate on the grid of the task and the optimiser, a sequence on that grid;
+        where the best one is at an end, up to three steps beyond it.
     optimizer : {"sgd", "adam", "adamw"}, optional
     momentum, weight_decay : float, optional
     schedule : {"cosine", "constant"}, optional
@@ -232,25 +273,28 @@ def compare(
         What arms that change the number of features (maxout, crelu) keep equal to the control.
     initialization : {"gain", "own"}, optional
         Weights with a gain matched to each arm, or as the model itself draws them.
-    margin : float
-        Smallest difference worth caring about, in units of the metric.
+    margin : {"auto"} or float
+        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of the
+        metric on the test set (the one-standard-error rule of Breiman et al., CART, 1984).
     confidence : float
         Of all intervals together.
     target : float, optional
         Training error in % whose first crossing is timed.
     data : str, optional
-        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y; replaces
-        `task`.
+        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y, or one x, y;
+        replaces `task`.
     data_dir : path, optional
         Where the task's files are or will be kept.
     device : str
         Where it is trained.
     out : path, optional
-        Directory of the study; by default ``runs/<task>-<hash of the plan>``.
+        Directory of the study; by default ``runs/<task>-<hash of the protocol>``.
     progress : bool, optional
         Whether to show how far it is; None shows it in a terminal and in a notebook.
     report : bool
         Whether to write ``report.html``.
+    execution : Execution, optional
+        On how many processes, and for how long.
 
     Returns
     -------
@@ -265,31 +309,98 @@ def compare(
 
     Examples
     --------
-    >>> result = rectifiers.compare("digits", "relu,elu,prelu", seeds=3)  # doctest: +SKIP
+    >>> result = rectifiers.compare("digits", "relu,elu,prelu")  # doctest: +SKIP
     >>> print(result.verdict)  # doctest: +SKIP
     """
-    # Every argument but the three that say where the result goes is part of the plan.
-    planned = {name: value for name, value in locals().items() if name not in ("out", "progress", "report")}
+    # Every argument but those that say where the result goes and how it is made is part of the plan.
+    aside = ("out", "progress", "report", "execution")
+    planned = {name: value for name, value in locals().items() if name not in aside}
     from rectifiers.report.live import watching
 
+    jobs, timeout, budget = _execution(execution, device)
     with watching(progress) as watcher:
         from rectifiers import study
         from rectifiers.records.store import Store
 
         prepared = study.make_plan(**planned)
         plan = prepared.plan
-        directory = Path("runs", f"{plan.task}-{plan.hash[:8]}") if out is None else Path(out)
+        directory = _directory(plan, out)
         file = directory / _STORE
-        with Store.open(file) if file.exists() else Store.create(file) as store:
-            if store.plan() == plan:
-                watcher.progress.recall(store.study())
+        with (
+            Store.open(file) if file.exists() else Store.create(file) as store,
+            contextlib.ExitStack() as stack,
+        ):
+            known = None if store.plan() is None else store.study()
+            if known is not None:
+                watcher.progress.recall(dataclasses.replace(known, plan=plan))
+            getattr(watcher, "announce", str)(_announced(prepared, jobs, known))
+            runner: Runner = study.InProcess()
+            if jobs > 1:
+                runner = stack.enter_context(study.Processes(jobs, timeout))
             try:
-                finished = study.run(prepared, store, watcher, command=_command(plan, data_dir))
+                finished = study.run(
+                    prepared, store, watcher, command=_command(plan, data_dir), runner=runner, budget=budget
+                )
             except KeyboardInterrupt:
                 state = watcher.progress
                 raise Interrupted(state.done, state.total, directory) from None
     result = ComparisonResult(finished, file)
     return result.write() if report else result
+
+
+def outlook(*, out: str | Path | None = None, execution: Execution | None = None, **planned: Any) -> str:
+    """Return what `compare` would do with the same arguments, and how long at most; nothing is trained.
+
+    Every arm takes a few steps, so that what cannot work is refused here as well.
+    """
+    from rectifiers import study
+
+    jobs, _, _ = _execution(execution, planned.get("device", "cpu"))
+    prepared = study.make_plan(**planned)
+    file = _directory(prepared.plan, out) / _STORE
+    known = ComparisonResult.load(file).study if file.exists() else None
+    return _announced(prepared, jobs, known)
+
+
+def _execution(execution: Execution | None, device: str) -> tuple[int, float | None, float | None]:
+    from rectifiers.study import arguments
+
+    wished = execution or Execution()
+    if wished.jobs is None:
+        jobs = _cores() if device == "cpu" else 1
+    else:
+        jobs = arguments.whole("jobs", wished.jobs, 1)
+    timeout = (
+        None if wished.trial_timeout is None else arguments.seconds("trial timeout", wished.trial_timeout)
+    )
+    budget = None if wished.budget is None else arguments.seconds("budget", wished.budget)
+    if timeout is not None and jobs == 1:
+        raise ArgumentError("a trial timeout needs worker processes, but got jobs=1: use at least 2")
+    return jobs, timeout, budget
+
+
+def _cores() -> int:
+    # what this process may use, which in a container or a job is less than the machine has
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _directory(plan: Plan, out: str | Path | None) -> Path:
+    name = re.sub(r"[^\w.-]+", "_", plan.task).strip("._") or "study"
+    return Path("runs", f"{name}-{plan.hash[:8]}") if out is None else Path(out)
+
+
+def _announced(prepared: Prepared, jobs: int, known: Study | None) -> str:
+    """Return what will be done and how long at most, in one line."""
+    from rectifiers.report import words
+    from rectifiers.study import estimate
+
+    plan, found = prepared.plan, estimate(prepared, jobs, known)
+    norms = f" x {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
+    seeds = f"up to {plan.seeds} seeds" if plan.racing else f"{plan.seeds} seeds"
+    processes = "1 process" if jobs == 1 else f"{jobs} processes"
+    about, most = words.rough_duration(found.seconds), words.rough_duration(found.at_most)
+    least = f"about {about}, at most {most}" if about != most else f"about {about}"
+    return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {least}"
 
 
 def _command(plan: Plan, data_dir: str | Path | None) -> str:
@@ -320,9 +431,10 @@ def _command(plan: Plan, data_dir: str | Path | None) -> str:
         "match": plan.match,
         "init": plan.initialization,
         "device": plan.device,
-        "seeds": plan.seeds,
-        "tuning-seeds": plan.tuning_seeds if plan.tuned else None,
-        "margin": plan.margin,
+        "vary": plan.vary,
+        "max-seeds" if plan.racing else "seeds": plan.seeds,
+        "tuning-seeds": plan.tuning_seeds,
+        "margin": "auto" if plan.margin is None else plan.margin,
         "confidence": plan.confidence,
         "target": plan.target,
     }

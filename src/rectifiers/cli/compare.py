@@ -16,6 +16,7 @@ __all__ = ["compare"]
 _WHAT = "What is compared"
 _HOW = "How it is trained (default: as the task says)"
 _DECIDE = "How it is decided"
+_RUN = "How it is run (changes no result)"
 _OUT = "Where it goes"
 
 
@@ -44,9 +45,7 @@ def compare(
     ] = None,
     control: Annotated[
         str | None,
-        _option(
-            _WHAT, "The arm all others are compared with. [default: relu, else the first]", metavar="ARM"
-        ),
+        _option(_WHAT, "The arm all others are compared with. [default: the first]", metavar="ARM"),
     ] = None,
     norm: Annotated[
         str, _option(_WHAT, "Normalisation before the activation: none,batch.", metavar="LIST")
@@ -97,18 +96,48 @@ def compare(
         _option(_HOW, "Weights with a gain matched to each arm, or the model's own.", metavar="gain|own"),
     ] = None,
     device: Annotated[str, _option(_HOW, "Where it is trained, e.g. cuda.", metavar="DEVICE")] = "cpu",
-    seeds: Annotated[int, _option(_DECIDE, "Trials per arm and normalisation.", metavar="N")] = 5,
+    seeds: Annotated[
+        int | None,
+        _option(_DECIDE, "Exactly so many trials per arm and normalisation: no race.", metavar="N"),
+    ] = None,
+    max_seeds: Annotated[
+        int | None, _option(_DECIDE, "At most so many in a race. [default: 40]", metavar="N")
+    ] = None,
+    vary: Annotated[
+        str | None,
+        _option(
+            _DECIDE,
+            "What a seed changes: weights, order and noise, or the split into training and test samples as well. "
+            "[default: seeds; split for own data given as one (x, y)]",
+            metavar="seeds|split",
+        ),
+    ] = None,
     tuning_seeds: Annotated[
         int | None, _option(_DECIDE, "Further seeds on which rates are chosen.", metavar="N")
     ] = None,
     margin: Annotated[
-        float,
-        _option(_DECIDE, "Smallest difference worth caring about, in units of the metric.", metavar="X"),
-    ] = 0.2,
+        str,
+        _option(
+            _DECIDE,
+            "Smallest difference worth caring about, in units of the metric; auto: one standard error of the metric "
+            "on the test set.",
+            metavar="X",
+        ),
+    ] = "auto",
     confidence: Annotated[float, _option(_DECIDE, "Of all intervals together.", metavar="X")] = 0.95,
     target: Annotated[
         float | None, _option(_DECIDE, "Training error in % whose first crossing is timed.", metavar="X")
     ] = None,
+    jobs: Annotated[int | None, _option(_RUN, "Worker processes. [default: the cores]", metavar="N")] = None,
+    budget: Annotated[
+        str | None, _option(_RUN, "End with what is decided by then: 90s, 10min, 2h.", metavar="TIME")
+    ] = None,
+    trial_timeout: Annotated[
+        str | None, _option(_RUN, "A trial that takes longer has crashed.", metavar="TIME")
+    ] = None,
+    dry_run: Annotated[
+        bool, _option(_RUN, "Say what would be done, and how long it takes; train nothing.", "--dry-run")
+    ] = False,
     out: Annotated[
         Path | None,
         _option(
@@ -125,44 +154,50 @@ def compare(
 ) -> None:
     """Which activation should a network use? Trains it with each of them and decides.
 
-    All activations get the same seeds, weights and order of data, and each its own learning rate.
-    Stop with Ctrl-C whenever you like: the same command goes on where it stopped.
+    All activations get the same seeds, weights and order of data, and each its own learning rate. They race: each
+    leaves once it is decided against the control. Stop with Ctrl-C whenever you like: the same command goes on
+    where it stopped; with more arms or seeds it trains what is missing.
     """
     from rectifiers import comparison
 
     named = comparison.DEFAULT_ARMS if arms is None else arms
+    planned: dict[str, Any] = {
+        "task": task,
+        "arms": [named, *(arm or ())],
+        "control": control,
+        "norms": norm,
+        "model": model,
+        "data": data,
+        "data_dir": data_dir,
+        "width": width,
+        "depth": depth,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": lr,
+        "optimizer": optimizer,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "match": match,
+        "initialization": init,
+        "device": device,
+        "seeds": seeds,
+        "max_seeds": max_seeds,
+        "vary": vary,
+        "tuning_seeds": tuning_seeds,
+        "margin": margin,
+        "confidence": confidence,
+        "target": target,
+        "out": out,
+        "execution": comparison.Execution(jobs, trial_timeout, budget),
+    }
     # What the user's code prints while it trains must not get between the JSON.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         try:
-            result = comparison.compare(
-                task,
-                arms=[named, *(arm or ())],
-                control=control,
-                norms=norm,
-                model=model,
-                data=data,
-                data_dir=data_dir,
-                width=width,
-                depth=depth,
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=lr,
-                optimizer=optimizer,
-                momentum=momentum,
-                weight_decay=weight_decay,
-                schedule=schedule,
-                match=match,
-                initialization=init,
-                device=device,
-                seeds=seeds,
-                tuning_seeds=tuning_seeds,
-                margin=margin,
-                confidence=confidence,
-                target=target,
-                out=out,
-                progress=not quiet,
-                report=not no_report,
-            )
+            if dry_run:
+                typer.echo(comparison.outlook(**planned))
+                return
+            result = comparison.compare(**planned, progress=not quiet, report=not no_report)
         except KeyboardInterrupt as stop:  # `Interrupted` says what is kept; before training there is nothing
             typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None

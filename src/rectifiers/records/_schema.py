@@ -47,9 +47,7 @@ _TABLES = {
         "learning_rate REAL NOT NULL, at_edge INTEGER NOT NULL, PRIMARY KEY (session, arm, norm)"
     ),
     "margin": "session INTEGER PRIMARY KEY REFERENCES session, value REAL NOT NULL, rule TEXT NOT NULL",
-    "warning": (
-        "position INTEGER PRIMARY KEY, code TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (code, text)"
-    ),
+    "warning": ("position INTEGER PRIMARY KEY, code TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (code, text)"),
 }
 
 

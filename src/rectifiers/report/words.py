@@ -15,6 +15,7 @@ __all__ = [
     "number",
     "points",
     "rate_text",
+    "rough_duration",
     "signed",
 ]
 
@@ -85,6 +86,15 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
+
+
+def rough_duration(seconds: float) -> str:
+    """Return seconds as somebody would guess them: ``5 s``, ``35 s``, ``4 min``, ``2.5 h``."""
+    if seconds < 10.0:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90.0:
+        return f"{5 * round(seconds / 5.0)} s"
+    return f"{round(seconds / 60.0)} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
 
 
 def bytes_text(count: int | None) -> str:

@@ -6,15 +6,16 @@
     with Store.create("out/study.db") as store:
         study = run(prepared, store)
 
-`make_plan` validates everything and takes one step with every arm; `run` carries out what is not in
-the store yet, one trial after the other, and may be interrupted anywhere.
+`make_plan` validates everything and takes a few steps with every arm; `run` carries out what is not in
+the store yet, in this process or on several, and may be interrupted anywhere.
 """
 
 from __future__ import annotations
 
 from rectifiers.study.conduct import run
+from rectifiers.study.estimate import Estimate, estimate
 from rectifiers.study.plan import make_plan
 from rectifiers.study.prepared import Prepared
-from rectifiers.study.runners import InProcess, Runner
+from rectifiers.study.runners import InProcess, Processes, Runner
 
-__all__ = ["InProcess", "Prepared", "Runner", "make_plan", "run"]
+__all__ = ["Estimate", "InProcess", "Prepared", "Processes", "Runner", "estimate", "make_plan", "run"]

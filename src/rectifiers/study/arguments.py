@@ -11,7 +11,18 @@ import torch
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 
-__all__ = ["device", "import_path", "learning_rates", "names", "one_of", "real", "whole"]
+__all__ = [
+    "device",
+    "import_path",
+    "learning_rates",
+    "margin",
+    "names",
+    "one_of",
+    "real",
+    "seconds",
+    "tuning_seeds",
+    "whole",
+]
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -104,3 +115,36 @@ def device(name: str) -> torch.device:
         said = str(error).splitlines()[0]
         raise ArgumentError(f"device {name!r} cannot be used here: {said}; use cpu") from None
     return found
+
+
+def margin(value: str | float) -> float | None:
+    """Return a margin above 0, or None for ``"auto"``."""
+    if value == "auto":
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ArgumentError(f"margin is `auto` or a number, but got {value!r}") from None
+    return real("margin", value, 0)
+
+
+def tuning_seeds(usual: int, seeds: int) -> int:
+    """Return on how many seeds rates are chosen, so that it costs no more trials than decide: 5 + 2 a further seed."""
+    return max(1, min(usual, 1 + (seeds - 5) // 2))
+
+
+_UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(name: str, value: str | float) -> float:
+    """Return a duration in seconds, given as such or as text with a unit: ``"90s"``, ``"10min"``, ``"2h"``."""
+    if not isinstance(value, str):
+        return real(name, value, 0)
+    text = value.strip().lower()
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    unit = text[len(number) :].strip() or "s"
+    try:
+        return real(name, float(number) * _UNITS[unit], 0)
+    except (ValueError, KeyError):
+        raise ArgumentError(f"{name} is a duration such as 90s, 10min or 2h, but got {value!r}") from None

@@ -85,7 +85,9 @@ def run(
     conductor.begin(before)
     decided = conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
     if not decided:
-        conductor.warn(Notice("budget", f"stopped after the budget of {budget:g} s: the same command goes on"))
+        conductor.warn(
+            Notice("budget", f"stopped after the budget of {budget:g} s: the same command goes on")
+        )
     study = store.study()
     conductor.tell(StudyFinished(study))
     return study

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from rectifiers import tasks
 from rectifiers.errors import ArgumentError
@@ -24,10 +25,19 @@ def load(task: str | None, data: str | None, data_dir: str | Path | None) -> tup
     return tasks.own(data)
 
 
-def to_device(data: Data, device: torch.device) -> Data:
-    """Move the data; images as channels_last, which is how convolutions read them fastest."""
-    moved = {name: getattr(data, name).to(device) for name in ("train_x", "train_y", "test_x", "test_y")}
-    if data.train_x.ndim == 4:
-        for name in ("train_x", "test_x"):
-            moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
-    return dataclasses.replace(data, **moved)
+def to_device(data: Data, device: torch.device) -> tuple[Data, Tensor, Tensor]:
+    """Move the data; images as channels_last, which is how convolutions read them fastest.
+
+    Returns
+    -------
+    data : Data
+        Views of the other two.
+    x, y : Tensor
+        The samples to train on, then those to test on.
+    """
+    x = torch.cat((data.train_x, data.test_x)).to(device)
+    y = torch.cat((data.train_y, data.test_y)).to(device)
+    if x.ndim == 4:
+        x = x.contiguous(memory_format=torch.channels_last)
+    n = len(data.train_y)
+    return dataclasses.replace(data, train_x=x[:n], train_y=y[:n], test_x=x[n:], test_y=y[n:]), x, y

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from rectifiers.tasks import Data, losses
 
-__all__ = ["NotFiniteError", "constant_loss", "score_on_test", "score_on_train"]
+__all__ = ["NotFiniteError", "Score", "constant_loss", "score"]
 
 _CHUNK = 1024  # samples evaluated at once: bounds the memory, and is large enough to cost no time
 
@@ -16,14 +18,11 @@ class NotFiniteError(ArithmeticError):
     """A model's answers are nan or infinite."""
 
 
-def score_on_test(model: nn.Module, data: Data) -> float:
-    """Return the metric on the test set. The only place where a model sees it."""
-    return _score(model, data.test_x, data.test_y, losses.of(data), "test set")
+class Score(NamedTuple):
+    """A metric, and its standard error where it is a mean of values per sample (None for accuracy)."""
 
-
-def score_on_train(model: nn.Module, data: Data, indices: Tensor) -> float:
-    """Return the metric on some samples of the training set: the validation split, while tuning."""
-    return _score(model, data.train_x[indices], data.train_y[indices], losses.of(data), "validation split")
+    metric: float
+    standard_error: float | None
 
 
 def constant_loss(data: Data) -> float:
@@ -40,12 +39,17 @@ def constant_loss(data: Data) -> float:
     return float(loss.loss(answer, y))
 
 
-def _score(model: nn.Module, x: Tensor, y: Tensor, loss: losses.Loss, what: str) -> float:
+def score(model: nn.Module, x: Tensor, y: Tensor, indices: Tensor, loss: losses.Loss) -> Score:
+    """Measure a model on some samples that it was not trained on. The only place where it sees them.
+
+    It is given copies: a model that writes into its input changes nobody else's samples.
+    """
     training = model.training
     model.eval()
     with torch.no_grad():
-        outputs = torch.cat([model(chunk) for chunk in torch.split(x, _CHUNK)])
+        outputs = torch.cat([model(x[chunk]) for chunk in torch.split(indices, _CHUNK)])
     model.train(training)
     if not outputs.isfinite().all():
-        raise NotFiniteError(f"answers on the {what} are not finite")
-    return loss.score(outputs, y)
+        raise NotFiniteError("answers on samples that were held out are not finite")
+    targets = y[indices]
+    return Score(loss.score(outputs, targets), loss.standard_error(outputs, targets))

@@ -56,7 +56,9 @@ def _resolved(study: Study) -> Margin:
     if errors:
         measured_on = plan.validation_size or plan.train_size
         value = rules.of_standard_error(statistics.fmean(errors), measured_on, plan.test_size)
-        return Margin(value, f"one standard error of {plan.metric} on {size}, by {plan.control}'s tuning runs")
+        return Margin(
+            value, f"one standard error of {plan.metric} on {size}, by {plan.control}'s tuning runs"
+        )
     return Margin(rules.of_runs(metrics), f"half the standard deviation of {plan.control} over tuning seeds")
 
 

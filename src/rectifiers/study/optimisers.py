@@ -19,13 +19,17 @@ from torch.optim.sgd import sgd
 
 from rectifiers.records.values import Plan
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Optimiser", "optimiser"]
+__all__ = ["ADAPTIVE_RATES", "OPTIMIZERS", "SCHEDULES", "Optimiser", "optimiser"]
 
 # what the learning rate is multiplied by once a fraction of all steps is done
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
 }
+
+
+# The grid of adam and adamw, whose steps have the size of the rate itself; that of sgd is the task's.
+ADAPTIVE_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 class Optimiser(ABC):

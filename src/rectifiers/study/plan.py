@@ -9,15 +9,15 @@ from typing import Any, Literal, cast
 
 import torch
 
-from rectifiers.arms import Arm, code_identity, parse_arms
+from rectifiers.arms import Arm, code_identity, load_object, parse_arms
 from rectifiers.errors import ArgumentError, DataError
-from rectifiers.records.values import Plan
+from rectifiers.records.values import Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import load, to_device
 from rectifiers.study.environment import environment
 from rectifiers.study.isolation import prepare_device
-from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES
-from rectifiers.study.preflight import threads_for, try_every_arm
+from rectifiers.study.optimisers import ADAPTIVE_RATES, OPTIMIZERS, SCHEDULES
+from rectifiers.study.preflight import try_every_arm
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.specs import specs_of
 from rectifiers.tasks import Data, Defaults, losses
@@ -26,6 +26,7 @@ __all__ = ["make_plan"]
 
 NORMS = ("none", "batch")
 TUNING_SEEDS = 3
+MAX_SEEDS = 40
 
 
 def make_plan(
@@ -34,7 +35,9 @@ def make_plan(
     arms: str | Iterable[Any],
     control: str | None = None,
     norms: str | Iterable[str] = ("none",),
-    seeds: int = 5,
+    seeds: int | None = None,
+    max_seeds: int | None = None,
+    vary: str | None = None,
     tuning_seeds: int | None = None,
     epochs: int | None = None,
     learning_rate: str | float | Sequence[float] = "auto",
@@ -48,7 +51,7 @@ def make_plan(
     depth: int | None = None,
     match: str = "parameters",
     initialization: str | None = None,
-    margin: float = 0.2,
+    margin: str | float = "auto",
     confidence: float = 0.95,
     target: float | None = None,
     data: str | None = None,
@@ -66,13 +69,20 @@ def make_plan(
     arms : str or iterable
         At least two, as `rectifiers.arms.parse_arms` reads them.
     control : str, optional
-        The arm the others are compared with; by default ``relu`` if it is among them, else the first.
+        The arm the others are compared with; by default the first.
     norms : str or iterable of str
         ``"none"``, ``"batch"``, or both: crossed with the arms. An own model takes ``"none"`` only.
-    seeds : int
-        Trials per arm and norm, at least 1 (a single one gives no interval).
+    seeds : int, optional
+        Trials per arm and norm, exactly so many (a single one gives no interval). Without, the arms race: each
+        leaves once it is decided.
+    max_seeds : int, optional
+        The most trials per arm and norm in a race; 40 by default.
+    vary : {"seeds", "split"}, optional
+        ``"split"`` draws another split into training and test samples with every seed, the same for all arms:
+        the default for own data returned as one ``(x, y)``.
     tuning_seeds : int, optional
-        Further trials per learning rate of the grid, disjoint from `seeds` by construction; 3 by default.
+        Further seeds on which rates are chosen, disjoint from the others by construction; 3 by default, fewer
+        with less than 9 `seeds`.
     epochs, batch_size : int, optional
         Each at least 1; a batch size beyond the number of training samples means full batches.
     learning_rate : str, float or sequence of float
@@ -93,8 +103,9 @@ def make_plan(
     initialization : {"gain", "own"}, optional
         Weights drawn anew and scaled by each arm's gain (default of the built-in models), or as the model
         itself draws them (default of an own model).
-    margin : float
-        Smallest difference worth caring about, in units of the metric.
+    margin : {"auto"} or float
+        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of the
+        metric on the test set, fixed on the control's tuning runs.
     confidence : float
         Simultaneous, in (0, 1).
     target : float, optional
@@ -119,14 +130,21 @@ def make_plan(
     DataError, DownloadError
         For data that is missing, altered, not finite, or all of one class.
     """
+    if seeds is not None and max_seeds is not None:
+        raise ArgumentError(
+            f"seeds is an exact number and max_seeds the most of a race: give one, but got {seeds=} and {max_seeds=}"
+        )
+    racing = seeds is None
+    most = arguments.whole("max seeds", MAX_SEEDS if max_seeds is None else max_seeds, 2)
+    asked = most if seeds is None else arguments.whole("seeds", seeds, 1)
+    tuning = arguments.tuning_seeds(TUNING_SEEDS, asked) if tuning_seeds is None else tuning_seeds
     protocol: dict[str, Any] = {
-        "seeds": arguments.whole("seeds", seeds, 1),
-        "tuning_seeds": arguments.whole(
-            "tuning seeds", TUNING_SEEDS if tuning_seeds is None else tuning_seeds, 1
-        ),
+        "racing": racing,
+        "seeds": asked,
+        "tuning_seeds": arguments.whole("tuning seeds", tuning, 1),
         "norms": arguments.names("norm", norms, NORMS),
         "match": arguments.one_of("match", match, ("parameters", "width")),
-        "margin": arguments.real("margin", margin, 0),
+        "margin": arguments.margin(margin),
         "confidence": arguments.real("confidence", confidence, 0, 1),
     }
     model, data = arguments.import_path("model", model), arguments.import_path("data", data)
@@ -138,12 +156,13 @@ def make_plan(
     own_model = model is not None and ":" in model
     defaults = found.defaults_for(None if own_model else model)
     chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
-    rates = arguments.learning_rates(learning_rate, defaults.learning_rates)
+    rates = arguments.learning_rates(learning_rate, _grid(defaults, chosen["optimizer"]))
     shape = _shape(defaults, model, own_model, width, depth, protocol["norms"])
     if initialization is None:
         initialization = "own" if own_model else "gain"
-    if len(rates) == 1:
-        protocol["tuning_seeds"] = 0
+    one_set = (
+        loaded.one_set if vary is None else arguments.one_of("vary", vary, ("seeds", "split")) == "split"
+    )
     loss = losses.of(loaded)
     plan = Plan(
         task=found.name,
@@ -153,7 +172,7 @@ def make_plan(
         unit=loss.unit,
         resolution=loaded.resolution,
         train_size=len(loaded.train_y),
-        validation_size=_validation(defaults, len(loaded.train_y)) if len(rates) > 1 else 0,
+        validation_size=_validation(defaults, len(loaded.train_y), tuned=len(rates) > 1),
         test_size=len(loaded.test_y),
         outputs=loaded.outputs,
         input_shape=loaded.input_shape,
@@ -165,6 +184,7 @@ def make_plan(
         ),
         target=_target(target, loaded),
         device=str(place),
+        vary="split" if one_set else "seeds",
         data_code=None if data is None else code_identity(data),
         **protocol,
         **chosen,
@@ -173,23 +193,33 @@ def make_plan(
     specs, warnings = specs_of(plan, parsed)
     plan = dataclasses.replace(plan, arms=specs)
     prepare_device(place)
-    if plan.resolution > plan.margin:
-        warnings += (
+    if plan.margin is not None and plan.resolution > plan.margin:
+        text = (
             f"margin {plan.margin:g} {plan.unit} is less than one test sample "
-            f"({plan.resolution:.2g} {plan.unit}): equivalence can hardly be shown",
+            f"({plan.resolution:.2g} {plan.unit}): equivalence can hardly be shown"
         )
+        warnings += (Notice("margin-below-one-sample", text),)
+    placed, x, y = to_device(loaded, place)
     prepared = Prepared(
-        plan, to_device(loaded, place), {arm.label: arm for arm in parsed}, torch.get_num_threads()
+        plan,
+        placed,
+        x,
+        y,
+        {arm.label: arm for arm in parsed},
+        builder=load_object(str(plan.model)) if own_model else None,
     )
     cells, found_starting = try_every_arm(prepared)
-    threads = threads_for(cells, prepared.threads)
+    notes = tuple(Notice("data", note) for note in loaded.notes)
     return dataclasses.replace(
         prepared,
         cells=cells,
-        warnings=loaded.notes + warnings + found_starting,
-        threads=threads,
-        environment=environment(place, threads),
+        warnings=notes + warnings + found_starting,
+        environment=environment(place, prepared.threads),
     )
+
+
+def _grid(defaults: Defaults, optimizer: str) -> tuple[float, ...]:
+    return defaults.learning_rates if optimizer == "sgd" else ADAPTIVE_RATES
 
 
 def _training(
@@ -246,7 +276,7 @@ def _shape(
 def _control(control: str | None, arms: tuple[Arm, ...]) -> str:
     labels = [arm.label for arm in arms]
     if control is None:
-        return next((arm.label for arm in arms if arm.identity == "relu"), labels[0])
+        return labels[0]
     if control in labels:
         return control
     (meant,) = parse_arms([control])
@@ -266,8 +296,8 @@ def _target(target: float | None, data: Data) -> float | None:
     return arguments.real("target", target, 0, 100, ends="[)")
 
 
-def _validation(defaults: Defaults, samples: int) -> int:
-    if not defaults.validation:
+def _validation(defaults: Defaults, samples: int, *, tuned: bool) -> int:
+    if not defaults.validation or (samples < 2 and not tuned):
         return 0
     if samples < 2:
         raise DataError("one training sample cannot be split for tuning: give one --lr")

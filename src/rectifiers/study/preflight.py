@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from rectifiers.arms import user_code
 from rectifiers.errors import ArgumentError
+from rectifiers.records.values import Notice
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
 from rectifiers.study.optimisers import optimiser
@@ -16,13 +18,13 @@ from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
 from rectifiers.tasks import losses, models
 
-__all__ = ["threads_for", "try_every_arm"]
+__all__ = ["try_every_arm"]
 
-_SMALL = 2**24  # bytes of a step below which a second thread costs more than it gives
+_TIMED = 2
 
 
-def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[str, ...]]:
-    """Build each arm under each norm and take two training steps with it.
+def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[Notice, ...]]:
+    """Build each arm under each norm and take a few training steps with it.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     Returns
     -------
     cells : mapping of (arm, norm) to Cell
-    warnings : tuple of str
+    warnings : tuple of Notice
         Arms that start from other weights than the control although their model has the same shapes.
 
     Raises
@@ -44,41 +46,38 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     """
     plan = prepared.plan
     cells: dict[tuple[str, str], Cell] = {}
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     for norm in plan.norms:
         proofs: dict[str, tuple[list[torch.Size], str]] = {}
         for spec in plan.arms:
-            threads = threads_for(cells, prepared.threads)
-            with Isolation(derive("tune", "preflight", 0), prepared.device, threads):
+            with Isolation(derive("tune", "preflight", 0), prepared.device, prepared.threads):
                 if plan.model_code is not None:  # says more of what does not fit than a step would
                     models.own(
                         plan.model,
                         prepared.arms[spec.label],
+                        function=prepared.builder,
                         input_shape=plan.input_shape,
                         outputs=plan.outputs,
                     )
                 model, digest = prepared.model(spec.label, norm, "test", 0)
                 cells[spec.label, norm] = Cell(
-                    models.count_parameters(model), _first_steps(prepared, model, spec.label, norm)
+                    models.count_parameters(model), *_first_steps(prepared, model, spec.label, norm)
                 )
             proofs[spec.label] = [p.shape for p in model.parameters() if p.ndim > 1], digest
         shapes, proof = proofs[plan.control]
         warnings += [
-            f"{label}: starts from other weights than {plan.control} at the same seed: "
-            f"its pairs share only the order of the data"
+            Notice(
+                "other-weights",
+                f"{label}: starts from other weights than {plan.control} at the same seed: "
+                f"its pairs share only the order of the data",
+            )
             for label, (own_shapes, own_proof) in proofs.items()
             if own_shapes == shapes and own_proof != proof
         ]
     return cells, tuple(dict.fromkeys(warnings))
 
 
-def threads_for(cells: Mapping[tuple[str, str], Cell], available: int) -> int:
-    """Return how many threads to train with: one where, as far as is known, waking more would cost time."""
-    peaks = [cell.peak_memory for cell in cells.values()]
-    return 1 if all(peak is not None and peak < _SMALL for peak in peaks) else available
-
-
-def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> int | None:
+def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> tuple[int | None, float]:
     plan, data, loss_of = prepared.plan, prepared.data, losses.of(prepared.data)
     batch = slice(0, min(plan.batch_size, plan.train_size))
     # Views of the data set are taken out here: the step holds a copy of its batch, not the data set.
@@ -106,4 +105,13 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> i
             )
         chosen.zero()
         held = [*model.parameters(), *model.buffers(), *chosen.state]
-        return peak_of_step(step, held, prepared.device)
+        peak = peak_of_step(step, held, prepared.device)
+        return peak, min(_seconds(step, prepared.device) for _ in range(_TIMED))
+
+
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    started = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

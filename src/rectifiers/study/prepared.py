@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rectifiers.arms import Arm
-from rectifiers.records.values import Phase, Plan
+from rectifiers.records.values import Notice, Phase, Plan
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
-from rectifiers.study.seeds import derive
+from rectifiers.study.seeds import Parts, derive, split, stratified
 from rectifiers.tasks import Data, models
 
 __all__ = ["Cell", "Prepared"]
@@ -28,10 +29,13 @@ class Cell:
         Learned numbers in the model.
     peak_memory : int or None
         Bytes held at once in one training step; None if unknown.
+    step_seconds : float
+        What one training step takes.
     """
 
     parameters: int
     peak_memory: int | None
+    step_seconds: float
 
 
 @dataclass(frozen=True)
@@ -42,30 +46,54 @@ class Prepared:
     ----------
     plan : Plan
     data : Data
-        On the device.
+        On the device; views of `x` and `y`.
+    x, y : Tensor
+        All inputs and targets: the training samples of the data, then those of its test set.
     arms : mapping of str to Arm
         By label.
-    threads : int
-        Threads of torch while training.
     cells : mapping of (arm, norm) to Cell
         Filled by the preflight.
     environment : mapping of str
-    warnings : tuple of str
+    warnings : tuple of Notice
         What the reader of the result must know already.
+    builder : callable or None
+        The user's own function, which makes a model of an activation.
     """
 
     plan: Plan
     data: Data
+    x: Tensor
+    y: Tensor
     arms: Mapping[str, Arm]
-    threads: int
     cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+    builder: Callable[..., Any] | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the models are trained."""
         return torch.device(self.plan.device)
+
+    @property
+    def threads(self) -> int:
+        """Threads of torch while training: one, so that a trial is the same whatever runs beside it."""
+        return 1
+
+    def parts(self, phase: Phase, seed: int) -> Parts:
+        """Return which samples a trial is trained on, and which it is measured on."""
+        plan = self.plan
+        train = torch.arange(plan.train_size)
+        test = torch.arange(plan.train_size, plan.train_size + plan.test_size)
+        if plan.vary == "split":
+            labels = None if self.data.classes is None else self.y.cpu()
+            train, test = stratified(labels, len(self.y), plan.test_size, phase, seed)
+        if phase == "test":
+            return Parts(train, test)
+        if not plan.validation_size:
+            return Parts(train, train)
+        inner, validation = split(len(train), plan.validation_size, seed)
+        return Parts(train[inner], train[validation])
 
     def model(self, arm: str, norm: str, phase: Phase, seed: int) -> tuple[nn.Module, str]:
         """Return a freshly initialised model on the device, and the hash of its unscaled initial weights.
@@ -86,7 +114,7 @@ class Prepared:
                 norm=norm,
             )
         else:
-            model = models.own(plan.model, self.arms[arm])
+            model = models.own(plan.model, self.arms[arm], function=self.builder)
         digest = initialise(model, plan.initialization, spec.gain, phase, seed)
         model.to(self.device)
         if len(plan.input_shape) == 3:

@@ -100,7 +100,5 @@ def reopened(before: Study, now: Study) -> list[str]:
     return [
         f"{arm} was {then[arm, norm].verdict}{'' if norm == 'none' else f' with {norm} norm'} and is open again"
         for (arm, norm), standing in standings.items()
-        if (arm, norm) in then
-        and then[arm, norm].verdict != "undecided"
-        and standing.verdict == "undecided"
+        if (arm, norm) in then and then[arm, norm].verdict != "undecided" and standing.verdict == "undecided"
     ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from rectifiers.records.values import Phase
 
-__all__ = ["Order", "derive", "generator", "split"]
+__all__ = ["Order", "Parts", "derive", "generator", "split", "stratified"]
 
 
 def derive(phase: Phase, purpose: str, seed: int) -> int:
@@ -29,10 +30,43 @@ def generator(phase: Phase, purpose: str, seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(derive(phase, purpose, seed))
 
 
-def split(samples: int, validation: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the indices to train on and to validate on, for one tuning seed."""
+class Parts(NamedTuple):
+    """Which samples a trial is trained on, and on which others it is measured: indices."""
+
+    train: Tensor
+    held_out: Tensor
+
+
+def split(samples: int, validation: int, seed: int) -> Parts:
+    """Return the samples to train on and to validate on, for one tuning seed."""
     shuffled = torch.randperm(samples, generator=generator("tune", "validation", seed))
-    return shuffled[validation:], shuffled[:validation]
+    return Parts(shuffled[validation:], shuffled[:validation])
+
+
+def stratified(labels: Tensor | None, samples: int, held_out: int, phase: Phase, seed: int) -> Parts:
+    """Return another split into training and test samples for every seed, the same for all arms.
+
+    Parameters
+    ----------
+    labels : Tensor or None
+        Classes, which keep their shares in both parts up to rounding; None draws without regard to them.
+    samples, held_out : int
+        Samples in all, and how many of them to test on.
+    phase : {"tune", "test"}
+    seed : int
+    """
+    shuffled = torch.randperm(samples, generator=generator(phase, "split", seed))
+    if labels is not None:
+        # The j-th of c samples of a class stands at (j + 1/2) / c: the first of that order hold every class in
+        # its share. A stable sort leaves ties to the shuffle.
+        by_class = shuffled[torch.argsort(labels[shuffled], stable=True)]
+        counts = torch.bincount(labels)
+        starts = (torch.cumsum(counts, 0) - counts)[labels[by_class]]
+        place = (torch.arange(samples) - starts + 0.5) / counts[labels[by_class]]
+        rank = torch.empty(samples, dtype=torch.float64)
+        rank[by_class] = place.double()
+        shuffled = shuffled[torch.argsort(rank[shuffled], stable=True)]
+    return Parts(shuffled[held_out:], shuffled[:held_out])
 
 
 class Order:

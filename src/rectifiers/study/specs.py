@@ -6,25 +6,25 @@ import math
 
 from rectifiers.arms import Arm
 from rectifiers.errors import RectifiersError
-from rectifiers.records.values import ArmSpec, Curve, Plan
+from rectifiers.records.values import ArmSpec, Curve, Notice, Plan
 from rectifiers.tasks import models
 
 __all__ = ["specs_of"]
 
 
-def specs_of(plan: Plan, arms: tuple[Arm, ...]) -> tuple[tuple[ArmSpec, ...], tuple[str, ...]]:
+def specs_of(plan: Plan, arms: tuple[Arm, ...]) -> tuple[tuple[ArmSpec, ...], tuple[Notice, ...]]:
     """Match the arms' widths and gains to the plan.
 
     Returns
     -------
     specs : tuple of ArmSpec
         In the order of `arms`.
-    warnings : tuple of str
+    warnings : tuple of Notice
         Arms that have no gain (their outputs depend on each other, or are not finite): drawn with gain 1.
     """
     control = next(arm for arm in arms if arm.label == plan.control)
     specs: list[ArmSpec] = []
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     for arm in arms:
         width = None
         if plan.model_code is None:
@@ -44,7 +44,8 @@ def specs_of(plan: Plan, arms: tuple[Arm, ...]) -> tuple[tuple[ArmSpec, ...], tu
             try:
                 gain = arm.gain
             except RectifiersError as error:
-                warnings.append(f"{arm.label}: weights are drawn with gain 1, for it has none: {error}")
+                text = f"{arm.label}: weights are drawn with gain 1, for it has none: {error}"
+                warnings.append(Notice("no-gain", text))
         specs.append(ArmSpec(arm.label, arm.identity, arm.name, gain, width, _curve(arm)))
     return tuple(specs), tuple(warnings)
 

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Outcome, Run, Trial
-from rectifiers.study.evaluation import NotFiniteError, constant_loss, score_on_test, score_on_train
+from rectifiers.study.evaluation import NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
 from rectifiers.study.prepared import Prepared
-from rectifiers.study.seeds import Order, derive, split
+from rectifiers.study.seeds import Order, derive
 from rectifiers.tasks import losses
 
-__all__ = ["HOPELESS", "first_at_target", "train"]
+__all__ = ["HOPELESS", "crashed", "first_at_target", "train"]
 
 HOPELESS = 3.0
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
@@ -71,7 +71,8 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         trial=trial,
         outcome=state.outcome,
         reason=state.reason,
-        metric=state.metric,
+        metric=state.measured.metric if state.measured else None,
+        standard_error=state.measured.standard_error if state.measured else None,
         steps=state.steps,
         epochs=len(state.losses),
         steps_to_target=state.steps_to_target(),
@@ -94,11 +95,9 @@ class _Training:
         plan = prepared.plan
         self._prepared, self._trial, self._plan = prepared, trial, plan
         self._loss = losses.of(prepared.data)
-        everything = torch.arange(plan.train_size)
-        train, self._validation = everything, everything
-        if trial.phase == "tune" and plan.validation_size:
-            train, self._validation = split(plan.train_size, plan.validation_size, trial.seed)
-        self._train = train.to(prepared.device)
+        parts = prepared.parts(trial.phase, trial.seed)
+        train = parts.train
+        self._train, self._held_out = train.to(prepared.device), parts.held_out.to(prepared.device)
         self._batch = min(plan.batch_size, len(train))
         self._steps_per_epoch = len(train) // self._batch
         self.order = Order(trial.phase, trial.seed, len(train), plan.epochs)
@@ -109,7 +108,7 @@ class _Training:
         self.init_hash = ""
         self.outcome: Outcome = "finished"
         self.reason = ""
-        self.metric: float | None = None
+        self.measured: Score | None = None
         self.steps = 0
         self.seconds = 0.0
         self.losses: list[float] = []
@@ -138,7 +137,7 @@ class _Training:
     def epoch(self) -> None:
         """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
         clock = time.perf_counter()
-        x, y = self._prepared.data.train_x, self._prepared.data.train_y
+        x, y = self._prepared.x, self._prepared.y
         order = self._train[next(self.order).to(self._train.device)]
         model, step, loss_of, errors_of = self._model, self._step, self._loss.loss, self._loss.errors
         found: list[Tensor] = []
@@ -186,17 +185,14 @@ class _Training:
         for name, tensor in named:
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise _DivergedError(f"{name} is not finite after step {self.steps}")
-        data = self._prepared.data
-        limit = HOPELESS * constant_loss(data)
+        prepared = self._prepared
+        limit = HOPELESS * constant_loss(prepared.data)
         if self.losses[-1] > limit:
             raise _DivergedError(
                 f"training loss {self.losses[-1]:.3g} in the last epoch, "
                 f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
             )
-        if self._trial.phase == "tune":
-            self.metric = score_on_train(self._model, data, self._validation)
-        else:
-            self.metric = score_on_test(self._model, data)
+        self.measured = score(self._model, prepared.x, prepared.y, self._held_out, self._loss)
 
     def steps_to_target(self) -> int | None:
         """Return the first step at which the error over the last epoch's worth of batches met the target."""
@@ -230,3 +226,26 @@ def _one_line(error: Exception) -> str:
     said = " ".join(str(error).split())
     text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
+
+
+def crashed(prepared: Prepared, trial: Trial, reason: str) -> Run:
+    """Return the record of a trial whose process was lost, so that nothing of it is known but that."""
+    cell = prepared.cells[trial.arm, trial.norm]
+    return Run(
+        trial=trial,
+        outcome="crashed",
+        reason=reason,
+        metric=None,
+        steps=0,
+        epochs=0,
+        steps_to_target=None,
+        seconds=0.0,
+        peak_memory=cell.peak_memory,
+        parameters=cell.parameters,
+        train_loss=(),
+        train_error=(),
+        init_hash="",
+        order_hash="",
+        noise_hash="",
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

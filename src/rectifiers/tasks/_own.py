@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,7 +39,8 @@ def own(path: str) -> tuple[Task, Data]:
     path : str
         ``package.module:load`` or ``path/to/file.py:load``, a function without arguments. It returns
         ``(train_x, train_y, test_x, test_y)``, tensors or arrays, or ``(train, test)``, data sets of
-        ``(x, y)`` pairs as in `torch.utils.data`. Inputs are used as they are, as float32: standardise
+        ``(x, y)`` pairs as in `torch.utils.data`, or one ``(x, y)``, tensors or arrays, of which a quarter is
+        held out to test on. Inputs are used as they are, as float32: standardise
         them in `load`. Whole-numbered labels ``0 .. C-1`` make a classification with cross entropy, measured
         by accuracy; targets of floating point, ``(n,)`` or ``(n, outputs)``, a regression with mean squared
         error, measured by R2.
@@ -63,8 +65,14 @@ def own(path: str) -> tuple[Task, Data]:
         raise ArgumentTypeError(f"{path} must be a function, but is {type(function).__name__}")
     with user_code(path):
         returned = function()
-    train, test = _parts(returned, path)
-    train, test = _prepared(train, f"train of {path}"), _prepared(test, f"test of {path}")
+    one_set = _is_one_set(returned)
+    if one_set:
+        train, test = _held_out(
+            _prepared(_Part(*(_tensor(part, path) for part in returned)), f"data of {path}")
+        )
+    else:
+        train, test = _parts(returned, path)
+        train, test = _prepared(train, f"train of {path}"), _prepared(test, f"test of {path}")
     if train.x.shape[1:] != test.x.shape[1:]:
         raise ShapeError(
             f"{path}: train and test samples must have one shape, "
@@ -76,11 +84,32 @@ def own(path: str) -> tuple[Task, Data]:
             f"{path}: train and test labels must be of one kind, but got {train.y.dtype} and {test.y.dtype}"
         )
     data = (_classification if labelled else _regression)(train, test, path)
+    data = dataclasses.replace(data, one_set=one_set)
     metric = "accuracy" if labelled else "R2"
     kind = f"{data.classes} classes" if labelled else f"{data.outputs} targets"
     summary = f"{len(data.train_x)} samples to train on, {len(data.test_x)} to test on, {kind}."
     variants = {"cnn": {"width": 16}} if len(data.input_shape) in (2, 3) else {}
     return Task(path, path, summary, lambda _: data, _DEFAULTS, variants, metric), data
+
+
+def _is_one_set(returned: Any) -> bool:
+    arrays = (Tensor, np.ndarray)
+    return (
+        isinstance(returned, Sequence) and len(returned) == 2 and all(isinstance(r, arrays) for r in returned)
+    )
+
+
+def _held_out(part: _Part) -> tuple[_Part, _Part]:
+    """Set a quarter of the samples apart, drawn at random: the order of a file often means something."""
+    samples = len(part.y)
+    if samples < 4:
+        raise ArgumentError(f"a set of which a quarter is held out needs 4 samples, but got {samples}")
+    drawn = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
+    if not part.y.is_floating_point():  # every class in its share
+        drawn = drawn[torch.argsort(part.y[drawn], stable=True)]
+    fourth = torch.arange(samples) % 4 == 3
+    train, test = drawn[~fourth], drawn[fourth]
+    return _Part(part.x[train], part.y[train]), _Part(part.x[test], part.y[test])
 
 
 def _classification(train: _Part, test: _Part, path: str) -> Data:
@@ -123,7 +152,7 @@ def _parts(returned: Any, path: str) -> tuple[_Part, _Part]:
         return train, test
     count = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
     raise ArgumentTypeError(
-        f"{path} must return (train_x, train_y, test_x, test_y) or two data sets (train, test), "
+        f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets (train, test), "
         f"but returned {type(returned).__name__}{count}"
     )
 

@@ -77,6 +77,8 @@ class Data:
         What it is and who made it, for the record; the same wherever the files were found.
     notes : tuple of str
         What the user should know about how it was found, one line each.
+    one_set : bool
+        Whether nobody set the test samples apart: they were drawn here, and may be drawn anew.
     """
 
     train_x: Tensor
@@ -87,6 +89,7 @@ class Data:
     loss: LossName
     source: str
     notes: tuple[str, ...] = ()
+    one_set: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:

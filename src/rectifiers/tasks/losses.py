@@ -33,6 +33,10 @@ class Loss(ABC):
         assert wrong is not None
         return 100.0 * (1 - int(wrong) / len(targets))
 
+    def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
+        """Return the standard error of the metric over the samples; None where its level tells it."""
+        return None
+
 
 class CrossEntropy(Loss):
     """One output per class; wrong where the largest is another's."""
@@ -72,6 +76,16 @@ class MeanSquaredError(Loss):
         outputs, targets = outputs.double(), targets.double()
         spread = (targets - targets.mean(0)).square().sum()
         return float(100 * (1 - (outputs - targets).square().sum() / spread))
+
+    def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
+        """Return 100 sd(squared error) / (sqrt(n) variance of the targets); None with fewer than two samples."""
+        n = len(targets)
+        if n < 2:
+            return None
+        outputs, targets = outputs.double(), targets.double()
+        errors = (outputs - targets).square().sum(1)
+        variance = (targets - targets.mean(0)).square().sum() / n
+        return float(100 * errors.std() / (n**0.5 * variance))
 
 
 _LOSSES: dict[LossName, Loss] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -189,7 +189,12 @@ def match_width(
 
 
 def own(
-    path: str, activation: Arm, *, input_shape: Sequence[int] | None = None, outputs: int | None = None
+    path: str,
+    activation: Arm,
+    *,
+    function: Callable[..., Any] | None = None,
+    input_shape: Sequence[int] | None = None,
+    outputs: int | None = None,
 ) -> nn.Module:
     """Build the user's own model: ``build(activation)``, where ``activation(channels)`` makes a module.
 
@@ -199,6 +204,8 @@ def own(
         ``package.module:build`` or ``path/to/file.py:build``.
     activation : Arm
         What `build` receives; ``activation.outputs(channels)`` tells how many features leave it.
+    function : callable, optional
+        What the path leads to, where that is known already.
     input_shape, outputs : optional
         If given, the model is tried once on two samples of zeros: a copy of it, so that nothing in it
         changes.
@@ -210,7 +217,7 @@ def own(
     UserCodeError
         If `build` raises, does not return a module, or its model does not fit the data.
     """
-    function = load_object(path)
+    function = load_object(path) if function is None else function
     with user_code(f"{path} with arm {activation.label!r}"):
         model = function(activation)
     if not isinstance(model, nn.Module):

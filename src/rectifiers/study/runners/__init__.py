@@ -1,16 +1,17 @@
-"""Who carries out trials: this process, or whatever else keeps the promises of `Runner`."""
+"""Who carries out trials: this process, several others, or whatever else keeps the promises of `Runner`."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Run, Trial
+from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.runners.in_process import InProcess
+from rectifiers.study.runners.processes import Processes
 
-__all__ = ["InProcess", "Runner"]
+__all__ = ["InProcess", "Processes", "Runner"]
 
 
 class Runner(Protocol):
@@ -21,18 +22,24 @@ class Runner(Protocol):
     what was interrupted.
     """
 
-    def run(self, prepared: Prepared, trials: Sequence[Trial]) -> Generator[Trial | EpochFinished | Run]:
-        """Carry out `trials`, in any order.
+    def run(
+        self, prepared: Prepared, trials: Iterable[Trial]
+    ) -> Generator[Trial | EpochFinished | Run | Notice | None]:
+        """Carry out `trials`, which are drawn one by one as there is room for them: a run may change what follows.
 
         Yields
         ------
         Trial
-            When it begins.
+            When it begins, or waits for a free process.
         EpochFinished
             When a trial is an epoch further; a runner that cannot tell leaves it out.
         Run
-            When a trial is over: exactly one for each. A trial that fails has a record that says so;
-            nothing a model or an activation raises ends the iteration.
+            When a trial is over: exactly one for each, in any order. A trial that fails has a record that says
+            so; nothing a model or an activation raises ends the iteration.
+        Notice
+            What the reader of the result must know of how the trials were run.
+        None
+            Now and then while nothing happens, so that whoever iterates may stop.
 
         Notes
         -----

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable
 
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Run, Trial
@@ -15,7 +15,7 @@ __all__ = ["InProcess"]
 class InProcess:
     """The runner that needs nothing: trials in the order given, in the calling thread."""
 
-    def run(self, prepared: Prepared, trials: Sequence[Trial]) -> Generator[Trial | EpochFinished | Run]:
+    def run(self, prepared: Prepared, trials: Iterable[Trial]) -> Generator[Trial | EpochFinished | Run]:
         """Carry out `trials`; see `Runner.run`."""
         for trial in trials:
             yield trial
