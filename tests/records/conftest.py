@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rectifiers.records.values import ArmSpec, Curve, Plan, Run, Trial, content_hash
+from rectifiers.records.values import ArmSpec, Curve, Plan, Run
 
 
 @pytest.fixture
@@ -53,9 +53,8 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def make_run():
+def make_run(plan):
     def make(arm="relu", norm="none", rate=0.1, seed=0, phase="test", outcome="finished", **measured) -> Run:
-        key = content_hash([arm, norm, rate, seed, phase])
         finished = outcome == "finished"
         values = {
             "outcome": outcome,
@@ -74,6 +73,6 @@ def make_run():
             "noise_hash": "c" * 64,
             "started": "2026-01-02T03:04:05+00:00",
         }
-        return Run(Trial(key, phase, arm, norm, rate, seed), **{**values, **measured})
+        return Run(plan.trial(phase, arm, norm, rate, seed), **{**values, **measured})
 
     return make

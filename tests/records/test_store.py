@@ -14,8 +14,9 @@ import pytest
 from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
 from rectifiers.records import _schema
 from rectifiers.records.store import Store
-from rectifiers.records.values import ArmSpec, Plan, Run, Trial, content_hash
+from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Trial, content_hash
 
+CAREFUL = Notice("care", "careful")
 ENVIRONMENT = {"torch": "2.13.0", "cpu": "made up"}
 
 
@@ -34,7 +35,7 @@ def store(file, plan):
 def test_what_is_written_comes_back_bit_for_bit(store, plan, make_run):
     runs = (
         make_run(phase="tune", rate=0.01),
-        make_run(seed=0, train_loss=(0.1 + 0.2, 1e-308), seconds=1 / 3),
+        make_run(seed=0, train_loss=(0.1 + 0.2, 1e-308), seconds=1 / 3, standard_error=2 / 3),
         make_run(
             "net:Mine", "batch", outcome="diverged", train_loss=(), train_error=(), steps_to_target=None
         ),
@@ -44,12 +45,14 @@ def test_what_is_written_comes_back_bit_for_bit(store, plan, make_run):
     for run in runs:
         store.add(run)
     store.add_rate("relu", "none", 0.1, at_edge=True)
-    store.add_warning("careful")
+    store.add_margin(Margin(1 / 3, "as given"))
+    store.add_warning(CAREFUL)
     study = store.study()
     assert study.plan == plan
     assert study.runs == runs
     assert study.rates == {("relu", "none"): 0.1}
-    assert study.warnings == ("careful",)
+    assert study.margin == Margin(1 / 3, "as given")
+    assert study.warnings == (CAREFUL,)
     assert study.environment == ENVIRONMENT
     assert study.command == "rectifiers compare digits"
 
@@ -65,9 +68,9 @@ def test_it_is_there_again_after_closing(file, store, plan, make_run):
 
 
 def test_a_warning_is_kept_once(store):
-    assert store.add_warning("careful")
-    assert not store.add_warning("careful")
-    assert store.study().warnings == ("careful",)
+    assert store.add_warning(CAREFUL)
+    assert not store.add_warning(CAREFUL)
+    assert store.study().warnings == (CAREFUL,)
 
 
 def test_a_trial_is_written_once(store, make_run):
@@ -91,7 +94,8 @@ def test_a_run_is_written_whole_or_not_at_all(store, make_run, monkeypatch):
 def test_no_row_can_be_changed_or_removed(file, store, make_run, table):
     store.add(make_run())
     store.add_rate("relu", "none", 0.1, at_edge=False)
-    store.add_warning("careful")
+    store.add_margin(Margin(0.2, "as given"))
+    store.add_warning(CAREFUL)
     store.close()
     other = sqlite3.connect(file)
     (column,) = [row[1] for row in other.execute(f"PRAGMA table_info({table})")][-1:]
@@ -139,22 +143,41 @@ sys.stdin.read()
     Store.open(file).close()
 
 
-def test_another_plan_is_refused_with_what_differs(file, store, plan, make_run):
+def test_another_protocol_is_refused_with_what_differs(file, store, plan, make_run):
     store.add(make_run())
     store.close()
     with Store.open(file) as again:
         again.write_plan(plan, ENVIRONMENT)
         with pytest.raises(PlanMismatchError) as caught:
-            again.write_plan(dataclasses.replace(plan, seeds=7, margin=1.0), ENVIRONMENT)
+            again.write_plan(dataclasses.replace(plan, epochs=7, seeds=9), ENVIRONMENT)
         assert str(caught.value) == (
-            f"the study in {file.parent} was made with --seeds 2, now --seeds 7; "
-            "--margin 0.2, now --margin 1: use another --out or the same options"
+            f"the trials in {file.parent} were made with --epochs 2, now --epochs 7: use another --out, or the "
+            "same options (arms, seeds, margin, confidence and rates may change)"
         )
         assert again.plan() == plan
         assert len(again.study().runs) == 1
 
 
-def test_each_session_keeps_what_it_ran_on_and_the_first_is_told(file, store, plan):
+def test_another_question_is_asked_of_the_same_trials(file, store, plan, make_run):
+    store.add(make_run())
+    store.add_rate("relu", "none", 0.1, at_edge=False)
+    store.add_margin(Margin(1.0, "first"))
+    store.close()
+    asked = dataclasses.replace(
+        plan, seeds=7, margin=None, racing=True, arms=(*plan.arms[::-1], ArmSpec("elu", "elu", "elu", 1.2))
+    )
+    with Store.open(file) as again:
+        again.write_plan(asked, {"torch": "9.9"}, "rectifiers compare --max-seeds 7")
+        again.add_rate("relu", "none", 0.3, at_edge=False)
+        again.add_margin(Margin(2.0, "then"))
+        study = again.study()
+    assert study.plan == asked
+    assert (study.rates, study.margin) == ({("relu", "none"): 0.3}, Margin(2.0, "then"))
+    assert (study.command, study.environment) == ("rectifiers compare --max-seeds 7", {"torch": "9.9"})
+    assert len(study.runs) == 1
+
+
+def test_each_session_keeps_what_it_ran_on_and_the_one_that_asked_is_told(file, store, plan):
     store.close()
     with Store.open(file) as again:
         again.write_plan(plan, {"torch": "9.9"}, "the same again")
@@ -165,18 +188,18 @@ def test_each_session_keeps_what_it_ran_on_and_the_first_is_told(file, store, pl
     other.close()
 
 
-def test_a_newer_schema_is_refused_and_left_alone(file, store, monkeypatch):
+@pytest.mark.parametrize("schema, told", [(3, "a newer"), (1, "an older")])
+def test_another_schema_is_refused_and_left_alone(file, store, schema, told):
     store.close()
     other = sqlite3.connect(file)
-    other.execute("PRAGMA user_version = 2")
+    other.execute(f"PRAGMA user_version = {schema}")
     other.close()
     before = file.read_bytes()
     for readonly in (True, False):
         with pytest.raises(SchemaError) as caught:
             Store.open(file, readonly=readonly)
-        assert str(caught.value) == (
-            f"{file} was written by a newer rectifiers (schema 2; this one reads 1): upgrade rectifiers"
-        )
+        said = f"{file} was written by {told} rectifiers (schema {schema}; this one reads 2): "
+        assert str(caught.value).startswith(said)
     assert file.read_bytes() == before
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from rectifiers.records.values import ArmSpec, Plan
+from rectifiers.records.values import Plan
 
 __all__ = ["differences"]
 
@@ -33,8 +33,7 @@ _FROM_TASK = {"metric", "unit", "resolution"}
 def differences(old: Plan, new: Plan) -> list[str]:
     """Say in what the trials of `new` differ from those of `old`; empty when a study can go on.
 
-    What is asked of the trials (`rectifiers.records.values.QUESTION`) does not count, with one exception: an
-    arm of the same label must mean the same.
+    What is asked of the trials (`rectifiers.records.values.QUESTION`) does not count.
 
     Parameters
     ----------
@@ -49,7 +48,6 @@ def differences(old: Plan, new: Plan) -> list[str]:
     if old.task != new.task:
         told.append(f"task {old.task}, now task {new.task}")
     changed = {f.name for f in dataclasses.fields(Plan) if getattr(old, f.name) != getattr(new, f.name)}
-    told += _arms(old.arms, new.arms)
     told += [
         f"{option} {_text(getattr(old, field))}, now {option} {_text(getattr(new, field))}"
         for field, option in _OPTIONS.items()
@@ -66,15 +64,6 @@ def differences(old: Plan, new: Plan) -> list[str]:
     if changed & _FROM_TASK and old.task == new.task:
         told.append(f"metric {old.metric} in {old.unit}, now {new.metric} in {new.unit}")
     return told
-
-
-def _arms(old: tuple[ArmSpec, ...], new: tuple[ArmSpec, ...]) -> list[str]:
-    before = {arm.label: arm for arm in old}
-    return [
-        f"{arm.label} meaning {before[arm.label].identity}, now {arm.identity}"
-        for arm in new
-        if arm.label in before and before[arm.label].identity != arm.identity
-    ]
 
 
 def _text(value: Any) -> str:

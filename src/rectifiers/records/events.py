@@ -22,9 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rectifiers.evidence.standing import Standing
 from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial
+
+if TYPE_CHECKING:
+    from rectifiers.evidence.standing import Standing
 
 __all__ = [
     "EpochFinished",

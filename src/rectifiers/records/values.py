@@ -399,11 +399,29 @@ class Study:
     environment: dict[str, str] = field(default_factory=dict)
     command: str = ""
 
+    @cached_property
+    def asked(self) -> tuple[Run, ...]:
+        """The runs of what is asked now, under the labels of now, in the order they finished.
+
+        Left out are runs of arms that are not asked for, or whose code or width has changed since.
+        """
+        labels = [arm.label for arm in self.plan.arms]
+
+        def named(run: Run) -> Run | None:
+            was = run.trial
+            for label in [was.arm] if was.arm in labels else labels:
+                trial = self.plan.trial(was.phase, label, was.norm, was.learning_rate, was.seed)
+                if trial.key == was.key:
+                    return run if label == was.arm else dataclasses.replace(run, trial=trial)
+            return None
+
+        return tuple(run for run in map(named, self.runs) if run is not None)
+
     def of(self, phase: Phase, arm: str | None = None, norm: str | None = None) -> tuple[Run, ...]:
         """Return the runs of a phase, optionally of one arm and one norm, ordered by seed then rate."""
         chosen = (
             run
-            for run in self.runs
+            for run in self.asked
             if run.trial.phase == phase
             and (arm is None or run.trial.arm == arm)
             and (norm is None or run.trial.norm == norm)
@@ -412,7 +430,7 @@ class Study:
 
     @cached_property
     def by_key(self) -> dict[str, Run]:
-        """The runs by the key of their trial."""
+        """All runs by the key of their trial."""
         return {run.trial.key: run for run in self.runs}
 
     @cached_property
@@ -422,9 +440,8 @@ class Study:
         Not before a cell has had as many deciding trials as tuning trials: choosing rates costs at most half of
         a study, and the first verdicts do not rest on a handful of differences.
         """
-        tuned = Counter((run.trial.arm, run.trial.norm) for run in self.runs if run.trial.phase == "tune")
-        asked = [tuned[arm.label, norm] for arm in self.plan.arms for norm in self.plan.norms]
-        return max(2, *asked) if self.plan.tuned else 2
+        tuned = Counter((run.trial.arm, run.trial.norm) for run in self.asked if run.trial.phase == "tune")
+        return max(2, *tuned.values()) if self.plan.tuned and tuned else 2
 
     def rate(self, arm: str, norm: str) -> float | None:
         """Return the learning rate a cell is tested at: the chosen one, or the one that was given."""
