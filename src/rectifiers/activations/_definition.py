@@ -22,6 +22,7 @@ def elementwise(
     source: str = "",
     title: str = "",
     summary: str = "",
+    used_when: str = "",
     formula: str = "",
     notes: str = "",
     df_input: Formula | None = None,
@@ -45,9 +46,10 @@ def elementwise(
         Named and ordered as the arguments of the formulas.
     kinks : sequence of float, or callable of ``(*parameters)`` that returns one, optional
         Where the derivative jumps. At a kink `df` must give a value between the one-sided derivatives.
-    source, title, summary, formula, notes : str, optional
+    source, title, summary, used_when, formula, notes : str, optional
         The paper, the class name (default: `name` in camel case), one line of prose (default: first line of
-        the docstring of `f`), the function as people write it, and remarks: for documentation and reports.
+        the docstring of `f`), when it is used, the function as people write it, and remarks: for
+        documentation and reports.
     df_input : callable, optional
         The derivative in terms of the input, of ``(x, *parameters)``, where that is more exact than `df` of
         what is kept (an output that saturates has lost what the derivative needs).
@@ -86,6 +88,7 @@ def elementwise(
         name,
         title=title,
         summary=summary or (f.__doc__ or "").strip().partition("\n")[0],
+        used_when=used_when,
         formula=formula,
         source=source,
         notes=notes,

@@ -35,6 +35,8 @@ class Activation:
         As in `rectifiers.nn`: ``"LeakyReLU"``.
     summary : str
         One line of prose.
+    used_when : str
+        One line on when it is used, and what to mind.
     formula : str
         The function as people write it.
     source : str
@@ -49,6 +51,7 @@ class Activation:
     _: KW_ONLY
     title: str = ""
     summary: str = ""
+    used_when: str = ""
     formula: str = ""
     source: str = ""
     notes: str = ""

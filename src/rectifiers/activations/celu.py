@@ -35,6 +35,7 @@ celu = elementwise(
     parameters={"alpha": Real(1.0, "Minus the value the function saturates at; not 0.", nonzero=True)},
     title="CELU",
     summary="ELU with x / alpha in the exponential, so that its slope is 1 on both sides of 0.",
+    used_when="As elu, with a derivative without jump whatever alpha is.",
     formula="x if x > 0 else alpha * (exp(x / alpha) - 1)",
     source="Barron 2017, Continuously differentiable exponential linear units",
 )

@@ -28,6 +28,7 @@ crelu = AlongAxis(
     parameters={"dim": Integer(1, "Axis of the features, which becomes twice as long.")},
     title="CReLU",
     summary="The positive and the negative part of its input, concatenated: twice the features, no loss.",
+    used_when="First layers of a CNN, whose filters come in opposite pairs; doubles the width.",
     formula="(max(0, x), max(0, -x))",
     source="Shang, Sohn, Almeida & Lee 2016, Understanding and improving convolutional neural networks via "
     "concatenated rectified linear units",

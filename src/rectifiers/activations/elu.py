@@ -35,6 +35,7 @@ elu = elementwise(
     kinks=[0.0],
     title="ELU",
     summary="Its input where positive, an exponential that saturates at -alpha elsewhere.",
+    used_when="Networks without normalisation: outputs average closer to 0 than relu's.",
     formula="x if x > 0 else alpha * (exp(x) - 1)",
     source="Clevert, Unterthiner & Hochreiter 2015, Fast and accurate deep network learning by exponential "
     "linear units, eq. 15",

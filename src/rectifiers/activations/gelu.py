@@ -41,6 +41,7 @@ gelu = elementwise(
     },
     title="GELU",
     summary="Its input times the probability that a standard normal variable is below it.",
+    used_when="Transformers such as BERT, GPT-2 and ViT; smooth.",
     formula="x * Phi(x)",
     source="Hendrycks & Gimpel 2016, Gaussian error linear units",
 )

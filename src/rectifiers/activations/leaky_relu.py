@@ -28,6 +28,7 @@ leaky_relu = elementwise(
     kinks=[0.0],
     title="LeakyReLU",
     summary="Its input where positive, a fixed fraction of it elsewhere.",
+    used_when="As relu, but no unit stops learning: a small fixed slope where negative, as cheap.",
     formula="x if x > 0 else negative_slope * x",
     source="Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models",
     notes="""

@@ -38,6 +38,7 @@ maxout = AlongAxis(
     },
     title="Maxout",
     summary="The largest of k pieces: a learned convex function, with weights of its own.",
+    used_when="Learns its own convex shape at k times the weights; was made for use with dropout.",
     formula="max(x_1, ..., x_k)",
     source="Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, Maxout networks",
     notes="""

@@ -32,6 +32,7 @@ mish = elementwise(
     df,
     keeps="input",
     summary="Its input times the hyperbolic tangent of its softplus.",
+    used_when="As silu, somewhat dearer: convolutional networks such as YOLOv4.",
     formula="x * tanh(log(1 + exp(x)))",
     source="Misra 2019, Mish: a self regularized non-monotonic activation function",
 )

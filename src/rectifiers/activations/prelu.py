@@ -39,6 +39,7 @@ prelu = elementwise(
     kinks=[0.0],
     title="PReLU",
     summary="Its input where positive, a learned fraction of it elsewhere; one slope, or one per channel.",
+    used_when="Much data: one learned slope per channel; keep weight decay off the slopes.",
     formula="x if x > 0 else weight * x",
     source="He, Zhang, Ren & Sun 2015, Delving deep into rectifiers",
     notes="""

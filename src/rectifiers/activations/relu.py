@@ -26,6 +26,7 @@ relu = elementwise(
     kinks=[0.0],
     title="ReLU",
     summary="The positive part of its input.",
+    used_when="The default: cheapest, sparse; a unit whose input stays negative stops learning.",
     formula="max(0, x)",
     source="Nair & Hinton 2010, Rectified linear units improve restricted Boltzmann machines; "
     "Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks",

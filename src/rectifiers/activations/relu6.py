@@ -26,6 +26,7 @@ relu6 = elementwise(
     kinks=[0.0, 6.0],
     title="ReLU6",
     summary="Its input clipped to [0, 6].",
+    used_when="Mobile networks in low precision: outputs stay within [0, 6].",
     formula="min(max(0, x), 6)",
     source="Krizhevsky 2010, Convolutional deep belief networks on CIFAR-10",
 )

@@ -28,6 +28,7 @@ rrelu = elementwise(
     kinks=[0.0],
     title="RReLU",
     summary="Its input where positive, a random fraction of it elsewhere (the mean one outside training).",
+    used_when="Small data sets that overfit: random slopes in training, their mean afterwards.",
     formula="x if x > 0 else slope * x, slope ~ U(lower, upper)",
     source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations in convolutional network",
     notes="""

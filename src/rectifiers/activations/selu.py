@@ -34,6 +34,7 @@ selu = elementwise(
     kinks=[0.0],
     title="SELU",
     summary="ELU scaled so that zero mean and unit variance reproduce themselves from layer to layer.",
+    used_when="Deep fully connected networks without normalisation; wants weights of variance 1 / fan-in.",
     formula="1.0507 * (x if x > 0 else 1.6733 * (exp(x) - 1))",
     source="Klambauer, Unterthiner, Mayr & Hochreiter 2017, Self-normalizing neural networks",
     notes="The fixed point needs weights of gain 1 (torch's `calculate_gain` says 3/4, which breaks it).",

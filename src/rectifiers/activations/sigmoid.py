@@ -30,6 +30,7 @@ sigmoid = elementwise(
     df_input=df_input,
     keeps="output",
     summary="The logistic function, from 0 to 1.",
+    used_when="Probabilities and gates; in hidden layers it saturates and slows learning.",
     formula="1 / (1 + exp(-x))",
     source="Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors",
 )

@@ -25,6 +25,7 @@ silu = elementwise(
     keeps="input",
     title="SiLU",
     summary="Its input times the logistic function of it; also called Swish.",
+    used_when="Convolutional networks such as EfficientNet; smooth, cheaper than gelu; also called swish.",
     formula="x / (1 + exp(-x))",
     source="Elfwing, Uchibe & Doya 2017, Sigmoid-weighted linear units; "
     "Ramachandran, Zoph & Le 2017, Searching for activation functions",

@@ -31,6 +31,7 @@ softmax = AlongAxis(
     derivative=df,
     parameters={"dim": Integer(-1, "Axis that sums to one; must be given to functions and modules.")},
     summary="Positive numbers that sum to one along an axis.",
+    used_when="Class probabilities in the last layer, attention weights; not between hidden layers.",
     formula="exp(x_j) / sum_k exp(x_k)",
     source="Bridle 1990, Probabilistic interpretation of feedforward classification network outputs",
 )

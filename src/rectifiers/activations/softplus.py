@@ -32,6 +32,7 @@ softplus = elementwise(
     kinks=lambda beta, threshold: (threshold / beta,),
     title="Softplus",
     summary="A smooth ReLU; sharper for a larger beta, the input itself where beta * x > threshold.",
+    used_when="Outputs that must be positive (scales, rates); a smooth relu.",
     formula="log(1 + exp(beta * x)) / beta",
     source="Dugas, Bengio, Belisle, Nadeau & Garcia 2001, Incorporating second-order functional knowledge",
 )

@@ -25,6 +25,7 @@ squared_relu = elementwise(
     keeps="input",
     title="SquaredReLU",
     summary="The square of the positive part of its input.",
+    used_when="Transformers' feed-forward layers (Primer): sparse as relu; its values grow fast.",
     formula="max(0, x)^2",
     source="So, Manke, Liu, Dai, Shazeer & Le 2021, Primer: searching for efficient transformers",
 )

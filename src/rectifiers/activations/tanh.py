@@ -32,6 +32,7 @@ tanh = elementwise(
     df_input=df_input,
     keeps="output",
     summary="The hyperbolic tangent, from -1 to 1.",
+    used_when="Bounded and centred on 0: recurrent networks, outputs in [-1, 1]; saturates in deep ones.",
     formula="tanh(x)",
     source="LeCun, Bottou, Orr & Mueller 1998, Efficient backprop",
 )

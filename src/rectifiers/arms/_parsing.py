@@ -9,8 +9,9 @@ from rectifiers.activations import Activation, registry
 from rectifiers.arms import _text
 from rectifiers.arms._arm import Arm
 from rectifiers.arms._making import maker
+from rectifiers.arms._names import unknown
 from rectifiers.arms._objects import code_identity, fingerprint, load_object
-from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from rectifiers.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["parse_arms"]
 
@@ -71,7 +72,7 @@ def _of_text(label: str) -> Arm:
     from rectifiers import nn
 
     if head not in registry:
-        raise UnknownNameError.of("activation", head, registry)
+        raise unknown(head)
     if head == "softmax" and not positional:
         named.setdefault("dim", 1)  # where an arm has its features
     try:

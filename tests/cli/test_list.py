@@ -1,0 +1,35 @@
+"""`rectifiers list`: every activation with a line on when it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rectifiers.activations import registry
+from rectifiers.cli import main
+
+
+def test_it_names_everything_in_the_registry_and_when_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    rows = [line.split(maxsplit=1) for line in out.split("\n\n")[0].splitlines()]
+    assert [name for name, _ in rows] == list(registry)
+    assert len({when for _, when in rows}) == len(registry)
+    assert all(when.endswith(".") for _, when in rows)
+    assert max(map(len, out.splitlines())) <= 105
+    assert "torch:nn.Hardswish" in out
+
+
+def test_it_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"  # any import of it now fails
+        "from rectifiers.cli import main\n"
+        "sys.exit(main(['list']))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "relu" in found.stdout
