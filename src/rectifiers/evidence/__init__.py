@@ -1,7 +1,12 @@
 """Statistics as pure functions on arrays: how a study decides. Imports no torch.
 
+- `rectifiers.evidence.standing`: where an arm stands against its control, by its runs so far.
 - `rectifiers.evidence.paired`: an arm against a control over the same seeds, fixed number of seeds.
-- `rectifiers.evidence.divergence`: do runs of one arm fail more often?
-- `rectifiers.evidence.anytime`: inference that stays valid however often one looks.
+- `rectifiers.evidence.anytime`: the same in a race, valid however often it is analysed.
+- `rectifiers.evidence.unpaired`: an arm against a control whose runs do not pair up.
+- `rectifiers.evidence.divergence`: do runs of one arm fail more often, or too often?
+- `rectifiers.evidence.new_data`: would other data sets of this size say the same?
+- `rectifiers.evidence.margin`: the smallest difference worth caring about, by what the test set resolves.
+- `rectifiers.evidence.skewness`: are differences too skewed for the intervals of a race?
 - `rectifiers.evidence.correction`: the share of the error each of several comparisons may take.
 """

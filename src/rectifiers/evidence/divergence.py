@@ -2,19 +2,37 @@
 
 A run that diverged or crashed has no metric, so it can enter no mean; a mean over the survivors speaks for
 them alone. Averaging a substitute in, or dropping failures silently, both produce false alarms.
+
+For a number of seeds fixed beforehand: `fisher` and `exceeds`. For a race, valid after every seed together:
+`sign_test` and `share_e_process` (e-processes, see `rectifiers.evidence.anytime`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from rectifiers.errors import ArgumentError
+import numpy as np
+from numpy.typing import NDArray
+
+from rectifiers.errors import ArgumentError, ShapeError
 from rectifiers.evidence._checks import level
 from rectifiers.evidence.paired import Verdict
 
-__all__ = ["FailureComparison", "fisher", "gate"]
+__all__ = [
+    "SHARE",
+    "FailureComparison",
+    "exceeds",
+    "fisher",
+    "gate",
+    "share_e_process",
+    "sign_e_process",
+    "sign_test",
+]
+
+SHARE = 0.2
+"""An arm that fails in a larger share of its runs is out, whatever its survivors reach."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +46,8 @@ class FailureComparison:
     control_failed, control_n : int
         The same of the control.
     p_value : float
-        Fisher's exact test, two-sided; 1 when neither failed.
+        Two-sided; 1 when neither failed. Fisher's exact test, or, in a race, 1 / the largest value of the
+        e-process so far, which may be read after every seed.
     more_often : bool or None
         True: the arm fails more often; False: the control does; None: undecided.
     """
@@ -79,6 +98,89 @@ def _two_sided(failed: int, n: int, control_failed: int, control_n: int) -> floa
     together = failed + control_failed
     ways = [math.comb(n, k) * math.comb(control_n, together - k) for k in range(together + 1)]
     return sum(way for way in ways if way <= ways[failed]) / sum(ways)
+
+
+def exceeds(failed: int, n: int, *, alpha: float, share: float = SHARE) -> bool:
+    """Return whether `failed` of `n` runs show that more than `share` of all runs would fail.
+
+    The exact binomial test, one-sided: for a number of runs fixed beforehand.
+    """
+    if not 0 <= failed <= n:
+        raise ArgumentError(f"`0 <= failed <= runs` must hold, but got {failed=}, runs={n}")
+    chance = [math.comb(n, k) * share**k * (1.0 - share) ** (n - k) for k in range(failed, n + 1)]
+    return failed > 0 and math.fsum(chance) <= level(alpha)
+
+
+def sign_test(
+    arm_failed: Sequence[bool], control_failed: Sequence[bool], *, alpha: float
+) -> FailureComparison:
+    """Test whether an arm and a control fail equally often, in a race.
+
+    Parameters
+    ----------
+    arm_failed, control_failed : sequence of bool
+        Whether the run of each failed, seed by seed in order.
+    alpha : float
+        Error probability over all seeds together, already corrected for the number of comparisons.
+
+    Returns
+    -------
+    FailureComparison
+        `more_often` is the direction at the first seed at which `sign_e_process` reached 1/alpha.
+    """
+    values = sign_e_process(arm_failed, control_failed)
+    n, level_reached = len(values), values >= 1.0 / level(alpha)
+    more = None
+    if level_reached.any():
+        first = int(level_reached.argmax()) + 1
+        more = sum(arm_failed[:first]) > sum(control_failed[:first])
+    p_value = min(1.0, 1.0 / float(values.max(initial=1.0)))
+    return FailureComparison(int(sum(arm_failed)), n, int(sum(control_failed)), n, p_value, more)
+
+
+def sign_e_process(arm_failed: Sequence[bool], control_failed: Sequence[bool]) -> NDArray[np.float64]:
+    """Return the e-process against "an arm and a control are equally likely to fail", after each seed.
+
+    Notes
+    -----
+    Only seeds in which one of the two failed tell them apart. Under exchangeability each of these m seeds is
+    the arm's with probability 1/2; with a of the arm and b of the control ``E = 2^m B(a + 1, b + 1)`` is the
+    likelihood ratio of a probability uniform on (0, 1) against 1/2.
+    """
+    from scipy.special import betaln
+
+    ours, theirs = np.asarray(arm_failed, dtype=bool), np.asarray(control_failed, dtype=bool)
+    if ours.shape != theirs.shape or ours.ndim != 1:
+        raise ShapeError(
+            f"`arm_failed` and `control_failed` must pair up seed by seed, but got shapes {ours.shape} and "
+            f"{theirs.shape}"
+        )
+    a, b = np.cumsum(ours & ~theirs), np.cumsum(theirs & ~ours)
+    values: NDArray[np.float64] = np.exp((a + b) * math.log(2.0) + betaln(a + 1.0, b + 1.0))
+    return values
+
+
+def share_e_process(failed: Sequence[bool], share: float = SHARE) -> NDArray[np.float64]:
+    """Return the e-process against "runs fail with probability at most `share`", after each run.
+
+    Notes
+    -----
+    The likelihood ratio of a probability uniform on (share, 1) against `share`: with k of n runs failed,
+    a = k + 1 and b = n - k + 1, ``B(a, b) P(Beta(a, b) > share) / ((1 - share)^(b) share^k)``. Where runs
+    fail with a smaller probability each factor is expected to be below 1, so one test serves all.
+    """
+    from scipy.special import betainc, betaln
+
+    runs = np.asarray(failed, dtype=bool)
+    if runs.ndim != 1:
+        raise ShapeError(f"`failed` must be one-dimensional (one entry per seed), but got shape {runs.shape}")
+    n = np.arange(1.0, runs.size + 1.0)
+    k = np.cumsum(runs)
+    # P(Beta(a, b) > share) = P(Beta(b, a) < 1 - share), which does not cancel.
+    above = betainc(n - k + 1.0, k + 1.0, 1.0 - share)
+    null = k * math.log(share) + (n - k) * math.log1p(-share)
+    values: NDArray[np.float64] = above * np.exp(betaln(k + 1.0, n - k + 1.0) - null) / (1.0 - share)
+    return values
 
 
 def gate(

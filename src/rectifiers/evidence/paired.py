@@ -7,8 +7,9 @@ planned; looking again after each further seed is what `rectifiers.evidence.anyt
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from rectifiers.errors import ShapeError
 from rectifiers.evidence._checks import level, not_negative, sample
 
-__all__ = ["PairedComparison", "Verdict", "compare", "decide", "deviation", "further_seeds"]
+__all__ = [
+    "PairedComparison",
+    "Verdict",
+    "compare",
+    "correlation",
+    "decide",
+    "deviation",
+    "further_seeds",
+    "pairs",
+    "rules",
+    "seeds_until",
+    "t_quantile",
+]
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -44,6 +57,11 @@ class PairedComparison:
     more_seeds : int or None
         Further seeds an undecided comparison would take if mean and SD stayed as observed; 0 once decided,
         None when no number of seeds below a million would do or there is nothing to extrapolate from.
+    e_value : float or None
+        Evidence against "the differences have mean 0" after `n` pairs, anytime-valid; None where the interval
+        is valid at a fixed number of seeds only.
+    decided_at : int or None
+        Number of pairs at which a race was decided; None while it is not, or without a race.
     """
 
     n: int
@@ -54,6 +72,8 @@ class PairedComparison:
     correlation: float | None
     verdict: Verdict
     more_seeds: int | None
+    e_value: float | None = None
+    decided_at: int | None = None
 
 
 def compare(
@@ -101,11 +121,7 @@ def compare(
     >>> compare([97.5, 97.9, 97.4], [97.0, 97.5, 97.0], margin=0.2, alpha=0.05).verdict
     'better'
     """
-    ours, theirs = sample("arm", arm), sample("control", control)
-    if ours.shape != theirs.shape:
-        raise ShapeError(
-            f"`arm` and `control` must pair up seed by seed, but got {ours.size} and {theirs.size} values"
-        )
+    ours, theirs = pairs(arm, control)
     not_negative("margin", margin)
     level(alpha)
     differences = ours - theirs
@@ -119,22 +135,34 @@ def compare(
     verdict = decide(low, high, margin)
     more = further_seeds(mean, spread, n, margin=margin, alpha=alpha) if verdict == "undecided" else 0
     return PairedComparison(
-        n, mean, low, high, float(differences.std(ddof=1)), _correlation(ours, theirs), verdict, more
+        n, mean, low, high, float(differences.std(ddof=1)), correlation(ours, theirs), verdict, more
     )
 
 
-def decide(low: float, high: float, margin: float) -> Verdict:
-    """Return the verdict an interval for arm - control allows.
+def pairs(arm: ArrayLike, control: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both as finite vectors of the same length."""
+    ours, theirs = sample("arm", arm), sample("control", control)
+    if ours.shape != theirs.shape:
+        raise ShapeError(
+            f"`arm` and `control` must pair up seed by seed, but got {ours.size} and {theirs.size} values"
+        )
+    return ours, theirs
 
-    Equivalence is looked at first: an interval inside (-margin, +margin) that leaves out 0 shows a
-    difference, but one too small to care about.
+
+def rules(low: Any, high: Any, margin: float) -> dict[Verdict, Any]:
+    """Return, for an interval or arrays of them, which verdicts it allows; the first that holds counts.
+
+    Equivalence comes first: an interval inside (-margin, +margin) that leaves out 0 shows a difference, but
+    one too small to care about.
     """
-    if -margin < low and high < margin:
-        return "equivalent"
-    if low > 0.0:
-        return "better"
-    if high < 0.0:
-        return "worse"
+    return {"equivalent": (-margin < low) & (high < margin), "better": low > 0.0, "worse": high < 0.0}
+
+
+def decide(low: float, high: float, margin: float) -> Verdict:
+    """Return the verdict an interval for arm - control allows."""
+    for verdict, holds in rules(low, high, margin).items():
+        if holds:
+            return verdict
     return "undecided"
 
 
@@ -146,13 +174,21 @@ def deviation(differences: NDArray[np.float64], resolution: float) -> float:
 def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float) -> int | None:
     """Return how many seeds beyond `n` would decide, if mean and SD stayed as they are.
 
+    It is a plan for a fresh study of that size; adding seeds until the interval decides would spoil its
+    coverage.
+    """
+    return seeds_until(lambda seeds: _half_width(sd, seeds, alpha), mean, n, margin=margin)
+
+
+def seeds_until(half_width: Callable[[int], float], mean: float, n: int, *, margin: float) -> int | None:
+    """Return how many seeds beyond `n` bring `mean` +- `half_width` (of a number of seeds) to a verdict.
+
     Intervals around an unchanged mean are nested, so the first deciding number of seeds is found by
-    bisection. It is a plan for a fresh study of that size; adding seeds until the interval decides would
-    spoil its coverage.
+    bisection. None when no number below a million would do.
     """
 
     def decided(seeds: int) -> bool:
-        half = _half_width(sd, seeds, alpha)
+        half = half_width(seeds)
         return decide(mean - half, mean + half, margin) != "undecided"
 
     if not decided(_MOST_SEEDS):
@@ -164,13 +200,21 @@ def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float
     return enough - n
 
 
-def _half_width(sd: float, n: int, alpha: float) -> float:
+def t_quantile(freedom: float, alpha: float) -> float:
+    """Return the two-sided quantile of Student's t for the error probability `alpha`."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(n - 1, 1.0 - alpha / 2.0)) * sd / math.sqrt(n)
+    return float(stdtrit(freedom, 1.0 - alpha / 2.0))
 
 
-def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    if first.size < 3 or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
+def _half_width(sd: float, n: int, alpha: float) -> float:
+    return t_quantile(n - 1, alpha) * sd / math.sqrt(n)
+
+
+def correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    """Return Pearson's correlation; None below three pairs or where one side never varies."""
+    if first.size < 3 or not np.ptp(first) or not np.ptp(second):
         return None
-    return float(np.clip(np.corrcoef(first, second)[0, 1], -1.0, 1.0))
+    one, other = first - first.mean(), second - second.mean()
+    scale = math.sqrt(float(one @ one)) * math.sqrt(float(other @ other))
+    return min(1.0, max(-1.0, float(one @ other) / scale)) if scale else None

@@ -1,18 +1,26 @@
 """Where an arm stands against its control: a verdict about means, guarded by what the failures allow.
 
 Evidence is taken over the seeds in their order, whichever run came back first, so that interruptions, the
-number of processes and further looks never change it.
+number of processes and further analyses never change it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rectifiers.errors import ArgumentError
+from rectifiers.evidence import anytime, divergence, paired, unpaired
 from rectifiers.evidence.divergence import FailureComparison
 from rectifiers.evidence.paired import PairedComparison, Verdict
 
 __all__ = ["Standing", "standing"]
+
+Metrics = Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -30,11 +38,11 @@ class Standing:
     seeds : int
         Seeds the statement rests on: all that both have, or those up to the decision of a race.
     decided_at : int or None
-        Number of seeds at which the verdict was reached; None while undecided.
+        Number of seeds at which the verdict was reached, failed ones included; None while undecided.
     failures : FailureComparison or None
         The test of failures; None when no run of either failed.
     out : bool
-        Whether the arm fails in more than the stated share of its runs.
+        Whether the arm fails in more than the stated share of its runs (`divergence.SHARE`).
     """
 
     means: PairedComparison
@@ -47,8 +55,8 @@ class Standing:
 
 
 def standing(
-    arm: Sequence[float | None],
-    control: Sequence[float | None],
+    arm: Metrics,
+    control: Metrics,
     *,
     planned: int,
     racing: bool,
@@ -58,5 +66,145 @@ def standing(
     resolution: float = 0.0,
     first: int = 2,
 ) -> Standing:
-    """Judge an arm by its runs so far."""
-    raise NotImplementedError
+    """Judge an arm by its runs so far.
+
+    Parameters
+    ----------
+    arm, control : sequence of float or None
+        Entry i is the metric (higher is better) at seed i, None where that run failed. Of unequal lengths the
+        shorter counts, unless unpaired.
+    planned : int
+        Seeds at which the verdict is given, or the largest number a race may take; later ones are ignored.
+    racing : bool
+        Whether the runs are analysed after every seed until they decide (anytime-valid intervals and failure
+        tests), or once at `planned` seeds (Student's interval, Fisher's test).
+    paired : bool
+        Whether run i of the arm belongs to run i of the control. Without, both are independent samples
+        (Welch), judged as they are: never a race, and `planned` plays no part.
+    margin, alpha, resolution : float
+        As in `rectifiers.evidence.paired.compare`. The means and the failures are two questions: each errs
+        with probability at most `alpha`.
+    first : int
+        Number of seeds at the first analysis of a race.
+
+    Returns
+    -------
+    Standing
+        A race that is decided stays as it was at that seed, whatever comes later.
+    """
+    if racing and not paired:
+        raise ArgumentError("a race pairs runs by seed, but got racing=True, paired=False: set one of them")
+    if not paired:
+        return _judge(arm, control, False, margin, alpha, resolution)
+    seeds = min(len(arm), len(control), planned)
+    arm, control = arm[:seeds], control[:seeds]
+    if racing:
+        return _race(arm, control, margin, alpha, resolution, first)
+    found = _judge(arm, control, True, margin, alpha, resolution)
+    if seeds >= planned:
+        return found
+    # The interval holds at the planned number of seeds; a verdict before that would be an interim one.
+    note = f"{seeds} of {planned} planned seeds so far: decided when all are in"
+    return Standing(found.means, "undecided", note, seeds, None, found.failures, False)
+
+
+def _judge(
+    arm: Metrics, control: Metrics, pairs: bool, margin: float, alpha: float, resolution: float
+) -> Standing:
+    """Judge a number of runs that was fixed beforehand."""
+    ours, theirs = _failed(arm), _failed(control)
+    n, m = len(arm), len(control)
+    if pairs:
+        means = paired.compare(*_both(arm, control), margin=margin, alpha=alpha, resolution=resolution)
+    else:
+        finished = [[value for value in values if value is not None] for values in (arm, control)]
+        means = unpaired.compare(*finished, margin=margin, alpha=alpha, resolution=resolution)
+        theirs = {-1 - run for run in theirs}  # no run of the one belongs to a run of the other
+    failures = divergence.fisher(len(ours), n, len(theirs), m, alpha=alpha)
+    arm_out = divergence.exceeds(len(ours), n, alpha=alpha)
+    control_out = divergence.exceeds(len(theirs), m, alpha=alpha)
+    verdict, note = _settle(means.verdict, ours, theirs, n, m, arm_out, control_out, failures.more_often)
+    seeds = min(n, m)
+    decided_at = None if verdict == "undecided" else seeds
+    return Standing(means, verdict, note, seeds, decided_at, failures if ours or theirs else None, arm_out)
+
+
+def _race(
+    arm: Metrics, control: Metrics, margin: float, alpha: float, resolution: float, first: int
+) -> Standing:
+    """Judge seed by seed in order, and stay at the first seed that decides."""
+    rule = {"margin": margin, "alpha": alpha, "resolution": resolution}
+    n, first = len(arm), max(2, first)
+    if None not in arm and None not in control:
+        means = anytime.compare(*_both(arm, control), **rule, first=first)
+        return Standing(means, means.verdict, "", means.n, means.decided_at, None, False)
+    flags = [[value is None for value in values] for values in (arm, control)]
+    pairs = np.cumsum(~np.any(flags, axis=0))
+    lows, highs = anytime.intervals(np.subtract(*paired.pairs(*_both(arm, control))), alpha, 1.0, resolution)
+    arm_out_from, control_out_from = (_first(divergence.share_e_process(failed), alpha) for failed in flags)
+    uneven_from = _first(divergence.sign_e_process(*flags), alpha)
+    more = divergence.sign_test(*flags, alpha=alpha).more_often
+    verdict: Verdict = "undecided"
+    for seeds in range(min(first, n), n + 1):
+        analysed, finished = seeds >= first, int(pairs[seeds - 1])
+        arm_out = analysed and seeds >= arm_out_from
+        of_means: Verdict = "undecided"
+        if analysed and finished >= 2:
+            of_means = paired.decide(lows[finished - 1], highs[finished - 1], margin)
+        verdict, note = _settle(
+            of_means,
+            _failed(arm[:seeds]),
+            _failed(control[:seeds]),
+            seeds,
+            seeds,
+            arm_out,
+            analysed and seeds >= control_out_from,
+            more if analysed and seeds >= uneven_from else None,
+        )
+        if verdict != "undecided":
+            break
+    means = anytime.compare(*_both(arm[:seeds], control[:seeds]), **rule, first=max(first, finished))
+    failures = divergence.sign_test(*(failed[:seeds] for failed in flags), alpha=alpha)
+    some = failures.failed or failures.control_failed
+    decided_at = None if verdict == "undecided" else seeds
+    return Standing(means, verdict, note, seeds, decided_at, failures if some else None, arm_out)
+
+
+def _settle(
+    of_means: Verdict,
+    arm_failed: set[int],
+    control_failed: set[int],
+    n: int,
+    m: int,
+    arm_out: bool,
+    control_out: bool,
+    more_often: bool | None,
+) -> tuple[Verdict, str]:
+    """Return the verdict that the means and the failures of `n` and `m` runs allow together, and why."""
+    ours, theirs = f"{len(arm_failed)} of {n}", f"{len(control_failed)} of {m}"
+    share = f"more than {100.0 * divergence.SHARE:g} %"
+    if arm_out and control_out:
+        return "undecided", f"{ours} runs failed and {theirs} of the control: {share} fail in both"
+    if arm_out and len(control_failed) > divergence.SHARE * m and not more_often:
+        return "undecided", f"{ours} runs failed ({share} fail), but so did {theirs} of the control"
+    if arm_out:
+        return "worse", f"{ours} runs failed: {share} fail, so it is out"
+    if control_out and more_often is False:
+        return "better", f"{theirs} runs of the control failed: {share} fail, and the arm fails less often"
+    return divergence.gate(of_means, arm_failed, control_failed)
+
+
+def _first(e_values: NDArray[np.float64], alpha: float) -> float:
+    """Return the number of seeds at which an e-process first reaches 1/alpha; infinite if it does not."""
+    reached = e_values >= 1.0 / alpha
+    return float(reached.argmax()) + 1.0 if reached.any() else math.inf
+
+
+def _failed(values: Metrics) -> set[int]:
+    return {seed for seed, value in enumerate(values) if value is None}
+
+
+def _both(arm: Metrics, control: Metrics) -> tuple[list[float], list[float]]:
+    """Return the metrics of the seeds in which both finished."""
+    kept = [(a, b) for a, b in zip(arm, control, strict=True) if a is not None and b is not None]
+    return [a for a, _ in kept], [b for _, b in kept]
