@@ -176,10 +176,11 @@ def share_e_process(failed: Sequence[bool], share: float = SHARE) -> NDArray[np.
         raise ShapeError(f"`failed` must be one-dimensional (one entry per seed), but got shape {runs.shape}")
     n = np.arange(1.0, runs.size + 1.0)
     k = np.cumsum(runs)
-    # P(Beta(a, b) > share) = P(Beta(b, a) < 1 - share), which does not cancel.
-    above = betainc(n - k + 1.0, k + 1.0, 1.0 - share)
-    null = k * math.log(share) + (n - k) * math.log1p(-share)
-    values: NDArray[np.float64] = above * np.exp(betaln(k + 1.0, n - k + 1.0) - null) / (1.0 - share)
+    a, b = k + 1.0, n - k + 1.0
+    with np.errstate(divide="ignore"):  # thousands of runs without a failure: below the smallest number
+        above = np.log(betainc(b, a, 1.0 - share))  # P(Beta(a, b) > share), in a form that does not cancel
+    null = k * math.log(share) + b * math.log1p(-share)
+    values: NDArray[np.float64] = np.exp(np.minimum(above + betaln(a, b) - null, 700.0))
     return values
 
 
