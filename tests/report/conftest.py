@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
 
-from rectifiers.records.values import ArmSpec, Curve, Outcome, Phase, Plan, Run, Study, Trial, content_hash
+from rectifiers.records.values import (
+    ArmSpec,
+    Curve,
+    Margin,
+    Notice,
+    Outcome,
+    Phase,
+    Plan,
+    Run,
+    Study,
+    Trial,
+    content_hash,
+)
 
 SCRIPT = "<script>document.title='owned'</script>"
 
@@ -127,6 +139,17 @@ def _run(
     )
 
 
+def _keyed(plan: Plan, runs: Iterable[Run], **facts: object) -> Study:
+    """A study of these runs, each with the key that its trial has under the plan."""
+    keyed = []
+    for run in runs:
+        trial = run.trial
+        keys = (trial.phase, trial.arm, trial.norm, trial.learning_rate, trial.seed)
+        keyed.append(dataclasses.replace(run, trial=plan.trial(*keys)))
+    margin = Margin(0.2 if plan.margin is None else plan.margin, "as given")
+    return Study(plan, tuple(keyed), **{"margin": margin, **facts})  # type: ignore[arg-type]
+
+
 def _study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Study:
     plan = _plan(labels, **changes)
     random = np.random.default_rng(20251122)
@@ -186,13 +209,13 @@ def _study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Study
                         else None,
                     )
                 )
-    return Study(
-        plan=plan,
-        runs=tuple(runs),
+    return _keyed(
+        plan,
+        runs,
         rates=rates if plan.tuned else {},
         warnings=(
-            "the best rate of elu with batch normalisation, 1, lies at the edge of the grid: try larger ones",
-            f"a warning with {SCRIPT} in it",
+            Notice("rate-at-edge", "elu with batch normalisation: the best learning rate, 1, is at the edge"),
+            Notice("odd", f"a warning with {SCRIPT} in it"),
         ),
         environment={
             "rectifiers": "0.1.0",
@@ -213,6 +236,11 @@ def make_plan() -> Callable[..., Plan]:
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
     return _run
+
+
+@pytest.fixture(scope="session")
+def keyed() -> Callable[..., Study]:
+    return _keyed
 
 
 @pytest.fixture(scope="session")

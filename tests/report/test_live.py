@@ -13,8 +13,8 @@ from rich.console import Console
 
 from rectifiers.records import events
 from rectifiers.records.values import Study
-from rectifiers.report import live
-from rectifiers.report.live import sparkline, watching
+from rectifiers.report._live_table import View, sparkline
+from rectifiers.report.live import watching
 from rectifiers.report.progress import Progress
 
 
@@ -39,11 +39,11 @@ def script(study: Study, done: int = 0) -> Iterator[events.Event]:
             if phase == "test":
                 for (arm, norm), rate in study.rates.items():
                     yield events.RateChosen(arm, norm, rate, at_edge=False)
-            yield events.PhaseStarted(run.trial.phase, len(study.of(run.trial.phase)))
-        yield events.TrialStarted(run.trial, index, len(runs))
+            yield events.PhaseStarted(run.trial.phase)
+        yield events.TrialStarted(run.trial)
         for epoch, loss in enumerate(run.train_loss, 1):
             yield events.EpochFinished(run.trial, epoch, study.plan.epochs, loss, None)
-        yield events.TrialFinished(run, index, len(runs))
+        yield events.TrialFinished(run)
     yield events.StudyFinished(study)
 
 
@@ -54,7 +54,7 @@ def terminal(width: int = 80, height: int = 24, **options: object) -> Console:
 
 def drawn(progress: Progress, console: Console) -> list[str]:
     with console.capture() as capture:
-        console.print(live._View(progress))
+        console.print(View(progress))
     return capture.get().splitlines()
 
 
@@ -145,9 +145,9 @@ def test_the_table_shows_progress_means_and_curves(study: Study) -> None:
 
 def test_rows_that_do_not_fit_are_counted_and_the_one_under_way_is_shown(study: Study) -> None:
     progress = after(study, 1500)
-    assert progress.active is not None
+    ((active, _),) = progress.active.values()
     lines = drawn(progress, terminal(100, 12, color_system=None))
-    assert any(progress.active[0] in line for line in lines)
+    assert any(active in line for line in lines)
     assert any(line.startswith("and ") and line.strip().endswith(" more") for line in lines)
 
 

@@ -19,7 +19,7 @@ from rectifiers.report._pieces import (
     end_labels,
     focus,
 )
-from rectifiers.report.summary import Band, RateRow
+from rectifiers.report.facts import Band, RateRow
 
 __all__ = ["Line", "functions", "learning", "rates", "reach"]
 

@@ -18,7 +18,8 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
     alt = altair()
     ranking = [row.arm for row in summary.ranking(norm)]
     found = [row for row in summary.comparisons if row.norm == norm]
-    limit = _layout.reach([(row.difference, row.low, row.high) for row in found], summary.margin)
+    margin = 0.0 if summary.margin is None else summary.margin.value
+    limit = _layout.reach([(row.difference, row.low, row.high) for row in found], margin)
     digits = summary.digits
     rows = []
     for row in found:
@@ -52,7 +53,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
     looks = {"color": arm_colour(look), "opacity": focus(), "tooltip": tooltip}
     base = alt.Chart(data(rows)).encode(y=y, **looks)
     band = (
-        alt.Chart(data([{"low": -summary.margin, "high": summary.margin}]))
+        alt.Chart(data([{"low": -margin, "high": margin}]))
         .mark_rect(color=look.band)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     )

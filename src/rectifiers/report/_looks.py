@@ -29,6 +29,7 @@ TOKENS = {
     "bad-paper": ("#fdeadf", "#3a2014"),
     "same": ("#1c5a92", "#8cc0f0"),
     "same-paper": ("#e2edf8", "#152a40"),
+    "shade": ("rgb(16 24 40/.16)", "rgb(0 0 0/.7)"),
     "open-paper": ("#eceef1", "#262b33"),
 }
 """The page's colours by name, on light and on dark: style sheet and charts take them from here."""

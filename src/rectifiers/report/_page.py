@@ -12,6 +12,7 @@ from typing import Any
 
 from rectifiers._version import __version__
 from rectifiers.errors import StoreError
+from rectifiers.report import glossary
 from rectifiers.report._looks import TOKENS, Look
 from rectifiers.report.charts import Chart
 from rectifiers.report.colours import Style
@@ -31,6 +32,10 @@ _PATHS = {
 }
 
 
+# Explained by page.js on hover, tap and keyboard, and to a screen reader, from the list of words in the page.
+_TERM = (
+    '<button type="button" class="term" aria-expanded="false" aria-describedby="word-{id}">{word}</button>'
+)
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -91,7 +96,7 @@ def render(template: str, charts: Sequence[PageChart], entries: Sequence[Entry],
         What else the template names.
     """
     import jinja2
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -100,6 +105,10 @@ def render(template: str, charts: Sequence[PageChart], entries: Sequence[Entry],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+    )
+    environment.filters["explained"] = lambda text: Markup(glossary.marked(text, _TERM))
+    environment.globals["term"] = lambda word: Markup(
+        _TERM.format(word=escape(word), id=glossary.key(word).replace(" ", "-"))
     )
     scripts = (_library(), _read("page.js"))
     page = {

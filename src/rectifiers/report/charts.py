@@ -88,8 +88,8 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
             f"differences-{norm}",
             "ranking",
             f"Difference to {summary.control}",
-            f"Mean difference in {summary.metric} to {summary.control} over paired seeds, with "
-            f"{100 * summary.confidence:g} % simultaneous intervals; the band is the margin.",
+            f"Mean difference in {summary.metric} to {summary.control}, with intervals that hold together at "
+            f"{100 * summary.confidence:g} %; the band is the margin.",
             partial(_arm_rows.differences, summary, norm),
             norm,
             after,
@@ -98,8 +98,8 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
         yield Chart(
             f"scores-{norm}",
             "ranking",
-            f"{_upper(measured)} of every seed",
-            f"{_upper(summary.metric)} of each finished run, a dot per seed, and the mean as a bar.",
+            f"{_upper(measured)} of every run",
+            f"{_upper(summary.metric)} of each finished run, a dot for each, and the mean as a bar.",
             partial(_arm_rows.scores, summary, norm, measured),
             norm,
             after,

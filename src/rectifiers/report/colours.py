@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rectifiers.activations import registry
 
-__all__ = ["BACKGROUND", "INK", "PALETTE", "Style", "of", "styles"]
+__all__ = ["BACKGROUND", "INK", "PALETTE", "Style", "of", "on_terminal", "styles"]
 
 BACKGROUND = ("#ffffff", "#15181d")
 """What charts are drawn on, light and dark."""
@@ -107,6 +107,14 @@ def styles(arms: Iterable[_Arm]) -> dict[str, Style]:
             used = [colour for colour, _ in taken.values()]
             take(arm.label, min(range(len(PALETTE)), key=used.count), 0)
     return {arm.label: _style(*taken[arm.label]) for arm in arms}
+
+
+def on_terminal(style: Style) -> str:
+    """Return an arm's colour as rich understands it.
+
+    The colours made for white paper keep a contrast of 3 on a black terminal too, all but the ink.
+    """
+    return "default" if style.light == INK[0] else style.light
 
 
 def _place(index: int) -> tuple[int, int]:

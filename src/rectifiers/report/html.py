@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rectifiers.records.values import Plan, Study
-from rectifiers.report import _page, colours, words
+from rectifiers.report import _page, colours, glossary, words
 from rectifiers.report._looks import on_page
 from rectifiers.report.charts import catalogue
 from rectifiers.report.summary import Summary, summarize
@@ -29,6 +29,7 @@ _PARTS = (
     ("rates", "Rates"),
     ("done", "Protocol"),
     ("wrong", "Failures"),
+    ("words", "Words"),
 )
 
 
@@ -62,8 +63,12 @@ def render(study: Study) -> str:
     look = on_page(styles)
     charts = [_page.PageChart.of(chart, look) for chart in catalogue(summary, plan)]
     legend = _page.legend(styles)
-    shown = {chart.section for chart in charts} | {"ranking", "cost", "done", "wrong"}
+    costed = any(chart.section == "cost" for chart in charts)
     test_failures = [run for run in summary.failed if run.phase == "test"]
+    wrong = bool(plan.epochs or summary.failed or summary.warnings)
+    shown = (
+        {chart.section for chart in charts} | {"ranking", "done", "words"} | ({"wrong"} if wrong else set())
+    )
     return _page.render(
         "report.html.j2",
         charts,
@@ -76,8 +81,15 @@ def render(study: Study) -> str:
         several=len(plan.norms) > 1,
         arms={entry.label: entry for entry in legend},
         parts=[{"id": name, "short": short} for name, short in _PARTS if name in shown],
+        costed=costed,
+        wrong=wrong,
+        meanings=glossary.WORDS,
         facts=_items(_facts(summary, plan)),
-        protocol=[{"title": title, "items": _items(items)} for title, items in _protocol(summary, study)],
+        protocol=[
+            {"title": title, "items": found}
+            for title, items in _protocol(summary, study)
+            if (found := _items(items))
+        ],
         undrawn=words.enumerate_names([arm.label for arm in plan.arms if arm.curve is None]),
         failed={
             "test": test_failures[:_MOST_FAILURES],
@@ -92,21 +104,36 @@ def _items(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _facts(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
-    diverged = sum(row.diverged for row in summary.arms)
-    crashed = sum(row.crashed for row in summary.arms)
-    failures = [f"{count} {what}" for count, what in ((diverged, "diverged"), (crashed, "crashed")) if count]
     norms = f" × {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
+    cost = summary.cost
+    seconds = cost.tuning_seconds + cost.test_seconds
     return [
-        ("Compared", f"{len(plan.arms)} arms{norms} × {plan.seeds} seeds"),
-        ("Test runs", f"{summary.done} of {summary.planned}" + "".join(f", {text}" for text in failures)),
+        ("Compared", f"{len(plan.arms)} arms{norms}" + (f" × {_seeds(plan)}" if plan.paired else "")),
+        ("Runs that decide", f"{cost.deciding:,}{_failures(summary)}"),
+        ("Saved by the race", words.plural(cost.saved, "run") if cost.saved else ""),
         ("Model", _model(plan)),
-        ("Margin", f"±{plan.margin:g} {words.points(plan.unit)}".rstrip()),
-        ("Training time", words.duration(summary.cost.tuning_seconds + summary.cost.test_seconds)),
+        ("Margin", _margin(summary)),
+        ("Training time", words.duration(seconds) if seconds else ""),
     ]
 
 
+def _failures(summary: Summary) -> str:
+    counts = {what: sum(getattr(row, what) for row in summary.arms) for what in ("diverged", "crashed")}
+    return "".join(f", {count} {what}" for what, count in counts.items() if count)
+
+
+def _seeds(plan: Plan) -> str:
+    return f"{'up to ' if plan.racing else ''}{words.plural(plan.seeds, 'seed')}"
+
+
+def _margin(summary: Summary) -> str:
+    if summary.margin is None:
+        return ""
+    return f"±{summary.margin.value:.3g} {words.points(summary.unit)}".rstrip()
+
+
 def _model(plan: Plan) -> str:
-    if plan.model_code is not None:
+    if plan.model_code is not None or not plan.model:
         return plan.model
     return f"{plan.model}, width {plan.width}, depth {plan.depth}"
 
@@ -116,43 +143,59 @@ def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[
     rates = ", ".join(words.rate_text(rate) for rate in plan.learning_rates)
     widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
     gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
-    data = [
-        ("Task", plan.task),
+    split = ", split anew with every seed" if plan.vary == "split" else ""
+    data: list[tuple[str, Any]] = [
+        ("Task" if plan.epochs else "Results", plan.task),
         ("Data", plan.data_source),
-        ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test"),
-        (
-            "Validation",
-            f"{plan.validation_size:,} of the training samples, while tuning" if plan.tuned else "",
-        ),
-        ("Data SHA-256", plan.data_hash[:16]),
-        ("Model", _model(plan)),
-        ("Code", plan.model_code),
-        ("Data code", plan.data_code),
-        ("Matched by", plan.match + "".join(f"; {label}: width {width}" for label, width in widths.items())),
-        ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
     ]
-    training = [
-        ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
-        ("Optimiser", f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}"),
-        ("Schedule", plan.schedule),
-        ("Learning rates" if plan.tuned else "Learning rate", rates),
-        ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
-        ("Test seeds", f"{plan.seeds} (0 to {plan.seeds - 1})"),
-        ("Test set", "read once per trial, after its last step"),
-        ("Device", plan.device),
-        *_pairing(summary, plan),
-    ]
+    training: list[tuple[str, Any]] = []
+    if plan.epochs:
+        data += [
+            ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test{split}"),
+            (
+                "Validation",
+                f"{plan.validation_size:,} of the training samples, while tuning" if plan.tuned else "",
+            ),
+            ("Data SHA-256", plan.data_hash[:16]),
+            ("Model", _model(plan)),
+            ("Code", plan.model_code),
+            ("Data code", plan.data_code),
+            ("Matched by", plan.match + "".join(f"; {label}: width {w}" for label, w in widths.items())),
+            ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
+        ]
+        training = [
+            ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
+            (
+                "Optimiser",
+                f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}",
+            ),
+            ("Schedule", plan.schedule),
+            ("Grid of rates" if plan.tuned else "Learning rate", rates),
+            ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
+            ("Test seeds", f"{_seeds(plan)}, from 0"),
+            ("Test set", "read once per trial, after its last step"),
+            ("Device", plan.device),
+            *_pairing(summary, plan),
+        ]
+    paired = "Student's t on paired differences, number of seeds fixed beforehand"
+    race = "t confidence sequence on paired differences, valid after every seed together (Wang & Ramdas)"
+    tested = "sign and share e-processes, valid after every seed" if plan.racing else "Fisher's exact test"
+    given = summary.margin and f"{_margin(summary)}, {summary.margin.rule}"
     decision = [
         ("Metric", f"{plan.metric}{f' in {plan.unit}' if plan.unit else ''}, higher is better"),
         ("Control", plan.control),
-        ("Margin", f"±{plan.margin:g} {words.points(plan.unit)}".rstrip() + ", set before the data"),
-        ("Confidence", f"{100 * plan.confidence:g} % over {plan.comparisons} comparisons (Bonferroni)"),
-        ("Interval", "Student's t on paired differences, fixed number of seeds"),
-        ("Failures", "in no mean; tested apart (Fisher)"),
-        ("Plan SHA-256", plan.hash[:16]),
+        ("Margin", given),
+        (
+            "Confidence",
+            f"{100 * plan.confidence:g} % over {words.plural(plan.comparisons, 'comparison')} (Bonferroni)",
+        ),
+        ("Interval", race if plan.racing else paired if plan.paired else "Welch's t, runs not paired"),
+        ("New data", "corrected resampled t (Nadeau & Bengio)" if plan.vary == "split" else ""),
+        ("Failures", f"in no mean; tested apart ({tested})"),
+        ("Plan SHA-256", plan.hash[:16] if plan.epochs else ""),
     ]
     return [
-        ("Data and model", data),
+        ("Data and model" if plan.epochs else "Data", data),
         ("Training", training),
         ("Decision", decision),
         ("Machine and versions", sorted(study.environment.items())),

@@ -10,223 +10,39 @@ import io
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rectifiers.records import events
-from rectifiers.report import colours, words
-from rectifiers.report.progress import Cell, Progress
+from rectifiers.report import words
+from rectifiers.report._live_table import View, countdown, design, score
+from rectifiers.report.progress import Progress
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Console
 
     from rectifiers.records.values import Plan, Run
 
-__all__ = ["Watcher", "colour", "sparkline", "watching"]
+__all__ = ["Watcher", "watching"]
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-=+*#@"
 _LINE_EVERY = 10.0
 _REDRAW_EVERY = 0.25
-_PHASES = {"tune": "choosing rates", "test": "training"}
-
-
-def _countdown(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def sparkline(values: Sequence[float], width: int, low: float, high: float, levels: str = _BLOCKS) -> str:
-    """Draw values as one line of text, one character per step.
-
-    Parameters
-    ----------
-    values : sequence of float
-        What is drawn; steps that are not finite stay blank.
-    width : int
-        Number of characters the values are interpolated onto.
-    low, high : float
-        Values of the lowest and the highest level.
-    levels : str
-        The characters, lowest first.
-    """
-    if not values:
-        return ""
-    if not high > low:
-        high = low + 1
-    marks = []
-    for i in range(width):
-        place = i * (len(values) - 1) / max(1, width - 1)
-        left = math.floor(place)
-        right = min(left + 1, len(values) - 1)
-        value = values[left]
-        if place > left:
-            value += (place - left) * (values[right] - value)
-        if not math.isfinite(value):
-            marks.append(" ")
-            continue
-        share = min(1.0, max(0.0, (value - low) / (high - low)))
-        marks.append(levels[min(len(levels) - 1, int(share * len(levels)))])
-    return "".join(marks)
-
-
-def _log(losses: Iterable[float]) -> list[float]:
-    return [math.log10(max(loss, 1e-6)) if math.isfinite(loss) else math.nan for loss in losses]
-
-
-def colour(style: colours.Style) -> str:
-    """Return an arm's colour as rich understands it.
-
-    The colours made for white paper keep a contrast of 3 on a black terminal too, all but the ink.
-    """
-    return "default" if style.light == colours.INK[0] else style.light
-
-
-class _View:
-    """The table of a running study; draws the state of the moment whenever it is rendered."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.progress.plan is None:
-            yield "preparing: loading the data and trying every arm once"
-            return
-        yield self._title()
-        yield self._bar(options)
-        yield self._table(options, max(3, console.height - 6))
-        yield from self._warning()
-
-    def _title(self) -> RenderableType:
-        from rich.text import Text
-
-        plan = self.progress.plan
-        assert plan is not None
-        title = Text(no_wrap=True, overflow="ellipsis")
-        title.append(plan.task, style="bold")
-        title.append(f": {_design(plan)}, {plan.epochs} epochs each")
-        return title
-
-    def _bar(self, options: ConsoleOptions) -> RenderableType:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        state = self.progress
-        line = Table.grid(padding=(0, 1))
-        for _ in range(3):
-            line.add_column(no_wrap=True)
-        left = state.seconds_left
-        tail = f"{state.done}/{state.total} trials"
-        tail += "" if left is None or options.max_width < 40 else f", {_countdown(left)} left"
-        phase = _PHASES.get(state.phase, "") if options.max_width >= 60 else ""
-        room = options.max_width - len(phase) - len(tail) - 4
-        bar = ProgressBar(total=max(1, state.total), completed=state.position, width=max(4, min(40, room)))
-        line.add_row(phase, bar, tail)
-        return line
-
-    def _table(self, options: ConsoleOptions, height: int) -> Table:
-        from rich.table import Table
-        from rich.text import Text
-
-        state, width = self.progress, options.max_width
-        plan = state.plan
-        assert plan is not None
-        ascii_only = options.ascii_only
-        normed = plan.norms != ("none",)
-        looks = colours.styles(plan.arms)
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        table.add_column("arm", no_wrap=True, overflow="crop" if ascii_only else "ellipsis", min_width=8)
-        if normed:
-            table.add_column("norm", no_wrap=True)
-        if width >= 60:
-            table.add_column("rate", justify="right", no_wrap=True)
-        table.add_column("seeds", justify="right", no_wrap=True)
-        table.add_column(f"{plan.metric} {plan.unit}".strip(), justify="right", no_wrap=True)
-        spark = 0 if width < 72 else 10 if width < 100 else 24
-        if spark:
-            table.add_column("training loss", no_wrap=True)
-        logs = {key: _log(cell.curve) for key, cell in state.cells.items()}
-        finite = [value for curve in logs.values() for value in curve if math.isfinite(value)]
-        low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-        best = max((c.mean for c in state.cells.values() if c.mean is not None), default=None)
-        for key, cell in self._window(height):
-            name = Text("* " if ascii_only else "● ", style=colour(looks[cell.arm]))
-            name.append(cell.arm, style="default bold" if key == state.active else "default")
-            row: list[Text] = [name]
-            if normed:
-                row.append(Text(cell.norm))
-            if width >= 60:
-                row.append(_rate(cell, plan))
-            row.append(Text(f"{cell.tried}/{plan.seeds}", style="" if cell.tried else "dim"))
-            row.append(
-                Text(_score(cell), style="bold" if cell.mean is not None and cell.mean == best else "")
-            )
-            if spark:
-                levels = _ASCII if ascii_only else _BLOCKS
-                row.append(
-                    Text(sparkline(logs[key], spark, low, high, levels), style=colour(looks[cell.arm]))
-                )
-            table.add_row(*row)
-        hidden = len(state.cells) - table.row_count
-        if hidden:
-            table.add_row(Text(f"and {hidden} more", style="dim"))
-        return table
-
-    def _window(self, height: int) -> list[tuple[tuple[str, str], Cell]]:
-        """As many rows as fit, the one under way among them."""
-        rows = list(self.progress.cells.items())
-        if len(rows) <= height:
-            return rows
-        height -= 1
-        active = next((i for i, (key, _) in enumerate(rows) if key == self.progress.active), 0)
-        start = min(max(0, active - height // 2), len(rows) - height)
-        return rows[start : start + height]
-
-    def _warning(self) -> Iterator[RenderableType]:
-        from rich.text import Text
-
-        if self.progress.warnings:
-            text = f"warning: {self.progress.warnings[-1]}"
-            yield Text(text, style="yellow", no_wrap=True, overflow="ellipsis")
-
-
-def _rate(cell: Cell, plan: Plan) -> Text:
-    """The rate of a cell, or how many of its tuning trials are made."""
-    from rich.text import Text
-
-    if cell.rate is not None:
-        return Text(words.rate_text(cell.rate))
-    return Text(f"{cell.tuned} of {len(plan.learning_rates) * plan.tuning_seeds}", style="dim")
-
-
-def _score(cell: Cell, unit: str = "") -> str:
-    parts = []
-    if cell.mean is not None:
-        spread = "" if cell.sd is None else f" ± {cell.sd:.2f}"
-        parts.append(f"{cell.mean:.2f}{spread} {unit}".rstrip())
-    parts += [f"{n} {what}" for n, what in ((cell.diverged, "diverged"), (cell.crashed, "crashed")) if n]
-    return ", ".join(parts)
-
-
-def _design(plan: Plan) -> str:
-    norms = f" x {len(plan.norms)} norms" if len(plan.norms) > 1 else ""
-    return f"{len(plan.arms)} arms{norms} x {plan.seeds} seeds"
 
 
 def _cell_name(arm: str, norm: str) -> str:
     return arm if norm == "none" else f"{arm} {words.norm_text(norm)}"
 
 
+def _most(plan: Plan | None) -> str:
+    return "at most " if plan is not None and plan.racing else ""
+
+
 def _greeting(event: events.StudyStarted) -> str | None:
     if event.total and event.done == event.total:
         return f"finished before: all {event.total} trials are there, nothing is trained"
     if event.done:
-        return f"going on: {event.done} of {event.total} trials are there"
+        return f"going on: {event.done} of {_most(event.plan)}{event.total} trials are there"
     return None
 
 
@@ -240,6 +56,9 @@ class Watcher:
         """Take in one event."""
         self.progress.apply(event)
 
+    def announce(self, text: str) -> None:
+        """Say what is to come, before anything is trained."""
+
 
 class _Table(Watcher):
     """The live table on a terminal."""
@@ -251,7 +70,10 @@ class _Table(Watcher):
     def __call__(self, event: events.Event) -> None:
         super().__call__(event)
         if isinstance(event, events.StudyStarted) and (text := _greeting(event)):
-            self._console.print(text, markup=False, highlight=False)
+            self.announce(text)
+
+    def announce(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
 
 
 class _Lines(Watcher):
@@ -266,24 +88,45 @@ class _Lines(Watcher):
         super().__call__(event)
         match event:
             case events.StudyStarted(plan=plan):
-                self._say(
-                    _greeting(event)
-                    or f"{plan.task}: {_design(plan)}: {event.total} trials of {plan.epochs} epochs"
-                )
+                trials = f"{_most(plan)}{event.total} trials of {plan.epochs} epochs"
+                self._say(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
             case events.RateChosen():
                 self._say(f"{_cell_name(event.arm, event.norm)}: learning rate {event.rate:g}")
+            case events.MarginFixed(margin=margin):
+                self._say(f"margin {margin.value:.3g}: {margin.rule}")
+            case events.InterimAnalysis():
+                for key in self.progress.news:
+                    self._left(*key)
             case events.TrialFinished():
                 self._finished(event.run)
+            case events.Warned(notice=notice):
+                self._say(f"warning: {notice.text}")
+
+    def announce(self, text: str) -> None:
+        self._say(text)
+
+    def _left(self, arm: str, norm: str) -> None:
+        plan, margin = self.progress.plan, self.progress.margin
+        standing = self.progress.cells[arm, norm].standing
+        assert plan is not None
+        assert standing is not None
+        digits = words.decimals(margin.value if margin else 0.2)
+        between = words.between(standing.means.low, standing.means.high, digits)
+        verdict = {"equivalent": f"equivalent to {plan.control}"}.get(
+            standing.verdict, f"{standing.verdict} than {plan.control}"
+        )
+        why = standing.note if standing.out else f"{between} {words.points(plan.unit)}".rstrip()
+        self._say(f"{_cell_name(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
 
     def _finished(self, run: Run) -> None:
         state, trial = self.progress, run.trial
         cell, plan = state.cells[trial.arm, trial.norm], state.plan
         if plan is not None and trial.phase == "test" and cell.tried == plan.seeds:
             metric = "" if cell.mean is None else f"{plan.metric} "
-            self._say(f"{_cell_name(cell.arm, cell.norm)}: {metric}{_score(cell, plan.unit)}")
+            self._say(f"{_cell_name(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
         elif self._clock() - self._last >= _LINE_EVERY and state.done < state.total:
             left = state.seconds_left
-            tail = "" if left is None else f", {_countdown(left)} left"
+            tail = "" if left is None else f", {_most(plan)}{countdown(left)} left"
             self._say(f"{state.done}/{state.total} trials{tail}")
 
     def _say(self, text: str) -> None:
@@ -300,6 +143,7 @@ class _Notebook(Watcher):
         super().__init__(clock)
         self._clock = clock
         self._last = -math.inf
+        self._announced = ""
         self._handle: Any = display({"text/plain": ""}, raw=True, display_id=True)
 
     def __call__(self, event: events.Event) -> None:
@@ -307,6 +151,9 @@ class _Notebook(Watcher):
         if isinstance(event, events.StudyFinished) or self._clock() - self._last >= _REDRAW_EVERY:
             self._last = self._clock()
             self._handle.update({"text/html": self._html(), "text/plain": ""}, raw=True)
+
+    def announce(self, text: str) -> None:
+        self._announced = text
 
     def close(self) -> None:
         """Take the table away: the result shows itself."""
@@ -316,7 +163,9 @@ class _Notebook(Watcher):
         from rich.console import Console
 
         console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False)
-        console.print(_View(self.progress))
+        if self._announced:
+            console.print(self._announced, markup=False, highlight=False)
+        console.print(View(self.progress))
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
@@ -365,5 +214,5 @@ def watching(
         yield _Lines(console, clock)
         return
     table = _Table(console, clock)
-    with Live(_View(table.progress), console=console, transient=True, refresh_per_second=4):
+    with Live(View(table.progress), console=console, transient=True, refresh_per_second=4):
         yield table

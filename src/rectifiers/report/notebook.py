@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from rectifiers.report import terminal
-from rectifiers.report.summary import ArmRow, Summary
+from rectifiers.report import glossary, terminal
+from rectifiers.report.facts import ArmRow
+from rectifiers.report.summary import Summary
 
 __all__ = ["fragment"]
 
+# A title is shown by a mouse only; a tap finds the same words under the table.
+_WORD = "<abbr title='{meaning}' style='text-decoration:underline dotted'>{word}</abbr>"
+
 
 def fragment(summary: Summary, places: Mapping[str, str]) -> str:
-    """Return the verdict and the ranking as HTML, every text escaped.
+    """Return the recommendation and the ranking as HTML, every text escaped.
 
     Parameters
     ----------
@@ -29,20 +33,33 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
         for row in summary.ranking(norm)
     ]
     head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in heads)
-    paths = "".join(
-        f"<div>{escape(what)}: <code>{escape(where)}</code></div>" for what, where in places.items()
+    advice = summary.recommendation
+    first = "".join(
+        f"<p style='font-size:1.25em'><strong>{_marked(line)}</strong></p>" for line in advice.lines
     )
-    warnings = "".join(f"<div>warning: {escape(text)}</div>" for text in summary.warnings)
+    command = f"<pre><code>{escape(advice.command)}</code></pre>" if advice.command else ""
+    scope = " ".join(map(_marked, summary.scope))
+    rest = [*summary.details, *(f"warning: {notice.text}" for notice in summary.warnings)]
+    rest = [f"<div>{escape(text)}</div>" for text in rest]
+    rest += [f"<div>{escape(what)}: <code>{escape(where)}</code></div>" for what, where in places.items()]
+    meanings = "".join(
+        f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in glossary.WORDS.items()
+    )
     return (
-        f"<div><p><strong>{escape(summary.headline)}</strong> {escape(summary.scope)}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{warnings}{paths}</div>"
+        f"<div>{first}{command}<p>{scope}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{''.join(rest)}"
+        f"<details><summary>What the words mean</summary><dl>{meanings}</dl></details></div>"
     )
+
+
+def _marked(text: str) -> str:
+    return glossary.marked(text, _WORD)
 
 
 def _cells(summary: Summary, row: ArmRow) -> list[str]:
     versus = summary.comparison(row.arm, row.norm)
-    verdict = "control" if versus is None else versus.verdict
     failed = str(row.diverged + row.crashed or "")
+    verdict = terminal.verdict(versus, summary.racing).plain
     return [terminal.score(row, summary.digits), failed, terminal.against(versus, summary.digits), verdict]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from rectifiers.evidence.standing import Standing
 from rectifiers.records import events
-from rectifiers.records.values import Plan, Run, Study
+from rectifiers.records.values import Margin, Plan, Run, Study
 
 __all__ = ["Cell", "Progress"]
+
+Key = tuple[str, str]
 
 
 @dataclass
@@ -25,7 +28,8 @@ class Cell:
     diverged: int = 0
     crashed: int = 0
     curves: list[tuple[float, ...]] = field(default_factory=list)
-    live: list[float] = field(default_factory=list)
+    live: dict[str, list[float]] = field(default_factory=dict)
+    standing: Standing | None = None
 
     @property
     def tried(self) -> int:
@@ -44,9 +48,9 @@ class Cell:
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Training loss per epoch: of the trial under way, else the mean over the finished ones."""
-        if self.live or not self.curves:
-            return tuple(self.live)
+        """Training loss per epoch: of the trial begun last, else the mean over the finished ones."""
+        if told := [losses for losses in self.live.values() if losses]:
+            return tuple(told[-1])
         return tuple(statistics.fmean(losses) for losses in zip(*self.curves, strict=False))
 
 
@@ -57,22 +61,34 @@ class Progress:
     ----------
     clock : callable
         Seconds from any origin.
+
+    Attributes
+    ----------
+    total : int
+        Trials there will be at most; a race lowers it with every arm that leaves.
+    left : list of (arm, norm)
+        Arms that were decided, in the order in which they were; `Cell.standing` tells how.
+    news : list of (arm, norm)
+        Those of them that the last event brought.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan: Plan | None = None
-        self.cells: dict[tuple[str, str], Cell] = {}
+        self.margin: Margin | None = None
+        self.cells: dict[Key, Cell] = {}
         self.phase = ""
         self.total = 0
         self.done = 0
         self.kept = 0
-        self.active: tuple[str, str] | None = None
+        self.active: dict[str, Key] = {}
+        self.left: list[Key] = []
+        self.news: list[Key] = []
         self.warnings: list[str] = []
         self.finished = False
         self._known: Study | None = None
         self._clock = clock
         self._began = clock()
-        self._fraction = 0.0
+        self._shares: dict[str, float] = {}
 
     def recall(self, known: Study) -> None:
         """Take what earlier sessions left, so that a resumed study shows its means from the start."""
@@ -80,27 +96,31 @@ class Progress:
 
     def apply(self, event: events.Event) -> None:
         """Take in one event."""
+        self.news = []
         match event:
             case events.StudyStarted():
                 self._start(event.plan, event.total, event.done)
             case events.PhaseStarted():
                 self.phase = event.phase
-            case events.TrialStarted():
-                self.active = (event.trial.arm, event.trial.norm)
-                self.cells[self.active].live = []
-                self._fraction = 0.0
-            case events.EpochFinished():
-                self.cells[event.trial.arm, event.trial.norm].live.append(event.train_loss)
-                self._fraction = event.epoch / event.epochs
-            case events.TrialFinished():
-                self._add(event.run)
+            case events.TrialStarted(trial=trial):
+                self.active[trial.key] = (trial.arm, trial.norm)
+                self.cells[trial.arm, trial.norm].live[trial.key] = []
+            case events.EpochFinished(trial=trial):
+                self.cells[trial.arm, trial.norm].live.setdefault(trial.key, []).append(event.train_loss)
+                self._shares[trial.key] = event.epoch / event.epochs
+            case events.TrialFinished(run=run):
+                self._add(run)
                 self.done += 1
-                self.active = None
-                self._fraction = 0.0
+                self.active.pop(run.trial.key, None)
+                self._shares.pop(run.trial.key, None)
             case events.RateChosen():
                 self.cells[event.arm, event.norm].rate = event.rate
+            case events.MarginFixed():
+                self.margin = event.margin
+            case events.InterimAnalysis():
+                self._judge(event.standings, event.at_most)
             case events.Warned():
-                self.warnings.append(event.text)
+                self.warnings.append(event.notice.text)
             case events.StudyFinished():
                 self.finished = True
 
@@ -114,12 +134,15 @@ class Progress:
         if self._known is not None:
             for run in self._known.runs:
                 self._add(run)
-            for cell, rate in self._known.rates.items():
-                self.cells[cell].rate = rate
+            for key, rate in self._known.rates.items():
+                if key in self.cells:
+                    self.cells[key].rate = rate
 
     def _add(self, run: Run) -> None:
-        cell = self.cells[run.trial.arm, run.trial.norm]
-        cell.live = []
+        cell = self.cells.get((run.trial.arm, run.trial.norm))
+        if cell is None:  # an arm of an earlier question
+            return
+        cell.live.pop(run.trial.key, None)
         if run.trial.phase == "tune":
             cell.tuned += 1
         elif run.metric is not None:
@@ -130,10 +153,18 @@ class Progress:
         else:
             cell.crashed += 1
 
+    def _judge(self, standings: Mapping[Key, Standing], at_most: int) -> None:
+        self.total = at_most
+        for key, standing in standings.items():
+            self.cells[key].standing = standing
+            if standing.decided_at is not None and key not in self.left:
+                self.left.append(key)
+                self.news.append(key)
+
     @property
     def position(self) -> float:
-        """Trials done, the share of the one under way included."""
-        return self.done + self._fraction
+        """Trials done, the shares of those under way included."""
+        return self.done + sum(self._shares.values())
 
     @property
     def elapsed(self) -> float:
@@ -142,8 +173,8 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds the rest takes at the pace of this session; None while there is no pace yet."""
+        """Seconds the rest takes at most at the pace of this session; None while there is no pace yet."""
         made = self.position - self.kept
         if made <= 0:
             return None
-        return self.elapsed / made * (self.total - self.position)
+        return max(0.0, self.elapsed / made * (self.total - self.position))

@@ -1,14 +1,18 @@
-"""The rows of a `rectifiers.report.summary.Summary`, computed from the records."""
+"""The rows of a report, computed from the records: the only statistics of this room."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from rectifiers.evidence import correction, divergence, paired
-from rectifiers.records.values import Phase, Plan, Run, Study
-from rectifiers.report.summary import (
+from rectifiers.evidence import correction, new_data, skewness
+from rectifiers.evidence.standing import Standing
+from rectifiers.records.standings import judge
+from rectifiers.records.values import Notice, Phase, Plan, Run, Study
+from rectifiers.report import words
+from rectifiers.report.facts import (
     ArmRow,
     Band,
     ComparisonRow,
@@ -23,75 +27,166 @@ from rectifiers.report.summary import (
 __all__ = [
     "arm_rows",
     "bands",
+    "best",
     "comparison_rows",
     "cost",
+    "deciding",
     "failed_runs",
     "failure_rows",
+    "finished",
     "lead_rows",
+    "notices",
     "pairing",
+    "ranked",
     "rate_rows",
 ]
 
+_NO_MARGIN = "the margin is fixed once the learning rates are chosen"
 
-def arm_rows(study: Study) -> tuple[ArmRow, ...]:
+Standings = Mapping[tuple[str, str], Standing]
+Deciding = Mapping[tuple[str, str], tuple[Run, ...]]
+
+
+def deciding(study: Study, standings: Standings) -> Deciding:
+    """Return, per arm and normalisation, the test runs that verdicts rest on.
+
+    A race ignores what was made beyond a decision, by a process that ran ahead, so that a report does not
+    depend on the number of processes.
+    """
+    plan = study.plan
+    found = {}
+    for arm, norm in _cells(plan):
+        runs = study.series(arm, norm)
+        if plan.racing and standings:
+            seeds = [s.seeds for (a, n), s in standings.items() if n == norm and arm in (a, plan.control)]
+            runs = runs[: max(seeds, default=0)]
+        found[arm, norm] = runs
+    return found
+
+
+def finished(study: Study, standings: Standings) -> bool:
+    """Return whether all is there that was asked for: every arm decided, or all its seeds run."""
+    plan = study.plan
+    if not plan.epochs or not plan.paired:
+        return True
+    full = {cell for cell in _cells(plan) if len(study.series(*cell)) >= plan.seeds}
+    if plan.racing and len(plan.arms) > 1:
+        left = {cell for cell, standing in standings.items() if standing.decided_at is not None}
+        controls = {(plan.control, norm) for norm in plan.norms}
+        needed = set(_cells(plan)) - left - controls
+        return bool(standings) and all(cell in full and (plan.control, cell[1]) in full for cell in needed)
+    return full.issuperset(_cells(plan))
+
+
+def arm_rows(study: Study, runs: Deciding) -> tuple[ArmRow, ...]:
     """Return one row per arm and normalisation."""
-    return tuple(_arm_row(study, arm, norm) for arm, norm in _cells(study.plan))
+    return tuple(_arm_row(study, arm, norm, runs[arm, norm]) for arm, norm in _cells(study.plan))
 
 
-def comparison_rows(study: Study) -> tuple[ComparisonRow, ...]:
+def comparison_rows(study: Study, standings: Standings, runs: Deciding) -> tuple[ComparisonRow, ...]:
     """Return every arm against the control, simultaneous over all of them."""
     plan = study.plan
-    alpha = correction.corrected(1.0 - plan.confidence, plan.comparisons)
+    found = []
+    for arm, norm in _cells(plan):
+        if arm == plan.control:
+            continue
+        row = _comparison(arm, plan.control, norm, standings.get((arm, norm)))
+        if plan.vary == "split" and plan.paired:
+            row = replace(row, new_data=_for_new_data(plan, runs[arm, norm], runs[plan.control, norm]))
+        found.append(row)
+    return tuple(found)
+
+
+def ranked(arms: Iterable[ArmRow], comparisons: Iterable[ComparisonRow], norm: str) -> tuple[ArmRow, ...]:
+    """Return the arms under a normalisation, best first, by their difference from the control.
+
+    Over the same seeds, that is: in a race arms leave at different seeds, so that their means are over
+    different ones. Where there is no difference the mean has to do; without either an arm comes last.
+    """
+    rows = [row for row in arms if row.norm == norm]
+    differences = {row.arm: row.difference for row in comparisons if row.norm == norm}
+    known = any(difference is not None for difference in differences.values())
+
+    def place(row: ArmRow) -> tuple[bool, bool, float, float]:
+        difference = differences.get(row.arm, 0.0 if known else None)
+        return row.mean is None, difference is None, -(difference or 0.0), -(row.mean or 0.0)
+
+    return tuple(sorted(rows, key=place))
+
+
+def lead_rows(
+    study: Study, arms: Sequence[ArmRow], comparisons: Sequence[ComparisonRow], runs: Deciding
+) -> tuple[ComparisonRow, ...]:
+    """Return, per normalisation, the first of the ranking against every other arm that has a mean.
+
+    Arms that fail too often lead nothing. Which arm leads, the data chose: any pair might have been compared.
+    """
+    plan, margin = study.plan, study.margin
+    if margin is None:
+        return ()
+    count = correction.comparisons(len(plan.arms), "leader", len(plan.norms))
+    found = []
+    for norm in plan.norms:
+        out = {row.arm for row in comparisons if row.norm == norm and row.out}
+        ranking = ranked(arms, comparisons, norm)
+        leader, *others = [row.arm for row in ranking if row.mean is not None and row.arm not in out] or [""]
+        for other in others:
+            ours, theirs = ([run.metric for run in runs[arm, norm]] for arm in (leader, other))
+            standing = judge(plan, margin, study.first_analysis, ours, theirs, count)
+            found.append(_comparison(leader, other, norm, standing))
+    return tuple(found)
+
+
+def best(
+    norm: str, arms: Sequence[ArmRow], comparisons: Sequence[ComparisonRow], leads: Sequence[ComparisonRow]
+) -> tuple[str, ...]:
+    """Return the arms under a normalisation that are not shown to be worse than its leader, best first.
+
+    An arm is shown to be worse than the leader by their own comparison, or because the control is known to be
+    at least as bad as the leader and the arm is worse than the control.
+    """
+    against = {row.arm: row for row in comparisons if row.norm == norm}
+    leader = next((row.arm for row in leads if row.norm == norm), None)
+    worse = {row.control for row in leads if row.norm == norm and row.verdict == "better"}
+    worse |= {arm for arm, row in against.items() if row.out}
+    better = leader in against and against[leader].verdict == "better"
+    if better or leader not in against:
+        worse |= {arm for arm, row in against.items() if row.verdict == "worse"}
+    if better:
+        worse |= {row.control for row in against.values()}
+    rows = ranked(arms, comparisons, norm)
+    return tuple(row.arm for row in rows if row.mean is not None and row.arm not in worse)
+
+
+def failure_rows(study: Study, standings: Standings) -> tuple[FailureRow, ...]:
+    """Return the test of failures for every arm where it or the control had one."""
     return tuple(
-        _comparison(study, arm, plan.control, norm, alpha)
-        for arm, norm in _cells(plan)
-        if arm != plan.control
+        FailureRow(arm, norm, study.plan.control, standing.failures)
+        for (arm, norm), standing in standings.items()
+        if standing.failures is not None
     )
 
 
-def lead_rows(study: Study, arms: Iterable[ArmRow]) -> tuple[ComparisonRow, ...]:
-    """Return, per normalisation, the arm with the highest mean against every other one."""
-    plan = study.plan
-    count = correction.comparisons(len(plan.arms), "leader", len(plan.norms))
-    alpha = correction.corrected(1.0 - plan.confidence, count)
-    found = []
-    for norm in plan.norms:
-        measured = [row for row in arms if row.norm == norm and row.mean is not None]
-        if not measured:
-            continue
-        leader = max(measured, key=lambda row: row.mean or 0.0)
-        found += [
-            _comparison(study, leader.arm, row.arm, norm, alpha)
-            for row in sorted(measured, key=lambda row: -(row.mean or 0.0))
-            if row is not leader
-        ]
-    return tuple(found)
-
-
-def failure_rows(study: Study) -> tuple[FailureRow, ...]:
-    """Return the test of failures for every arm where it or the control had one."""
-    plan = study.plan
-    alpha = correction.corrected(1.0 - plan.confidence, plan.comparisons)
+def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
+    """Return the warnings that only the deciding runs themselves give cause for."""
     found = []
     for arm, norm in _cells(plan):
-        ours, theirs = study.of("test", arm, norm), study.of("test", plan.control, norm)
-        failed, control_failed = len(_failed_seeds(ours)), len(_failed_seeds(theirs))
-        if arm != plan.control and (failed or control_failed):
-            test = divergence.fisher(failed, len(ours), control_failed, len(theirs), alpha=alpha)
-            found.append(FailureRow(arm, norm, plan.control, test))
+        control = runs[plan.control, norm]
+        if arm != plan.control and plan.paired and skewness.skewed(_differences(runs[arm, norm], control)):
+            where = "" if norm == "none" else f" {words.norm_text(norm)}"
+            text = (
+                f"{arm}{where}: its differences from {plan.control} are skewed, so that a verdict is wrong "
+                f"more often than {100 * plan.confidence:g} % confidence says: take more seeds to be sure"
+            )
+            found.append(Notice("skewed", text))
     return tuple(found)
 
 
-def failed_runs(study: Study) -> tuple[Failure, ...]:
-    """Return every run that diverged or crashed, test runs first."""
-    phases: tuple[Phase, Phase] = ("test", "tune")
-    failed = [
-        run
-        for phase in phases
-        for arm, norm in _cells(study.plan)
-        for run in study.of(phase, arm, norm)
-        if run.outcome != "finished"
-    ]
+def failed_runs(study: Study, runs: Deciding) -> tuple[Failure, ...]:
+    """Return every run that diverged or crashed: those that verdicts rest on, then those of tuning."""
+    tune: Phase = "tune"
+    found = [run for cell in _cells(study.plan) for run in runs[cell]]
+    found += [run for cell in _cells(study.plan) for run in study.of(tune, *cell)]
     return tuple(
         Failure(
             run.trial.phase,
@@ -102,35 +197,42 @@ def failed_runs(study: Study) -> tuple[Failure, ...]:
             run.outcome,
             run.reason,
         )
-        for run in failed
+        for run in found
+        if run.outcome != "finished"
     )
 
 
 def rate_rows(study: Study) -> tuple[RateRow, ...]:
-    """Return what every learning rate gave, per arm and normalisation; nothing unless rates were tuned."""
+    """Return what every learning rate gave, per arm and normalisation; nothing unless rates were tuned.
+
+    Arms try different rates: a rate that only others tried has no run.
+    """
     plan = study.plan
     if not plan.tuned:
         return ()
-    edges = (min(plan.learning_rates), max(plan.learning_rates))
+    tried = {cell: study.of("tune", *cell) for cell in _cells(plan)}
+    rates = sorted({run.trial.learning_rate for runs in tried.values() for run in runs})
     found = []
-    for arm, norm in _cells(plan):
-        runs = study.of("tune", arm, norm)
+    for (arm, norm), runs in tried.items():
+        own = {run.trial.learning_rate for run in runs}
         chosen = study.rates.get((arm, norm))
         points = tuple(
-            _rate_point(rate, [run for run in runs if run.trial.learning_rate == rate])
-            for rate in sorted(plan.learning_rates)
+            _rate_point(rate, [run for run in runs if run.trial.learning_rate == rate]) for rate in rates
         )
-        found.append(RateRow(arm, norm, chosen, chosen in edges, points))
+        found.append(RateRow(arm, norm, chosen, bool(own) and chosen in (min(own), max(own)), points))
     return tuple(found)
 
 
-def bands(study: Study) -> tuple[Band, ...]:
+def bands(plan: Plan, runs: Deciding) -> tuple[Band, ...]:
     """Return the learning curves of finished test runs, per arm and normalisation."""
     found = []
-    for arm, norm in _cells(study.plan):
-        finished = _finished(study.of("test", arm, norm))
+    for arm, norm in _cells(plan):
         for quantity in ("loss", "error"):
-            curves = [run.train_loss if quantity == "loss" else run.train_error for run in finished]
+            curves = [
+                run.train_loss if quantity == "loss" else run.train_error
+                for run in runs[arm, norm]
+                if run.outcome == "finished"
+            ]
             epochs = list(zip(*curves, strict=False))
             if epochs:
                 found.append(
@@ -146,33 +248,45 @@ def bands(study: Study) -> tuple[Band, ...]:
     return tuple(found)
 
 
-def cost(study: Study) -> Cost:
-    """Return trials and seconds of training, tuning and testing apart."""
-    tune, test = study.of("tune"), study.of("test")
+def cost(study: Study, standings: Standings, runs: Deciding) -> Cost:
+    """Return trials and seconds of training, tuning and testing apart, and what a race did not need."""
+    plan, tune, test = study.plan, study.of("tune"), study.of("test")
+    used = sum(map(len, runs.values()))
+    saved = 0
+    if plan.racing and standings:
+        open_norms = {norm for (_, norm), standing in standings.items() if standing.decided_at is None}
+        saved = sum(
+            plan.seeds - len(runs[arm, norm])
+            for arm, norm in _cells(plan)
+            if norm not in open_norms or (arm != plan.control and standings[arm, norm].decided_at is not None)
+        )
     return Cost(
-        len(tune), math.fsum(run.seconds for run in tune), len(test), math.fsum(run.seconds for run in test)
+        tuning_trials=len(tune),
+        tuning_seconds=math.fsum(run.seconds for run in tune),
+        test_trials=len(test),
+        test_seconds=math.fsum(run.seconds for run in test),
+        deciding=used,
+        speculated=len(test) - used,
+        saved=saved,
     )
 
 
-def pairing(study: Study) -> Pairing:
+def pairing(plan: Plan, runs: Deciding) -> Pairing:
     """Return which arms did not start like the control of the same seed, by the hashes in the records."""
-    plan = study.plan
     unlike: dict[str, list[str]] = {"init_hash": [], "order_hash": [], "noise_hash": []}
     pairs = 0
     for arm, norm in _cells(plan):
         if arm == plan.control:
             continue
-        control = {run.trial.seed: run for run in study.of("test", plan.control, norm)}
-        for run in study.of("test", arm, norm):
-            other = control.get(run.trial.seed)
-            if other is None:
-                continue
-            pairs += 1
+        for run, other in zip(runs[arm, norm], runs[plan.control, norm], strict=False):
+            known = False
             for name, arms in unlike.items():
                 ours, theirs = getattr(run, name), getattr(other, name)
-                # A run that crashed before it began has no hash to hold against.
+                # A run that crashed before it began has no hash to hold against, a table's has none at all.
+                known |= bool(ours and theirs)
                 if ours and theirs and ours != theirs and arm not in arms:
                     arms.append(arm)
+            pairs += known
     return Pairing(
         pairs, tuple(unlike["init_hash"]), tuple(unlike["order_hash"]), tuple(unlike["noise_hash"])
     )
@@ -182,24 +296,9 @@ def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
     return ((arm.label, norm) for norm in plan.norms for arm in plan.arms)
 
 
-def _finished(runs: Iterable[Run]) -> list[Run]:
-    return [run for run in runs if run.outcome == "finished"]
-
-
-def _metrics(runs: Iterable[Run]) -> dict[int, float]:
-    return {run.trial.seed: run.metric for run in runs if run.metric is not None}
-
-
-def _failed_seeds(runs: Iterable[Run]) -> set[int]:
-    return {run.trial.seed for run in runs if run.outcome != "finished"}
-
-
-def _arm_row(study: Study, arm: str, norm: str) -> ArmRow:
-    plan = study.plan
-    runs = study.of("test", arm, norm)
-    finished = _finished(runs)
-    values = tuple(_metrics(runs).values())
-    given = None if plan.tuned else plan.learning_rates[0]
+def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
+    values = tuple(run.metric for run in runs if run.metric is not None)
+    seconds = [run.seconds for run in runs if run.outcome == "finished" and run.steps]
     memory = [run.peak_memory for run in runs if run.peak_memory is not None]
     return ArmRow(
         arm=arm,
@@ -210,9 +309,9 @@ def _arm_row(study: Study, arm: str, norm: str) -> ArmRow:
         values=values,
         diverged=sum(run.outcome == "diverged" for run in runs),
         crashed=sum(run.outcome == "crashed" for run in runs),
-        learning_rate=study.rates.get((arm, norm), given),
+        learning_rate=study.rate(arm, norm) if study.plan.epochs else None,
         parameters=max((run.parameters for run in runs), default=0) or None,
-        seconds_per_trial=statistics.median(run.seconds for run in finished) if finished else None,
+        seconds_per_trial=statistics.median(seconds) if seconds else None,
         peak_memory=max(memory, default=None),
         steps_to_target=_median_steps(runs),
     )
@@ -225,37 +324,46 @@ def _median_steps(runs: Iterable[Run]) -> int | None:
     return int(middle) if math.isfinite(middle) else None
 
 
-def _comparison(study: Study, arm: str, control: str, norm: str, alpha: float) -> ComparisonRow:
-    plan = study.plan
-    ours, theirs = study.of("test", arm, norm), study.of("test", control, norm)
-    metric, other = _metrics(ours), _metrics(theirs)
-    seeds = sorted(metric.keys() & other.keys())
-    found = paired.compare(
-        [metric[seed] for seed in seeds],
-        [other[seed] for seed in seeds],
-        margin=plan.margin,
-        alpha=alpha,
-        resolution=plan.resolution,
-    )
-    verdict, note = divergence.gate(found.verdict, _failed_seeds(ours), _failed_seeds(theirs))
-    done = min(len(ours), len(theirs))
-    if done < plan.seeds:
-        # The interval holds at the planned number of seeds; a verdict before that would be a peek.
-        verdict, note = "undecided", f"{done} of {plan.seeds} planned seeds so far: decided when all are in"
+def _comparison(arm: str, control: str, norm: str, standing: Standing | None) -> ComparisonRow:
+    if standing is None:
+        return ComparisonRow(
+            arm, norm, control, 0, None, None, None, None, None, "undecided", None, _NO_MARGIN
+        )
+    means = standing.means
     return ComparisonRow(
         arm=arm,
         norm=norm,
         control=control,
-        n=found.n,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        sd=found.sd,
-        pair_correlation=found.correlation,
-        verdict=verdict,
-        more_seeds=found.more_seeds if verdict == found.verdict else None,
-        note=note,
+        n=means.n,
+        difference=means.difference,
+        low=means.low,
+        high=means.high,
+        sd=means.sd,
+        pair_correlation=means.correlation,
+        verdict=standing.verdict,
+        more_seeds=means.more_seeds if standing.verdict == means.verdict else None,
+        note=standing.note,
+        seeds=standing.seeds,
+        decided_at=standing.decided_at,
+        e_value=means.e_value,
+        out=standing.out and standing.verdict == "worse",
     )
+
+
+def _differences(arm: Sequence[Run], control: Sequence[Run]) -> list[float]:
+    pairs = [(run.metric, other.metric) for run, other in zip(arm, control, strict=False)]
+    return [ours - theirs for ours, theirs in pairs if ours is not None and theirs is not None]
+
+
+def _for_new_data(plan: Plan, arm: Sequence[Run], control: Sequence[Run]) -> tuple[float, float] | None:
+    low, high = new_data.interval(
+        _differences(arm, control),
+        alpha=correction.corrected(1.0 - plan.confidence, plan.comparisons),
+        train=plan.train_size,
+        test=plan.test_size,
+        resolution=plan.resolution,
+    )
+    return None if low is None or high is None else (low, high)
 
 
 def _rate_point(rate: float, runs: list[Run]) -> RatePoint:

@@ -1,171 +1,396 @@
-"""The verdict in plain words: what was found, how sure it is, and what it holds for."""
+"""The recommendation in plain words: what to do, how sure that is, and what it holds for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from rectifiers.records.values import Plan
+from rectifiers.evidence import divergence
+from rectifiers.records.values import Margin, Plan, Study
 from rectifiers.report import words
-from rectifiers.report.summary import ArmRow, ComparisonRow
+from rectifiers.report.facts import ArmRow, ComparisonRow
 
-__all__ = ["Text", "write"]
+__all__ = ["Advice", "Recommendation", "details", "recommend", "scope"]
+
+Status = Literal["decided", "open", "invalid"]
+
+_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Text:
-    """The parts of the verdict; see `rectifiers.report.summary.Summary`."""
+class Advice:
+    """What to do under one normalisation.
 
-    headlines: tuple[str, ...]
-    details: tuple[str, ...]
-    scope: str
+    Attributes
+    ----------
+    norm : str
+    arm : str or None
+        The arm to use, or to keep while nothing better is shown; None while there is nothing to go by.
+    sentence : str
+    status : {"decided", "open", "invalid"}
+        Decided: no further run of this study can change the recommendation.
+    best : tuple of str
+        Arms that are not shown to be worse than the leader, best first.
+    """
+
+    norm: str
+    arm: str | None
+    sentence: str
+    status: Status
+    best: tuple[str, ...]
 
 
-def write(
-    plan: Plan,
-    arms: Sequence[ArmRow],
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do, over all normalisations.
+
+    Attributes
+    ----------
+    arm : str or None
+        The arm that is recommended under every normalisation; None where they differ.
+    status : {"decided", "open", "invalid"}
+        Decided when it is under every normalisation.
+    per_norm : tuple of Advice
+    opening : str
+        How far a study is that is not finished; else empty.
+    remedy : str
+        What would decide what is open; else empty. A command follows where `command` is not empty.
+    command : str
+    """
+
+    arm: str | None
+    status: Status
+    per_norm: tuple[Advice, ...]
+    opening: str
+    remedy: str
+    command: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sentence in parts, without the command."""
+        return tuple(filter(None, (self.opening, *(one.sentence for one in self.per_norm), self.remedy)))
+
+    @property
+    def sentence(self) -> str:
+        """The recommendation in a sentence or, over several normalisations, in one for each."""
+        text = " ".join(self.lines)
+        return f"{text} `{self.command}`." if self.command else text
+
+
+def recommend(
+    study: Study,
+    arms: Mapping[str, Sequence[ArmRow]],
     comparisons: Sequence[ComparisonRow],
     leads: Sequence[ComparisonRow],
-) -> Text:
-    """Return the verdict on a study in words.
+    best: Mapping[str, tuple[str, ...]],
+    *,
+    finished: bool,
+) -> Recommendation:
+    """Return what the reader of a study should do.
 
     Parameters
     ----------
-    plan : Plan
-    arms, comparisons, leads : sequence of rows
+    study : Study
+    arms : mapping of str to sequence of ArmRow
+        Per normalisation, best first.
+    comparisons, leads : sequence of ComparisonRow
         As in `rectifiers.report.summary.Summary`.
+    best : mapping of str to tuple of str
+        Per normalisation, the arms that are not shown to be worse than its leader.
+    finished : bool
+        Whether all is there that was asked for.
     """
-    sentences: list[str] = []
-    details: list[str] = []
-    done = sum(row.n + row.diverged + row.crashed for row in arms)
-    planned = len(plan.arms) * len(plan.norms) * plan.seeds
-    opening = "On" if done >= planned else f"Not finished, {done} of {planned} test runs: on"
-    named = plan.norms != ("none",)
+    plan = study.plan
+    advice = []
     for norm in plan.norms:
-        writer = _Writer(
-            plan,
-            [row for row in arms if row.norm == norm],
-            [row for row in comparisons if row.norm == norm],
-            [row for row in leads if row.norm == norm],
+        versus = [row for row in comparisons if row.norm == norm]
+        mine = [row for row in leads if row.norm == norm]
+        arm, sentence, status = _Writer(study, norm, arms[norm], versus, mine, finished).advice()
+        advice.append(Advice(norm, arm, sentence, status, best[norm]))
+    named = {one.arm for one in advice}
+    decided = all(one.status == "decided" for one in advice)
+    opening, remedy, command = "", "", ""
+    if not finished:
+        tried = (row.n + row.diverged + row.crashed for rows in arms.values() for row in rows)
+        seeds = max(tried, default=0)
+        whole = "" if plan.racing else f" of {plan.seeds}"
+        opening = f"Not finished: {seeds}{whole} seeds so far."
+        remedy, command = ("Go on with", study.command) if study.command else ("The same call goes on.", "")
+    elif not decided and len(plan.arms) > 1:
+        remedy, command = _remedy(study, comparisons)
+    return Recommendation(
+        named.pop() if len(named) == 1 else None,
+        "decided" if decided else "open",
+        tuple(advice),
+        opening,
+        remedy,
+        command,
+    )
+
+
+def details(plan: Plan, margin: Margin | None, comparisons: Sequence[ComparisonRow]) -> tuple[str, ...]:
+    """Return a sentence per normalisation that names every arm by its verdict."""
+    if margin is None:
+        return ()
+    digits = words.decimals(margin.value)
+    phrases = {
+        "better": f"better than {plan.control}",
+        "equivalent": f"equivalent to {plan.control} within {_amount(plan, margin)}",
+        "worse": f"worse than {plan.control}",
+        "undecided": "undecided",
+    }
+    found = []
+    for norm in plan.norms:
+        groups = []
+        for verdict, phrase in phrases.items():
+            rows = [row for row in comparisons if (row.norm, row.verdict) == (norm, verdict)]
+            rows.sort(key=lambda row: -(row.difference or 0.0))
+            if rows:
+                groups.append(f"{phrase}: {', '.join(_detail(row, digits) for row in rows)}")
+        where = "" if plan.norms == ("none",) else f"{words.norm_text(norm)}: "
+        if groups:
+            found.append(_upper(f"{where}{'; '.join(groups)}."))
+    return tuple(found)
+
+
+def scope(study: Study) -> tuple[str, ...]:
+    """Return by which rule it was decided, and what the verdicts hold for, a line each."""
+    plan, margin = study.plan, study.margin
+    lines = []
+    if len(plan.arms) > 1:
+        named = "margin: fixed once the learning rates are chosen"
+        if margin is not None:
+            named = f"margin: {_amount(plan, margin)}, {margin.rule}"
+        many = (
+            f" over all {words.count(plan.comparisons)} comparisons together" if plan.comparisons > 1 else ""
         )
-        where = f" {words.norm_text(norm)}" if named else ""
-        sentences.append(
-            f"{_upper(where.strip())}, {writer.clause()}."
-            if sentences
-            else f"{opening} {plan.task}{where}, {writer.clause()}."
+        when = ", whenever one looks" if plan.racing else ""
+        lines.append(f"Control: {plan.control}; {named}; {100 * plan.confidence:g} % confidence{many}{when}.")
+    if not plan.paired:
+        lines.append(
+            "The runs are not paired. Runs with the same seed for every arm need fewer: half as many where "
+            "the arms correlate at 0.5 over the seeds."
         )
-        rest = writer.rest()
-        if rest:
-            details.append(f"{_upper(where.strip())}: {rest}." if named else f"{_upper(rest)}.")
-    scope = "Verdicts hold for this task, model and protocol only."
-    if comparisons:
-        level = f"In brackets: {100.0 * plan.confidence:g} % intervals over {plan.seeds} paired seeds"
-        many = f", simultaneous over {plan.comparisons} comparisons" if plan.comparisons > 1 else ""
-        scope = f"{level}{many}. {scope}"
-    return Text(tuple(sentences), tuple(details), scope)
+    if plan.vary == "split":
+        lines.append(
+            "Every seed draws another split: the interval over runs is about other seeds and splits of these "
+            "data, the one for new data about another data set of this size."
+        )
+    held = "this task, model and protocol" if plan.epochs else "what these results were measured on"
+    lines.append(f"Verdicts hold for {held} only.")
+    return tuple(lines)
+
+
+def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, str]:
+    """Return what would decide what is open, and the command for it."""
+    plan = study.plan
+    if not plan.epochs:
+        needed = [row.n + row.more_seeds for row in comparisons if row.more_seeds]
+        about = f"about {max(needed):,} in a new study of that size" if needed else "more of them may decide"
+        return f"It takes more runs: {about}.", ""
+    if not plan.racing:
+        return "A race would go on: leave out --seeds.", ""
+    if not study.command:
+        return f"Go on with --max-seeds {2 * plan.seeds}.", ""
+    given = shlex.split(study.command)
+    if "--max-seeds" in given[:-1]:
+        given[given.index("--max-seeds") + 1] = str(2 * plan.seeds)
+    else:
+        given += ["--max-seeds", str(2 * plan.seeds)]
+    return "Go on with", shlex.join(given)
 
 
 class _Writer:
-    """The words for one normalisation."""
+    """The words for one normalisation; sentences end in a full stop, clauses do not."""
 
     def __init__(
         self,
-        plan: Plan,
-        arms: Sequence[ArmRow],
+        study: Study,
+        norm: str,
+        ranking: Sequence[ArmRow],
         comparisons: Sequence[ComparisonRow],
         leads: Sequence[ComparisonRow],
+        finished: bool,
     ) -> None:
-        self.plan = plan
-        self.digits = words.decimals(plan.margin)
-        self.ranking = sorted(
-            (row for row in arms if row.mean is not None), key=lambda row: -(row.mean or 0.0)
-        )
-        self.comparisons = {row.arm: row for row in comparisons}
+        self.plan, self.margin, self.finished = study.plan, study.margin, finished
+        self.control = self.plan.control
+        self.digits = words.decimals(self.margin.value if self.margin else 0.2)
+        self.where = "" if self.plan.norms == ("none",) else f" {words.norm_text(norm)}"
+        self.ranking = ranking
+        self.others = [row for row in comparisons if not row.out]
+        self.out = [row for row in comparisons if row.out]
         self.leads = {row.control: row for row in leads}
-        self.better = sorted(
-            (row for row in comparisons if row.verdict == "better"), key=lambda row: -(row.difference or 0.0)
-        )
+        self.leader = leads[0].arm if leads else self.control
 
-    def clause(self) -> str:
-        """Return what the headline says: who leads, by how much, and whether that is decided."""
-        control = self.plan.control
-        if not self.ranking:
-            return "no run finished, so nothing is decided"
-        leader = self.ranking[0]
+    def advice(self) -> tuple[str | None, str, Status]:
+        """Return the arm, the sentence and whether it is decided."""
         if len(self.plan.arms) == 1:
-            return f"{leader.arm} reaches {self._mean(leader)}, with nothing to compare it to"
-        if self.better:
-            return self._best_of_the_better(leader)
-        if leader.arm == control:
-            return f"no arm is better than {control}, which has the highest mean ({self._mean(leader)})"
-        row = self.comparisons[leader.arm]
-        if row.verdict == "equivalent":
-            lead = (
-                f"{leader.arm} has the highest mean but is equivalent to {control} within ±{self._margin()}"
-            )
-            return f"{lead}: {self._evidence(row)}"
-        return (
-            f"no arm is shown to be better than {control}; {leader.arm} has the highest mean, "
-            f"but its lead of {self._evidence(row)} is undecided{self._why(row)}"
-        )
-
-    def rest(self) -> str:
-        """Return the arms the headline leaves out, by verdict."""
-        groups = []
-        for verdict, phrase in (
-            ("better", f"better than {self.plan.control}"),
-            ("equivalent", f"equivalent to {self.plan.control} within ±{self._margin()}"),
-            ("worse", f"worse than {self.plan.control}"),
-            ("undecided", "undecided"),
-        ):
-            rows = [
-                row for row in self.comparisons.values() if row.verdict == verdict and row not in self._told()
-            ]
-            names = [self._named(row) for row in sorted(rows, key=lambda row: -(row.difference or 0.0))]
-            if names:
-                groups.append(f"{phrase}: {', '.join(names)}")
-        return "; ".join(groups)
-
-    def _told(self) -> list[ComparisonRow]:
-        told = self.better[:1]
-        leader = self.ranking[0].arm if self.ranking else ""
-        return told + [row for row in self.comparisons.values() if row.arm == leader]
-
-    def _best_of_the_better(self, leader: ArmRow) -> str:
-        best = self.better[0]
-        opening = f"{best.arm} is better than {best.control}: {self._evidence(best)}"
-        if leader.arm != best.arm:
-            own = self.comparisons[leader.arm]
-            lead = f"{leader.arm} has the highest mean ({self._mean(leader)})"
-            return f"{opening}; {lead}, but is undecided against {best.control}{self._why(own)}"
-        rivals = [row for row in self.leads.values() if row.control != best.control]
-        undecided = [row.control for row in rivals if row.verdict == "undecided"]
-        equal = [row.control for row in rivals if row.verdict == "equivalent"]
+            return None, self._alone(), "open"
+        early = not self.finished and not self.plan.racing
+        if self.margin is None or early or all(row.mean is None for row in self.ranking):
+            return None, self._nothing(), "open"
+        undecided = self._with("undecided")
+        if better := self._with("better"):
+            chosen = better[0]
+            below = {row.control for row in self.leads.values() if row.verdict == "better"}
+            open_ = [row for row in undecided if chosen.arm != self.leader or row.arm not in below]
+            return chosen.arm, self._use(chosen, open_), "open" if open_ else "decided"
         if undecided:
-            others = f" and {len(undecided) - 1} more" if len(undecided) > 1 else ""
-            return f"{opening}; its lead over {undecided[0]}{others} is undecided"
-        if equal:
-            names = words.enumerate_names(equal)
-            return f"{opening}; equivalent to it within ±{self._margin()}: {names}"
-        return f"{opening}; it is ahead of every other arm" if rivals else opening
+            return self.control, self._not_decided(undecided), "open"
+        return self.control, self._keep(), "decided"
 
-    def _evidence(self, row: ComparisonRow) -> str:
-        difference = f"{words.signed(row.difference, self.digits)} {words.points(self.plan.unit)}".rstrip()
-        return f"{difference} [{words.between(row.low, row.high, self.digits)}]"
+    def _with(self, verdict: str) -> list[ComparisonRow]:
+        rows = [row for row in self.others if row.verdict == verdict]
+        return sorted(rows, key=lambda row: -(row.difference or 0.0))
 
-    def _why(self, row: ComparisonRow) -> str:
-        if row.note:
-            return f" ({row.note})"
-        return f" (a study of about {row.n + row.more_seeds:,} seeds would decide)" if row.more_seeds else ""
+    def _alone(self) -> str:
+        (row,) = self.ranking
+        reached = "" if row.mean is None else f" It reaches {self._level(row)}."
+        return f"Nothing to decide{self.where}: {self.control} is the only arm.{reached}"
 
-    def _named(self, row: ComparisonRow) -> str:
-        return f"{row.arm} ({words.signed(row.difference, self.digits)})" if row.n else f"{row.arm} (no pair)"
+    def _nothing(self) -> str:
+        if self.finished:
+            return f"Nothing is decided{self.where}: no run finished."
+        if self.plan.racing or self.margin is None:
+            return f"Nothing is decided yet{self.where}."
+        return f"Nothing is decided{self.where} before all of them are in."
 
-    def _mean(self, row: ArmRow) -> str:
+    def _use(self, chosen: ComparisonRow, open_: Sequence[ComparisonRow]) -> str:
+        clauses = [f"Use {chosen.arm}{self.where}: better than {self.control}{self._by(chosen)}"]
+        waiting = [row.arm for row in open_]
+        if chosen.arm != self.leader:
+            own = next(row for row in self.others if row.arm == self.leader)
+            versus = "is undecided against" if own.verdict == "undecided" else "is equivalent to"
+            clauses.append(f"{self.leader} is ahead of it in the mean, but {versus} {self.control}")
+            waiting = [arm for arm in waiting if arm != self.leader]
+        else:
+            worse = {row.arm for row in self._with("worse")}
+            rivals = [row for arm, row in self.leads.items() if arm not in {self.control, *worse}]
+            equal = [row.control for row in rivals if row.verdict == "equivalent"]
+            untold = [
+                row.control for row in rivals if row.verdict == "undecided" and row.control not in waiting
+            ]
+            if equal:
+                clauses.append(f"{_names(equal)} {_are(equal)} as good")
+            if untold:
+                clauses.append(f"{_names(untold)} {_are(untold)} not told apart from it")
+            if len(self.others) > 1 and not (equal or untold or waiting):
+                clauses[0] += f", and the best of all {words.count(len(self.others) + 1)}"
+        if waiting:
+            clauses.append(f"{_names(waiting)} {_are(waiting)} {self._undecided(open_)}")
+        return self._sentence(clauses)
+
+    def _keep(self) -> str:
+        equal, worse = self._with("equivalent"), self._with("worse")
+        count, keep = len(self.others), f"Keep {self.control}{self.where}: "
+        all_others = f"all {words.count(count)} others are"
+        if not count:
+            return self._sentence([keep.rstrip(": ")])
+        if all(row.difference == 0.0 and row.sd == 0.0 for row in self.others):
+            all_arms = "both" if count == 1 else f"all {words.count(count + 1)}"
+            tie = f"a tie, {all_arms} arms reach the same {self.plan.metric} on every seed"
+            return self._sentence([f"{keep}{tie}"])
+        within = f"equivalent within {_amount(self.plan, self.margin)}"
+        if count == 1:
+            (row,) = self.others
+            return self._sentence([f"{keep}{row.arm} is {within if equal else f'worse{self._by(row)}'}"])
+        if not worse:
+            return self._sentence([f"{keep}{all_others} {within}"])
+        if not equal:
+            nearest = f"{worse[0].arm}, the nearest,{self._by(worse[0])}"
+            return self._sentence([f"{keep}{all_others} worse", nearest])
+        none = "neither" if count == 2 else "none"
+        are = f"{equal[0].arm} is" if len(equal) == 1 else f"{words.count(len(equal))} are"
+        lost = f"{words.count(len(worse))} are worse"
+        if len(worse) < _NAMED:
+            lost = ", ".join(f"{row.arm} is worse{self._by(row, unit=False)}" for row in worse)
+        clauses = [f"{keep}{none} of the {words.count(count)} others is better", f"{are} {within}, {lost}"]
+        return self._sentence(clauses)
+
+    def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
+        arms = [row.arm for row in undecided]
+        tied = [row.arm for row in undecided if row.difference == 0.0]
+        clauses = []
+        if tied:
+            clauses.append(f"{_names([self.control, *tied])} have equal means")
+        highs = [row.high for row in self.others]
+        if None in highs:
+            clauses.append(f"no arm was shown to be better than {self.control}")
+        else:
+            most = max(0.0, *(high for high in highs if high is not None))
+            failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
+            amount = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
+            clauses.append(f"keeping {self.control} costs at most {amount}{failed}")
+        if not self.finished:
+            where = f"{self.where.strip()}: " if self.where else ""
+            clauses[0] = _upper(where + clauses[0])
+            return self._sentence([*clauses, f"{_names(arms)} {_are(arms)} open"])
+        which = "" if len(arms) == len(self.others) else f" for {_names(arms)}"
+        text = f"{_upper(self._undecided(undecided))}{which}{self.where}"
+        return self._sentence([f"{text}: {clauses[0]}", *clauses[1:]])
+
+    def _undecided(self, rows: Sequence[ComparisonRow]) -> str:
+        if not self.finished:
+            return "open"
+        if not self.plan.paired:
+            return "not decided by these runs"
+        seeds = words.plural(max(row.seeds for row in rows), "seed")
+        return f"not decided {'within' if self.plan.racing else 'by'} {seeds}"
+
+    def _sentence(self, clauses: Sequence[str]) -> str:
+        """Return the clauses as a sentence, the arms that fail too often at its end."""
+        rows = {row.arm: row for row in self.ranking}
+        failed = [f"{_failing(rows[row.arm])} and is out" for row in self.out]
+        if len(failed) > _NAMED:
+            failed = [f"{words.count(len(failed))} arms fail too often and are out"]
+        own = rows[self.control]
+        if own.diverged + own.crashed > divergence.SHARE * (own.n + own.diverged + own.crashed):
+            failed.append(_failing(own, "itself "))
+        return f"{'; '.join([*clauses, *failed])}."
+
+    def _by(self, row: ComparisonRow, unit: bool = True) -> str:
+        """Return by how much an arm is better or worse, or what else decided it."""
+        end = row.low if row.verdict == "better" else None if row.high is None else -row.high
+        if end is None or row.low is None or row.high is None or end < 0.0:
+            return f" ({row.note})" if row.note else ""
+        least, most = sorted((abs(row.low), abs(row.high)))
+        low, high = words.number(least, self.digits), words.number(most, self.digits)
+        range_ = f"{low} to {high}" if float(low) else f"up to {high}"
+        return f" by {range_} {words.points(self.plan.unit) if unit else ''}".rstrip()
+
+    def _level(self, row: ArmRow) -> str:
         return f"{words.number(row.mean, self.digits)} {self.plan.unit}".rstrip()
 
-    def _margin(self) -> str:
-        return f"{self.plan.margin:g} {words.points(self.plan.unit)}".rstrip()
+
+def _failing(row: ArmRow, self_: str = "") -> str:
+    count, runs = row.diverged + row.crashed, row.n + row.diverged + row.crashed
+    how = "failed" if row.diverged and row.crashed else "diverged" if row.diverged else "crashed"
+    return f"{row.arm} {self_}{how} in {count} of {words.plural(runs, 'run')}"
+
+
+def _detail(row: ComparisonRow, digits: int) -> str:
+    facts = [words.signed(row.difference, digits) if row.n else "no pair"]
+    if row.decided_at is not None:
+        facts.append(f"decided after {words.plural(row.decided_at, 'seed')}")
+    elif row.note:
+        facts.append(row.note)
+    return f"{row.arm} ({'; '.join(facts)})"
+
+
+def _amount(plan: Plan, margin: Margin | None) -> str:
+    return "" if margin is None else f"{margin.value:.3g} {words.points(plan.unit)}".rstrip()
+
+
+def _names(arms: Sequence[str]) -> str:
+    if len(arms) <= _NAMED:
+        return words.enumerate_names(arms)
+    return words.enumerate_names([*arms[: _NAMED - 1], f"{words.count(len(arms) - _NAMED + 1)} more"])
+
+
+def _are(arms: Sequence[str]) -> str:
+    return "is" if len(arms) == 1 else "are"
 
 
 def _upper(text: str) -> str:

@@ -1,6 +1,7 @@
-"""Every fact of a study as plain data: what the terminal, the JSON and the HTML file all show.
+"""Every fact of a study as plain data: what the terminal, a notebook, the JSON and the HTML file all show.
 
-Rows are computed here and nowhere else; whoever renders them does no statistics.
+Rows are computed in `rectifiers.report.rows`, the words in `rectifiers.report.sentence`; whoever renders them
+does no statistics.
 """
 
 from __future__ import annotations
@@ -8,174 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rectifiers.evidence.divergence import FailureComparison
-from rectifiers.evidence.paired import Verdict
-from rectifiers.records.values import Outcome, Phase, Study
-from rectifiers.report import words
+from rectifiers.records.standings import against_control
+from rectifiers.records.values import Margin, Notice, Study
+from rectifiers.report import rows, sentence, words
+from rectifiers.report.facts import (
+    ArmRow,
+    Band,
+    ComparisonRow,
+    Cost,
+    Failure,
+    FailureRow,
+    Pairing,
+    RateRow,
+)
+from rectifiers.report.sentence import Recommendation
 
-__all__ = [
-    "ArmRow",
-    "Band",
-    "ComparisonRow",
-    "Cost",
-    "Failure",
-    "FailureRow",
-    "Pairing",
-    "RatePoint",
-    "RateRow",
-    "Summary",
-    "summarize",
-]
+__all__ = ["SCHEMA", "Summary", "summarize"]
 
+SCHEMA = 2
 
-@dataclass(frozen=True)
-class ArmRow:
-    """One arm under one normalisation, over its test runs.
-
-    Attributes
-    ----------
-    arm, norm : str
-    n : int
-        Finished runs: the ones `mean` and `sd` are over.
-    mean, sd : float or None
-        Of the metric; None without a finished run (sd: without two).
-    values : tuple of float
-        The metric of each finished run, by seed.
-    diverged, crashed : int
-        Runs that ended so; they are in no mean.
-    learning_rate : float or None
-        Chosen (or given) rate; None while it is not chosen.
-    parameters : int or None
-        Learned numbers in the model.
-    seconds_per_trial : float or None
-        Median wall time of training, finished runs.
-    peak_memory : int or None
-        Largest number of bytes held by tensors in a training step, over the runs.
-    steps_to_target : int or None
-        Median steps until the training error reached the target; runs that never did count as later than any,
-        so None also means that half of them did not.
-    """
-
-    arm: str
-    norm: str
-    n: int
-    mean: float | None
-    sd: float | None
-    values: tuple[float, ...]
-    diverged: int
-    crashed: int
-    learning_rate: float | None
-    parameters: int | None
-    seconds_per_trial: float | None
-    peak_memory: int | None
-    steps_to_target: int | None
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """An arm against another over the same seeds; see `rectifiers.evidence.paired.PairedComparison`.
-
-    `note` says in one line why a verdict was withheld or what it leaves out; empty when there is
-    nothing to say.
-    """
-
-    arm: str
-    norm: str
-    control: str
-    n: int
-    difference: float | None
-    low: float | None
-    high: float | None
-    sd: float | None
-    pair_correlation: float | None
-    verdict: Verdict
-    more_seeds: int | None
-    note: str
-
-
-@dataclass(frozen=True)
-class FailureRow:
-    """How often an arm's runs failed against the control's, with its own test."""
-
-    arm: str
-    norm: str
-    control: str
-    test: FailureComparison
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One run that diverged or crashed."""
-
-    phase: Phase
-    arm: str
-    norm: str
-    learning_rate: float
-    seed: int
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True)
-class RatePoint:
-    """What one learning rate gave on the validation split: mean, smallest and largest over tuning seeds."""
-
-    rate: float
-    n: int
-    failed: int
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class RateRow:
-    """The rates tried for one arm under one normalisation."""
-
-    arm: str
-    norm: str
-    chosen: float | None
-    at_edge: bool
-    points: tuple[RatePoint, ...]
-
-
-@dataclass(frozen=True)
-class Band:
-    """A learning curve: mean, smallest and largest over finished test runs, per epoch (from 1).
-
-    `quantity` is ``"loss"`` or ``"error"`` (in %), both over the training batches.
-    """
-
-    arm: str
-    norm: str
-    quantity: str
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the study took: trials and seconds of training, tuning and testing apart."""
-
-    tuning_trials: int
-    tuning_seconds: float
-    test_trials: int
-    test_seconds: float
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Whether arms of one seed started alike, by the hashes in the records.
-
-    `pairs` counts the (arm, norm, seed) held against the control's run; the others name the arms
-    whose hash differed in at least one of them. Initial weights differ where an arm changes the width.
-    """
-
-    pairs: int
-    init: tuple[str, ...]
-    order: tuple[str, ...]
-    noise: tuple[str, ...]
+_ARM = "arm norm n mean sd diverged crashed learning_rate parameters seconds_per_trial steps_to_target"
+_COMPARISON = "arm norm control difference low high pair_correlation verdict seeds decided_at e_value note"
 
 
 @dataclass(frozen=True)
@@ -185,16 +39,18 @@ class Summary:
     Attributes
     ----------
     task, metric, unit, control : str
-    margin, confidence : float
+    margin : Margin or None
+        None while it is not fixed.
+    confidence : float
+    racing, finished : bool
+        Whether arms leave once they are decided; whether all is there that was asked for.
     norms : tuple of str
-    planned, done : int
-        Test runs the plan asks for, and those there are.
     arms : tuple of ArmRow
         Per normalisation, in the order of the plan; see `ranking`.
     comparisons : tuple of ComparisonRow
         Every arm against the control, simultaneous over all of them at `confidence`.
     leads : tuple of ComparisonRow
-        The arm with the highest mean against every other one, per normalisation. Which arm that is, the data
+        The first of the ranking against every other arm, per normalisation. Which arm that is, the data
         chose, so these are corrected for all pairs.
     failures : tuple of FailureRow
         The test of failures, for arms where the arm or the control had one.
@@ -205,13 +61,12 @@ class Summary:
     curves : tuple of Band
     cost : Cost
     pairing : Pairing
-    headlines : tuple of str
-        The verdict in a sentence, per normalisation.
+    recommendation : Recommendation
     details : tuple of str
-        One sentence per normalisation on the arms the headline leaves out.
-    scope : str
-        What the verdicts hold for.
-    warnings : tuple of str
+        One sentence per normalisation that names every arm by its verdict.
+    scope : tuple of str
+        By which rule it was decided, and what the verdicts hold for.
+    warnings : tuple of Notice
     digits : int
         Decimals the metric is worth showing with.
     """
@@ -220,11 +75,11 @@ class Summary:
     metric: str
     unit: str
     control: str
-    margin: float
+    margin: Margin | None
     confidence: float
+    racing: bool
+    finished: bool
     norms: tuple[str, ...]
-    planned: int
-    done: int
     arms: tuple[ArmRow, ...]
     comparisons: tuple[ComparisonRow, ...]
     leads: tuple[ComparisonRow, ...]
@@ -234,26 +89,25 @@ class Summary:
     curves: tuple[Band, ...]
     cost: Cost
     pairing: Pairing
-    headlines: tuple[str, ...]
+    recommendation: Recommendation
     details: tuple[str, ...]
-    scope: str
-    warnings: tuple[str, ...]
+    scope: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     digits: int
 
     @property
     def headline(self) -> str:
-        """The verdict in plain words."""
-        return " ".join(self.headlines)
+        """The recommendation in plain words."""
+        return self.recommendation.sentence
 
     @property
     def sentence(self) -> str:
-        """The verdict in plain words, and what it holds for."""
-        return f"{self.headline} {self.scope}"
+        """The recommendation in plain words, the rule it follows, and what it holds for."""
+        return " ".join((self.headline, *self.scope))
 
     def ranking(self, norm: str) -> tuple[ArmRow, ...]:
-        """Return the arms under a normalisation, highest mean first, those without a mean last."""
-        rows = [row for row in self.arms if row.norm == norm]
-        return tuple(sorted(rows, key=lambda row: (row.mean is None, -(row.mean or 0.0))))
+        """Return the arms under a normalisation, best first; see `rectifiers.report.rows.ranked`."""
+        return rows.ranked(self.arms, self.comparisons, norm)
 
     def comparison(self, arm: str, norm: str) -> ComparisonRow | None:
         """Return an arm's comparison with the control; None for the control itself."""
@@ -262,23 +116,51 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """Return the object `rectifiers compare --json` prints, but for the paths of report and store.
 
-        No value is NaN or infinite: what is undefined or unbounded is None.
+        No value is NaN or infinite: what is undefined or unbounded is None. docs/records.md describes it.
         """
-        arms = (
-            "arm norm n mean sd diverged crashed learning_rate parameters seconds_per_trial steps_to_target"
-        )
-        comparisons = "arm norm control difference low high pair_correlation verdict"
+        advice = self.recommendation
+        shared = [set(one.best) for one in advice.per_norm]
         return {
-            "schema": 1,
+            "schema": SCHEMA,
+            "recommendation": {
+                "arm": advice.arm,
+                "sentence": advice.sentence,
+                "status": advice.status,
+                "per_norm": [
+                    {
+                        "norm": one.norm,
+                        "arm": one.arm,
+                        "sentence": one.sentence,
+                        "status": one.status,
+                        "best": list(one.best),
+                    }
+                    for one in advice.per_norm
+                ],
+            },
+            "best": [arm for arm in advice.per_norm[0].best if all(arm in one for one in shared)],
             "task": self.task,
             "metric": self.metric,
             "unit": self.unit,
             "control": self.control,
-            "arms": [{key: getattr(row, key) for key in arms.split()} for row in self.arms],
+            "margin": None if self.margin is None else {"value": self.margin.value, "rule": self.margin.rule},
+            "arms": [{key: getattr(row, key) for key in _ARM.split()} for row in self.arms],
             "comparisons": [
-                {key: getattr(row, key) for key in comparisons.split()} for row in self.comparisons
+                {key: getattr(row, key) for key in _COMPARISON.split()}
+                | {"new_data": _interval(row.new_data)}
+                for row in self.comparisons
             ],
+            "trials": {
+                "tuning": self.cost.tuning_trials,
+                "deciding": self.cost.deciding,
+                "saved": self.cost.saved,
+                "speculated": self.cost.speculated,
+            },
+            "warnings": [{"code": notice.code, "text": notice.text} for notice in self.warnings],
         }
+
+
+def _interval(ends: tuple[float, float] | None) -> dict[str, float] | None:
+    return None if ends is None else {"low": ends[0], "high": ends[1]}
 
 
 def summarize(study: Study) -> Summary:
@@ -287,41 +169,48 @@ def summarize(study: Study) -> Summary:
     Parameters
     ----------
     study : Study
-        Finished or not; with runs missing, verdicts are withheld and the headline says so.
+        Finished or not; with runs missing, the recommendation says so.
 
     Returns
     -------
     Summary
     """
-    from rectifiers.report import rows, sentence
-
-    plan = study.plan
-    arms = rows.arm_rows(study)
-    comparisons = rows.comparison_rows(study)
-    leads = rows.lead_rows(study, arms)
-    text = sentence.write(plan, arms, comparisons, leads)
+    plan, margin = study.plan, study.margin
+    standings = against_control(study)
+    runs = rows.deciding(study, standings)
+    finished = rows.finished(study, standings)
+    arms = rows.arm_rows(study, runs)
+    comparisons = rows.comparison_rows(study, standings, runs)
+    leads = rows.lead_rows(study, arms, comparisons, runs)
     return Summary(
         task=plan.task,
         metric=plan.metric,
         unit=plan.unit,
         control=plan.control,
-        margin=plan.margin,
+        margin=margin,
         confidence=plan.confidence,
+        racing=plan.racing,
+        finished=finished,
         norms=plan.norms,
-        planned=len(plan.arms) * len(plan.norms) * plan.seeds,
-        done=len(study.of("test")),
         arms=arms,
         comparisons=comparisons,
         leads=leads,
-        failures=rows.failure_rows(study),
-        failed=rows.failed_runs(study),
+        failures=rows.failure_rows(study, standings),
+        failed=rows.failed_runs(study, runs),
         rates=rows.rate_rows(study),
-        curves=rows.bands(study),
-        cost=rows.cost(study),
-        pairing=rows.pairing(study),
-        headlines=text.headlines,
-        details=text.details,
-        scope=text.scope,
-        warnings=study.warnings,
-        digits=words.decimals(plan.margin),
+        curves=rows.bands(plan, runs),
+        cost=rows.cost(study, standings, runs),
+        pairing=rows.pairing(plan, runs),
+        recommendation=sentence.recommend(
+            study,
+            {norm: rows.ranked(arms, comparisons, norm) for norm in plan.norms},
+            comparisons,
+            leads,
+            {norm: rows.best(norm, arms, comparisons, leads) for norm in plan.norms},
+            finished=finished,
+        ),
+        details=sentence.details(plan, margin, comparisons),
+        scope=sentence.scope(study),
+        warnings=(*study.warnings, *rows.notices(plan, runs)),
+        digits=words.decimals(0.2 if margin is None else margin.value),
     )

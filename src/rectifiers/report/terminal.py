@@ -1,4 +1,4 @@
-"""The result of a study as text: the verdict, the ranking with its intervals, and where to read on."""
+"""The result of a study as text: what to do, the ranking with its intervals, and where to read on."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from rectifiers.records.values import ArmSpec
 from rectifiers.report import colours, words
-from rectifiers.report.live import colour
-from rectifiers.report.summary import ArmRow, ComparisonRow, Summary
+from rectifiers.report.colours import on_terminal
+from rectifiers.report.facts import ArmRow, ComparisonRow
+from rectifiers.report.forest import Forest
+from rectifiers.report.summary import Summary
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["against", "output", "plain", "score", "show"]
+__all__ = ["VERDICT_STYLES", "against", "output", "plain", "score", "show", "verdict"]
 
-_VERDICT_STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
-_FOREST = 25
+VERDICT_STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 _LOG_WIDTH = 160
 
 
@@ -45,7 +46,7 @@ def output() -> Console:
 
 
 def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Mapping[str, str]) -> None:
-    """Print the result of a study, the verdict first.
+    """Print the result of a study, the recommendation first.
 
     Parameters
     ----------
@@ -61,18 +62,24 @@ def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Ma
     # Prose is broken into lines for a reader at a terminal; in a file it stays searchable. A path with a
     # line break in it could not even be copied.
     in_file = not console.is_terminal
-    console.print(Text(summary.headline, style="bold"), soft_wrap=in_file)
-    console.print(Text(summary.scope, style="dim"), soft_wrap=in_file)
+    advice = summary.recommendation
+    for line in (advice.sentence,) if in_file else advice.lines:
+        console.print(Text(line, style="bold"), soft_wrap=in_file)
+    if advice.command and not in_file:
+        console.print(Text(f"  {advice.command}"), soft_wrap=True)
+    for line in summary.scope:
+        console.print(Text(line, style="dim"), soft_wrap=in_file)
     looks = colours.styles(arms)
     for norm in summary.norms:
         console.print()
         if summary.norms != ("none",):
             console.print(Text(words.norm_text(norm), style="bold"))
         console.print(_Ranking(summary, looks, norm))
-    if summary.warnings:
-        console.print()
+    console.print()
+    for line in (*summary.details, *_meanings(summary)):
+        console.print(Text(line, style="dim"), soft_wrap=in_file)
     for warning in summary.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=in_file)
+        console.print(Text(f"warning: {warning.text}", style="yellow"), soft_wrap=in_file)
     if places:
         console.print()
     longest = max(map(len, places), default=0)
@@ -109,7 +116,7 @@ class _Ranking:
 
         dot = "* " if ascii_only else "● "
         versus = [summary.comparison(row.arm, self.norm) for row in self._rows]
-        shades = [colour(self._looks[row.arm]) for row in self._rows]
+        shades = [on_terminal(self._looks[row.arm]) for row in self._rows]
         column("arm", (Text.assemble((dot, c), row.arm) for row, c in zip(self._rows, shades, strict=True)))
         if "rate" in extras:
             column("rate", (Text(words.rate_text(row.learning_rate)) for row in self._rows))
@@ -118,11 +125,13 @@ class _Ranking:
         if any(row.diverged or row.crashed for row in self._rows):
             column("failed", (Text(_failures(row), style="red") for row in self._rows))
         column(f"minus {summary.control}", (Text(against(other, summary.digits)) for other in versus))
-        forest = _Forest([other for other in versus if other is not None], summary.margin, ascii_only)
+        ends = [None if other is None else (other.difference, other.low, other.high) for other in versus]
+        margin = 0.0 if summary.margin is None else summary.margin.value
+        forest = Forest([one for one in ends if one is not None], margin, ascii_only)
         if "intervals" in extras and forest:
-            lines = zip(map(forest.draw, versus), shades, strict=True)
+            lines = zip(map(forest.draw, ends), shades, strict=True)
             column(forest.scale, (Text(line, style=shade) for line, shade in lines))
-        column("verdict", map(_verdict, versus))
+        column("verdict", (verdict(other, summary.racing) for other in versus))
         if "time" in extras:
             column("time", (Text(words.duration(row.seconds_per_trial)) for row in self._rows))
 
@@ -145,7 +154,19 @@ def against(versus: ComparisonRow | None, digits: int) -> str:
     """Return a difference and its interval as ``+0.41 [+0.10 to +0.72]``, nothing without one."""
     if versus is None or versus.difference is None:
         return ""
-    return f"{words.signed(versus.difference, digits)} [{words.between(versus.low, versus.high, digits)}]"
+    return f"{words.difference(versus.difference, digits)} [{words.between(versus.low, versus.high, digits)}]"
+
+
+def verdict(versus: ComparisonRow | None, racing: bool) -> Text:
+    """Return a verdict in its colour, in a race with the seed it was reached at."""
+    from rich.text import Text
+
+    if versus is None:
+        return Text("control", style="dim")
+    text = Text("out" if versus.out else versus.verdict, style=VERDICT_STYLES[versus.verdict])
+    if racing and versus.decided_at is not None:
+        text.append(f" at seed {versus.decided_at}", style="dim")
+    return text
 
 
 def _failures(row: ArmRow) -> str:
@@ -153,42 +174,17 @@ def _failures(row: ArmRow) -> str:
     return ", ".join(f"{count} {what}" for count, what in counts if count)
 
 
-def _verdict(versus: ComparisonRow | None) -> Text:
-    from rich.text import Text
-
-    verdict = "control" if versus is None else versus.verdict
-    return Text(verdict, style=_VERDICT_STYLES.get(verdict, "dim"))
-
-
-class _Forest:
-    """Intervals on one common scale: a line from end to end, a mark at the mean, a stroke at 0."""
-
-    def __init__(self, comparisons: Iterable[ComparisonRow], margin: float, ascii_only: bool) -> None:
-        ends = [end for row in comparisons for end in (row.low, row.high) if end is not None]
-        self._known = bool(ends)
-        self._low, self._high = min([*ends, -margin]), max([*ends, margin])
-        self._line, self._mark, self._zero = ("-", "o", "|") if ascii_only else ("─", "●", "│")
-
-    def __bool__(self) -> bool:
-        return self._known
-
-    @property
-    def scale(self) -> str:
-        """The head of the column: the two ends of the scale."""
-        low, high = words.signed(self._low, 1), words.signed(self._high, 1)
-        return low + high.rjust(_FOREST - len(low))
-
-    def draw(self, versus: ComparisonRow | None) -> str:
-        """Return one interval; the stroke at 0 alone where there is none."""
-        cells = [" "] * _FOREST
-        if versus is not None and versus.low is not None and versus.high is not None:
-            for i in range(self._place(versus.low), self._place(versus.high) + 1):
-                cells[i] = self._line
-        cells[self._place(0.0)] = self._zero
-        if versus is not None and versus.low is not None and versus.difference is not None:
-            cells[self._place(versus.difference)] = self._mark
-        return "".join(cells)
-
-    def _place(self, value: float) -> int:
-        share = (value - self._low) / ((self._high - self._low) or 1.0)
-        return round(share * (_FOREST - 1))
+def _meanings(summary: Summary) -> list[str]:
+    """Return what the verdicts in the table mean, in one line; nothing where there are none."""
+    if summary.margin is None:
+        return []
+    margin = f"{summary.margin.value:.3g} {words.points(summary.unit)}".rstrip()
+    meanings = {
+        "better": "better, worse: the interval leaves out 0",
+        "worse": "better, worse: the interval leaves out 0",
+        "equivalent": f"equivalent: it is inside ±{margin}",
+        "undecided": "undecided: neither, which is not the same as equal",
+    }
+    seen = {row.verdict for row in summary.comparisons}
+    lines = dict.fromkeys(text for name, text in meanings.items() if name in seen)
+    return [f"{'; '.join(lines)}."] if lines else []

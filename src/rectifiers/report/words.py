@@ -8,11 +8,15 @@ from collections.abc import Sequence
 __all__ = [
     "between",
     "bytes_text",
+    "count",
     "decimals",
+    "difference",
     "duration",
+    "e_text",
     "enumerate_names",
     "norm_text",
     "number",
+    "plural",
     "points",
     "rate_text",
     "rough_duration",
@@ -20,6 +24,21 @@ __all__ = [
 ]
 
 MINUS = "\N{MINUS SIGN}"
+_SMALL = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 _NORMS = {"none": "without normalisation", "batch": "with batch normalisation"}
 
 
@@ -46,11 +65,26 @@ def signed(value: float | None, digits: int) -> str:
     return text if value is None or text.startswith(MINUS) else f"+{text}"
 
 
+def difference(value: float | None, digits: int) -> str:
+    """Return a difference with its sign, and "tie" for none at all."""
+    return "tie" if value == 0.0 else signed(value, digits)
+
+
 def between(low: float | None, high: float | None, digits: int) -> str:
     """Return an interval as ``0.10 to 0.70``."""
     if low is None or high is None:
         return "unbounded"
     return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def count(number: int) -> str:
+    """Return a small number as a word."""
+    return _SMALL[number] if number < len(_SMALL) else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return ``1 seed`` or ``40 seeds``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def points(unit: str) -> str:
@@ -73,6 +107,13 @@ def enumerate_names(names: Sequence[str]) -> str:
 def rate_text(rate: float | None) -> str:
     """Return a learning rate without needless digits."""
     return "–" if rate is None else f"{rate:.3g}"
+
+
+def e_text(value: float | None) -> str:
+    """Return an e-value with as many digits as it is worth."""
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if value < 10.0 else f"{value:,.0f}" if value < 1e5 else f"{value:.0e}"
 
 
 def duration(seconds: float | None) -> str:

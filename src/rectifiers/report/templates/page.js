@@ -55,6 +55,39 @@
     });
   }
 
+  // Words are explained while the mouse is over them or the keyboard is on them; a click or a tap keeps it open.
+  const tip = document.createElement("div");
+  Object.assign(tip, { className: "tip", hidden: true });
+  tip.setAttribute("aria-hidden", "true"); // the button is described by the same text, in the list of words
+  document.body.append(tip);
+  let explained = null;
+  let kept = false;
+  const explain = (term, keep = false) => {
+    explained?.setAttribute("aria-expanded", "false");
+    [explained, kept] = [term, keep];
+    tip.hidden = !term;
+    if (!term) return;
+    term.setAttribute("aria-expanded", "true");
+    tip.textContent = document.getElementById(term.getAttribute("aria-describedby")).textContent;
+    const [box, edge] = [term.getBoundingClientRect(), 12];
+    tip.style.left = tip.style.top = "0";
+    const right = root.clientWidth - tip.offsetWidth - edge;
+    const above = box.bottom + tip.offsetHeight + edge > root.clientHeight && box.top > tip.offsetHeight + edge;
+    tip.style.left = `${window.scrollX + Math.max(edge, Math.min(box.left, right))}px`;
+    tip.style.top = `${window.scrollY + (above ? box.top - tip.offsetHeight - 6 : box.bottom + 6)}px`;
+  };
+  const termOf = (event) => (event.target instanceof Element ? event.target.closest(".term") : null);
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType === "mouse" && !kept && !tip.contains(event.target)) explain(termOf(event));
+  });
+  document.addEventListener("focusin", (event) => !kept && explain(termOf(event)));
+  document.addEventListener("focusout", () => explain(null));
+  document.addEventListener("click", (event) => {
+    const term = termOf(event);
+    explain(kept && term === explained ? null : term, Boolean(term));
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && explain(null));
+
   // Sliders walk through tables that were computed beforehand: each holds the place of its value.
   const tables = JSON.parse(document.getElementById("tables")?.textContent ?? "[]");
   const cards = tables.map((table) => {

@@ -1,0 +1,210 @@
+"""The rows a report is made of, as plain data; `rectifiers.report.rows` computes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rectifiers.evidence.divergence import FailureComparison
+from rectifiers.evidence.paired import Verdict
+from rectifiers.records.values import Outcome, Phase
+
+__all__ = [
+    "ArmRow",
+    "Band",
+    "ComparisonRow",
+    "Cost",
+    "Failure",
+    "FailureRow",
+    "Pairing",
+    "RatePoint",
+    "RateRow",
+]
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm under one normalisation, over the test runs that verdicts rest on.
+
+    Attributes
+    ----------
+    arm, norm : str
+    n : int
+        Finished runs: the ones `mean` and `sd` are over.
+    mean, sd : float or None
+        Of the metric; None without a finished run (sd: without two).
+    values : tuple of float
+        The metric of each finished run, by seed.
+    diverged, crashed : int
+        Runs that ended so; they are in no mean.
+    learning_rate : float or None
+        Chosen (or given) rate; None while it is not chosen.
+    parameters : int or None
+        Learned numbers in the model.
+    seconds_per_trial : float or None
+        Median wall time of training, finished runs.
+    peak_memory : int or None
+        Largest number of bytes held by tensors in a training step, over the runs.
+    steps_to_target : int or None
+        Median steps until the training error reached the target; runs that never did count as later than any,
+        so None also means that half of them did not.
+    """
+
+    arm: str
+    norm: str
+    n: int
+    mean: float | None
+    sd: float | None
+    values: tuple[float, ...]
+    diverged: int
+    crashed: int
+    learning_rate: float | None
+    parameters: int | None
+    seconds_per_trial: float | None
+    peak_memory: int | None
+    steps_to_target: int | None
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """An arm against another over the same seeds; see `rectifiers.evidence.standing.Standing`.
+
+    Attributes
+    ----------
+    arm, norm, control : str
+    n, seeds : int
+        Pairs in which both finished, among so many seeds the verdict rests on.
+    difference, low, high : float or None
+        Mean of arm - control and its interval over runs; None where there is no pair, or it is unbounded.
+    sd, pair_correlation : float or None
+    verdict : {"better", "worse", "equivalent", "undecided"}
+    decided_at : int or None
+        Number of seeds after which the verdict was reached.
+    e_value : float or None
+        Evidence against "no difference", valid at all seeds together; None outside a race.
+    more_seeds : int or None
+        Further seeds it would take if mean and spread stayed; None in a race.
+    note : str
+        Why a verdict was withheld or what it leaves out, in one line; empty when there is nothing to say.
+    out : bool
+        Whether the arm fails in more than the share of its runs that is stated.
+    new_data : tuple of (low, high), or None
+        Interval for another sample of data of this size; only where every seed draws a split of its own.
+    """
+
+    arm: str
+    norm: str
+    control: str
+    n: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    sd: float | None
+    pair_correlation: float | None
+    verdict: Verdict
+    more_seeds: int | None
+    note: str
+    seeds: int = 0
+    decided_at: int | None = None
+    e_value: float | None = None
+    out: bool = False
+    new_data: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class FailureRow:
+    """How often an arm's runs failed against the control's, with its own test."""
+
+    arm: str
+    norm: str
+    control: str
+    test: FailureComparison
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One run that diverged or crashed."""
+
+    phase: Phase
+    arm: str
+    norm: str
+    learning_rate: float
+    seed: int
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """What one learning rate gave on the validation split: mean, smallest and largest over tuning seeds."""
+
+    rate: float
+    n: int
+    failed: int
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """The rates tried for one arm under one normalisation."""
+
+    arm: str
+    norm: str
+    chosen: float | None
+    at_edge: bool
+    points: tuple[RatePoint, ...]
+
+
+@dataclass(frozen=True)
+class Band:
+    """A learning curve: mean, smallest and largest over finished test runs, per epoch (from 1).
+
+    `quantity` is ``"loss"`` or ``"error"`` (in %), both over the training batches.
+    """
+
+    arm: str
+    norm: str
+    quantity: str
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the study took, and what it did not have to take.
+
+    Attributes
+    ----------
+    tuning_trials, test_trials : int
+    tuning_seconds, test_seconds : float
+        Of training.
+    deciding, speculated : int
+        Test trials that verdicts rest on, and those made beside them: by processes that ran ahead, or under
+        an earlier question.
+    saved : int
+        Test trials of the full grid that a race found needless.
+    """
+
+    tuning_trials: int
+    tuning_seconds: float
+    test_trials: int
+    test_seconds: float
+    deciding: int
+    speculated: int
+    saved: int
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Whether arms of one seed started alike, by the hashes in the records.
+
+    `pairs` counts the (arm, norm, seed) held against the control's run; the others name the arms
+    whose hash differed in at least one of them. Initial weights differ where an arm changes the width.
+    """
+
+    pairs: int
+    init: tuple[str, ...]
+    order: tuple[str, ...]
+    noise: tuple[str, ...]
