@@ -9,11 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from rectifiers.comparison import ComparisonResult
+    from rectifiers.judging import Judgement
 
 __all__ = ["print_result"]
 
 
-def print_result(result: ComparisonResult, *, as_json: bool) -> None:
+def print_result(result: ComparisonResult | Judgement, *, as_json: bool) -> None:
     """Print a result on standard output."""
     if as_json:
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False))

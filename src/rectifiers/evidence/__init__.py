@@ -9,4 +9,19 @@
 - `rectifiers.evidence.margin`: the smallest difference worth caring about, by what the test set resolves.
 - `rectifiers.evidence.skewness`: are differences too skewed for the intervals of a race?
 - `rectifiers.evidence.correction`: the share of the error each of several comparisons may take.
+- `rectifiers.evidence.judge`: all of it for a table of results from anywhere.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rectifiers.judging import judge as judge
+
+
+def __getattr__(name: str) -> Any:
+    if name == "judge":  # a study is made of the table, so it is above this room
+        return importlib.import_module("rectifiers.judging").judge
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

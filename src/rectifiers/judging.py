@@ -1,0 +1,376 @@
+"""`judge`: the recommendation for results that were measured anywhere, from a table of them.
+
+A table becomes a `Study` like any other: one run per number, a plan in which nothing was trained. Its size
+counts as planned unless the table is said to have grown while somebody looked at the results.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rectifiers import _tables
+from rectifiers._tables import Measured
+from rectifiers.errors import ArgumentError, StoreError, UnknownNameError
+from rectifiers.evidence import margin as margins
+from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Study, content_hash
+
+if TYPE_CHECKING:
+    from rectifiers.report.sentence import Recommendation
+    from rectifiers.report.summary import Summary
+
+__all__ = ["Judgement", "judge"]
+
+_COMPLETE = (
+    0.8  # share of the seeds that all arms must have, for the others to be left out and not the pairing
+)
+_LOSSES = {"loss", "error", "perplexity", "mse", "rmse", "mae", "nll", "ppl"}
+
+Values = dict[str, dict[str, float | None]]
+"""Per arm, its metric by seed; None where that run failed."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a table of results says. Shows itself in a notebook and as text.
+
+    Attributes
+    ----------
+    study : Study
+        The table as a plan and runs.
+    taken : str
+        What was read, in a line: how many arms and runs, which control, which columns.
+    report : Path or None
+        The HTML report, once `write` has written one.
+    """
+
+    study: Study
+    taken: str
+    report: Path | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Every fact as plain data."""
+        from rectifiers.report.summary import summarize
+
+        return summarize(self.study)
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """Which arm to use, in a sentence, and whether that is decided."""
+        return self.summary.recommendation
+
+    @property
+    def sentence(self) -> str:
+        """The recommendation in a sentence."""
+        return self.recommendation.sentence
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the report is, if one was written."""
+        return {} if self.report is None else {"report": str(self.report)}
+
+    def write(self, directory: str | Path) -> Self:
+        """Write ``report.html`` into a directory; return the judgement with `report` at that file."""
+        from rectifiers.report import html
+
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
+        return dataclasses.replace(self, report=html.write(self.study, Path(directory) / "report.html"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON-able values, as ``rectifiers evidence --json`` prints it."""
+        report = None if self.report is None else str(self.report)
+        return {**self.summary.to_json(), "report": report, "store": None}
+
+    def __str__(self) -> str:
+        from rectifiers.report import terminal
+
+        return f"{self.taken}\n{terminal.plain(self.summary, self.study.plan.arms, self.places)}"
+
+    def _repr_html_(self) -> str:
+        from rectifiers.report import notebook
+
+        return notebook.fragment(self.summary, self.places)
+
+
+def judge(
+    data: Any,
+    *,
+    control: str | None = None,
+    margin: str | float = "auto",
+    confidence: float = 0.95,
+    arm: str | None = None,
+    seed: str | None = None,
+    value: str | None = None,
+    wide: bool = False,
+    sequential: bool = False,
+    metric: str | None = None,
+    unit: str = "",
+    lower_is_better: bool = False,
+) -> Judgement:
+    """Decide between the arms of a table of results, wherever they were measured.
+
+    Parameters
+    ----------
+    data : path, pandas.DataFrame, mapping of columns, or iterable of mappings
+        A row per run with the columns of `arm`, `seed` and `value`; or wide, with a column per arm and a row
+        per seed. A path leads to CSV, JSON lines (``.jsonl``) or Parquet (``.parquet``). A value that is
+        empty, NaN or infinite is a run that failed.
+    control : str, optional
+        The arm all others are compared with; by default the first of the table.
+    margin : {"auto"} or float
+        Smallest difference worth caring about, in units of the metric; ``"auto"`` for half the standard
+        deviation of the control's runs.
+    confidence : float
+        Of all intervals together.
+    arm, seed, value : str, optional
+        Columns; by default those of these names, or of one other usual name (activation, run, accuracy, ...).
+        Runs pair up by seed; without seeds, or where they do not match, the arms are independent samples.
+    wide : bool
+        Whether every column but that of the seed is an arm; found out where the columns leave no doubt.
+    sequential : bool
+        Whether somebody looked at the results while they came in: the intervals are then valid at all times
+        together. The seeds count in the order of the table.
+    metric, unit : str, optional
+        What was measured; by default the name of the column. A difference in ``"%"`` is told in points.
+    lower_is_better : bool
+        Whether the metric is a loss: its negative is compared.
+
+    Returns
+    -------
+    Judgement
+
+    Raises
+    ------
+    ArgumentError
+        The table cannot be judged, or an argument is outside its rule; the message names the row.
+    DataError
+        There is no such file, or it cannot be read.
+
+    Examples
+    --------
+    >>> from rectifiers.evidence import judge
+    >>> found = judge({"relu": [97.1, 96.8, 97.3, 97.0], "elu": [98.0, 97.9, 98.3, 98.1]}, margin=0.2)
+    >>> found.summary.comparisons[0].verdict
+    'better'
+    """
+    if not 0.0 < confidence < 1.0:
+        raise ArgumentError(f"`0 < confidence < 1` must hold, but got confidence={confidence!r}")
+    given = _given(margin)
+    results = _tables.read(data, arm=arm, seed=seed, value=value, wide=wide)
+    name, sign = metric or results.metric, -1.0 if lower_is_better else 1.0
+    values: Values = {}
+    for run in results.runs:
+        values.setdefault(run.arm, {})[run.seed] = None if run.value is None else sign * run.value
+    chosen = _control(list(values), control)
+    why, incomplete = _pairing(values, chosen, sequential, results.seeded)
+    values = {label: {s: v for s, v in runs.items() if s not in incomplete} for label, runs in values.items()}
+    decided_by, about_margin = _margin(given, chosen, values[chosen])
+    plan = dataclasses.replace(
+        _plan(results.name, values, chosen),
+        metric=f"minus {name}" if lower_is_better else name,
+        unit=unit,
+        margin=given,
+        confidence=float(confidence),
+        racing=sequential,
+        paired=not why,
+    )
+    warnings = (
+        *_about_reading(results.runs, name, lower_is_better),
+        *_about_pairing(why, incomplete),
+        *about_margin,
+        *_about_values(values, lower_is_better),
+    )
+    sizes = [len(runs) for runs in values.values()]
+    many = f"{min(sizes)} runs each" if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)} runs each"
+    first = "" if control else " (the first of the table)"
+    taken = f"{results.name}: {len(values)} arms against {chosen}{first}, {many}; {results.columns}"
+    return Judgement(Study(plan, _runs(plan, values), margin=decided_by, warnings=warnings), taken)
+
+
+def _given(margin: str | float) -> float | None:
+    if margin == "auto":
+        return None
+    try:
+        value = float(margin)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise ArgumentError(f"a margin is a number above 0 or 'auto', but got margin={margin!r}")
+    return value
+
+
+def _control(arms: list[str], control: str | None) -> str:
+    if len(arms) < 2:
+        raise ArgumentError(f"at least two arms are compared, but the table has only {arms[0]!r}")
+    if control is not None and control not in arms:
+        raise UnknownNameError.of("control", control, arms)
+    return control or arms[0]
+
+
+def _pairing(values: Values, control: str, sequential: bool, seeded: bool) -> tuple[str, list[str]]:
+    """Return why runs do not pair up (else nothing), and the seeds to leave out so that they do.
+
+    In a sequence an arm may end before the others, as in a race.
+    """
+    order = list(dict.fromkeys(seed for runs in values.values() for seed in runs))
+    ends = {
+        arm: max(map(order.index, runs)) if sequential and arm != control else len(order)
+        for arm, runs in values.items()
+    }
+    incomplete = [
+        seed
+        for i, seed in enumerate(order)
+        if any(seed not in runs and i < ends[arm] for arm, runs in values.items())
+    ]
+    if seeded and len(order) - len(incomplete) >= _COMPLETE * len(order):
+        return "", incomplete
+    why = f"only {len(order) - len(incomplete)} of {len(order)} seeds were run with every arm"
+    if not seeded:
+        why = "there is no column of seeds"
+    if sequential:
+        raise ArgumentError(f"a sequential analysis takes runs that pair up by seed, but {why}")
+    return why, []
+
+
+def _margin(
+    given: float | None, control: str, runs: Mapping[str, float | None]
+) -> tuple[Margin, list[Notice]]:
+    finished = [value for value in runs.values() if value is not None]
+    few = []
+    if len(finished) < 2:
+        text = f"{control} has {len(finished)} finished run: it takes two to tell how much runs differ"
+        few = [Notice("one-run", text)]
+    if given is not None:
+        return Margin(given, "as given"), few
+    if few:
+        return Margin(0.0, f"for want of a second run of {control}"), few
+    if min(finished) == max(finished):
+        raise ArgumentError(
+            f"the margin is half the standard deviation of {control}'s runs, but all are {finished[0]:g}: "
+            "give --margin"
+        )
+    rule = f"half the standard deviation of {control}'s own runs"
+    text = f"the margin is {rule}, which also decide: fix --margin before the runs where you can"
+    return Margin(margins.of_runs(finished), rule), [Notice("margin-from-results", text)]
+
+
+def _about_reading(runs: Sequence[Measured], metric: str, lower_is_better: bool) -> list[Notice]:
+    found = []
+    if failed := [run for run in runs if run.value is None]:
+        many = ", ".join(f"{n} of {arm}" for arm, n in Counter(run.arm for run in failed).items())
+        rows = _some([str(run.row) for run in failed])
+        text = f"runs without a finite number count as failed: {many} (row {rows}); leave out what never ran"
+        found.append(Notice("failed-runs", text))
+    if lower_is_better:
+        text = f"of {metric} lower is better, so minus {metric} is shown: +0.1 is a {metric} lower by 0.1"
+        found.append(Notice("negated", text))
+    elif _LOSSES.intersection(metric.lower().replace("-", "_").split("_")):
+        text = f"higher {metric} is taken as better; where lower is, say --lower-is-better"
+        found.append(Notice("direction", text))
+    return found
+
+
+def _about_pairing(why: str, incomplete: Sequence[str]) -> list[Notice]:
+    if why:
+        text = (
+            f"the arms are compared as independent samples (Welch), because {why}; pairing runs by seed saves a "
+            "share of them that is the correlation of the arms over the seeds"
+        )
+        return [Notice("unpaired", text)]
+    if incomplete:
+        text = f"{len(incomplete)} of the seeds left out, not run with every arm: {_some(incomplete)}"
+        return [Notice("missing-pairs", text)]
+    return []
+
+
+def _about_values(values: Values, lower_is_better: bool) -> list[Notice]:
+    """Return what makes a careful reader doubt that the runs are what they should be."""
+    finished = {arm: [v for v in runs.values() if v is not None] for arm, runs in values.items()}
+    finished = {arm: runs for arm, runs in finished.items() if len(runs) > 1}
+    top = max(map(max, finished.values()), default=0.0)
+    bounded = top == 0.0 if lower_is_better else top in (1.0, 100.0)
+    found, capped = [], set()
+    for arm, runs in finished.items():
+        if bounded and 2 * runs.count(top) >= len(runs):
+            capped.add(arm)
+            text = f"{runs.count(top)} of {len(runs)} runs of {arm} are at {abs(top):g}: better cannot show"
+            found.append(Notice("ceiling", text))
+        elif len(set(runs)) == 1:
+            text = f"all runs of {arm} are {abs(runs[0]):g}: if a seed changes nothing, they are one run"
+            found.append(Notice("constant", text))
+    for arm, other in combinations(finished, 2):
+        if values[arm] == values[other] and not capped & {arm, other}:
+            text = f"{arm} and {other} have the same number in every run: they may be one and the same"
+            found.append(Notice("equal-arms", text))
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
+
+
+def _plan(name: str, values: Values, control: str) -> Plan:
+    """Return a plan in which nothing is trained."""
+    from rectifiers.activations import registry
+
+    known = {arm: arm.partition("(")[0] for arm in values}
+    numbers = sorted({v for runs in values.values() for v in runs.values() if v is not None})
+    numerals = "train_size validation_size test_size outputs tuning_seeds epochs batch_size width depth"
+    texts = "metric unit optimizer schedule model device"
+    nothing: dict[str, Any] = {**dict.fromkeys(numerals.split(), 0), **dict.fromkeys(texts.split(), "")}
+    return Plan(
+        task=name,
+        data_source=name,
+        data_hash=content_hash({arm: list(runs.items()) for arm, runs in values.items()}),
+        # the smallest step seen: a few equal differences between rounded numbers are no certainty
+        resolution=min((b - a for a, b in pairwise(numbers)), default=0.0),
+        input_shape=(),
+        arms=tuple(ArmSpec(arm, arm, name if name in registry else "", 1.0) for arm, name in known.items()),
+        control=control,
+        norms=("none",),
+        seeds=max(map(len, values.values())),
+        learning_rates=(0.0,),
+        momentum=0.0,
+        weight_decay=0.0,
+        match="width",
+        initialization="own",
+        margin=None,
+        confidence=0.95,
+        target=None,
+        **nothing,
+    )
+
+
+def _runs(plan: Plan, values: Values) -> tuple[Run, ...]:
+    """Return one run per number, each arm's in the order in which the seeds come in the table."""
+    order = list(dict.fromkeys(seed for runs in values.values() for seed in runs))
+    texts = "init_hash order_hash noise_hash started"
+    nothing: dict[str, Any] = {"train_loss": (), "train_error": (), **dict.fromkeys(texts.split(), "")}
+    return tuple(
+        Run(
+            plan.trial("test", arm, "none", 0.0, place),
+            outcome="diverged" if runs[seed] is None else "finished",
+            reason="no finite number" if runs[seed] is None else "",
+            metric=runs[seed],
+            steps=0,
+            epochs=0,
+            steps_to_target=None,
+            seconds=0.0,
+            peak_memory=None,
+            parameters=0,
+            **nothing,
+        )
+        for arm, runs in values.items()
+        for place, seed in enumerate(seed for seed in order if seed in runs)
+    )
