@@ -56,6 +56,6 @@ def interval(
     n = values.size
     if n < 2:
         return None, None
-    error = paired.deviation(values, resolution) * math.sqrt(1.0 / n + test / train)
+    error = float(paired.deviation(values, resolution)) * math.sqrt(1.0 / n + test / train)
     mean, half = float(values.mean()), paired.t_quantile(n - 1, alpha) * error
     return mean - half, mean + half

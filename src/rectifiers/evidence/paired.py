@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ __all__ = [
     "decide",
     "deviation",
     "further_seeds",
+    "half_width",
     "pairs",
     "rules",
     "seeds_until",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+
+_Sd = TypeVar("_Sd", float, NDArray[np.float64])
 
 _MOST_SEEDS = 1_000_000
 
@@ -129,8 +132,8 @@ def compare(
     mean = float(differences.mean()) if n else None
     if n < 2 or mean is None:
         return PairedComparison(n, mean, None, None, None, None, "undecided", None)
-    spread = deviation(differences, resolution)
-    half = _half_width(spread, n, alpha)
+    spread = float(deviation(differences, resolution))
+    half = half_width(spread, n, alpha)
     low, high = mean - half, mean + half
     verdict = decide(low, high, margin)
     more = further_seeds(mean, spread, n, margin=margin, alpha=alpha) if verdict == "undecided" else 0
@@ -166,9 +169,11 @@ def decide(low: float, high: float, margin: float) -> Verdict:
     return "undecided"
 
 
-def deviation(differences: NDArray[np.float64], resolution: float) -> float:
-    """Return the standard deviation of differences, at least half a step of the metric."""
-    return max(float(differences.std(ddof=1)), not_negative("resolution", resolution) / 2.0)
+def deviation(differences: NDArray[np.float64], resolution: float) -> NDArray[np.float64]:
+    """Return the standard deviation of differences (the last axis), at least half a step of the metric."""
+    floor = not_negative("resolution", resolution) / 2.0
+    spread: NDArray[np.float64] = np.maximum(differences.std(axis=-1, ddof=1), floor)
+    return spread
 
 
 def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float) -> int | None:
@@ -177,7 +182,7 @@ def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float
     It is a plan for a fresh study of that size; adding seeds until the interval decides would spoil its
     coverage.
     """
-    return seeds_until(lambda seeds: _half_width(sd, seeds, alpha), mean, n, margin=margin)
+    return seeds_until(lambda seeds: half_width(sd, seeds, alpha), mean, n, margin=margin)
 
 
 def seeds_until(half_width: Callable[[int], float], mean: float, n: int, *, margin: float) -> int | None:
@@ -207,7 +212,8 @@ def t_quantile(freedom: float, alpha: float) -> float:
     return float(stdtrit(freedom, 1.0 - alpha / 2.0))
 
 
-def _half_width(sd: float, n: int, alpha: float) -> float:
+def half_width(sd: _Sd, n: int, alpha: float) -> _Sd:
+    """Return half the width of Student's interval for the mean of `n` values of standard deviation `sd`."""
     return t_quantile(n - 1, alpha) * sd / math.sqrt(n)
 
 

@@ -54,7 +54,7 @@ def compare(
     mean = float(ours.mean() - theirs.mean()) if n else None
     if n < 2 or mean is None:
         return PairedComparison(n, mean, None, None, None, None, "undecided", None)
-    variances = [paired.deviation(values, resolution) ** 2 for values in (ours, theirs)]
+    variances = [float(paired.deviation(values, resolution)) ** 2 for values in (ours, theirs)]
 
     def half_width(smaller: int) -> float:
         sizes = [values.size + smaller - n for values in (ours, theirs)]
