@@ -28,6 +28,7 @@ __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Execution", "Interrupted", "comp
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
 _STORE = "study.db"
+_ASIDE = ("out", "progress", "report", "execution")
 _REPORT = "report.html"
 
 
@@ -313,8 +314,7 @@ def compare(
     >>> print(result.verdict)  # doctest: +SKIP
     """
     # Every argument but those that say where the result goes and how it is made is part of the plan.
-    aside = ("out", "progress", "report", "execution")
-    planned = {name: value for name, value in locals().items() if name not in aside}
+    planned = {name: value for name, value in locals().items() if name not in _ASIDE}
     from rectifiers.report.live import watching
 
     jobs, timeout, budget = _execution(execution, device)

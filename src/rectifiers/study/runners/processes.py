@@ -47,6 +47,7 @@ class Processes:
         self.jobs, self.timeout = jobs, timeout
         self._pool: Any = None
         self._reason: str | None = None
+        self._prepared: Prepared | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -59,14 +60,15 @@ class Processes:
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
-            self._pool = None
+        self._pool = self._reason = self._prepared = None
 
     def run(
         self, prepared: Prepared, trials: Iterable[Trial]
     ) -> Generator[Trial | EpochFinished | Run | Notice | None]:
         """Carry out `trials`; see `Runner.run`."""
-        if self._pool is None and self._reason is None:
-            self._reason = self._start(prepared)
+        if self._prepared is not prepared:
+            self.close()
+            self._prepared, self._reason = prepared, self._start(prepared)
             if self._reason is not None:
                 yield Notice("in-process", f"trials run in this process, one by one: {self._reason}")
         if self._pool is None:

@@ -4,30 +4,13 @@ import dataclasses
 
 import pytest
 
-from rectifiers.study.trials import count, deciding_trials, trial, tuning_trials
-
-
-@pytest.fixture(scope="module")
-def plan():
-    from rectifiers import study
-
-    return study.make_plan(
-        "xor",
-        arms="relu,tanh",
-        norms="none,batch",
-        seeds=3,
-        tuning_seeds=2,
-        learning_rate="0.1,0.3",
-        epochs=1,
-    ).plan
-
 
 def key(plan, phase="test", arm="relu"):
-    return trial(plan, phase, arm, "none", 0.1, 0).key
+    return plan.trial(phase, arm, "none", 0.1, 0).key
 
 
 DETERMINES = {
-    "protocol": 2,
+    "protocol": 1,
     "data_hash": "x",
     "metric": "x",
     "outputs": 3,
@@ -43,6 +26,7 @@ DETERMINES = {
     "initialization": "own",
     "target": 1.0,
     "device": "cuda",
+    "vary": "split",
 }
 DOES_NOT = {
     "task": "x",
@@ -63,6 +47,8 @@ DOES_NOT = {
     "margin": 7.0,
     "confidence": 0.5,
     "data_code": "x",
+    "racing": True,
+    "paired": False,
 }
 
 
@@ -99,20 +85,12 @@ def test_the_validation_split_counts_while_tuning(plan):
 
 
 def test_trials_differ_from_each_other(plan):
-    trials = [t for norm in plan.norms for arm in plan.arms for t in tuning_trials(plan, arm.label, norm)]
-    rates = {(arm.label, norm): 0.1 for arm in plan.arms for norm in plan.norms}
-    tested = deciding_trials(plan, rates)
-    assert len({t.key for t in (*trials, *tested)}) == len(trials) + len(tested)
-    assert len(trials) == count(plan, "tune") == 2 * 2 * 2 * 2
-    assert len(tested) == count(plan, "test") == 2 * 2 * 3
-
-
-def test_arms_of_one_seed_come_together(plan):
-    rates = {(arm.label, norm): 0.1 for arm in plan.arms for norm in plan.norms}
-    assert [t.seed for t in deciding_trials(plan, rates)] == [0] * 4 + [1] * 4 + [2] * 4
-
-
-def test_a_given_rate_is_not_tuned(plan):
-    given = dataclasses.replace(plan, learning_rates=(0.1,))
-    assert tuning_trials(given, "relu", "none") == ()
-    assert count(given, "tune") == 0
+    trials = {
+        plan.trial(phase, arm.label, norm, rate, seed).key
+        for phase in ("tune", "test")
+        for arm in plan.arms
+        for norm in plan.norms
+        for rate in plan.learning_rates
+        for seed in range(3)
+    }
+    assert len(trials) == 2 * 3 * 2 * 2 * 3

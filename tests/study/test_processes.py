@@ -1,0 +1,175 @@
+"""Worker processes: what travels to them, how they end, and what becomes of a trial that ends one."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from rectifiers.records.values import Notice, Run
+from rectifiers.study import InProcess, Processes
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+def trials_of(prepared):
+    plan = prepared.plan
+    return [
+        plan.trial("test", arm.label, "none", plan.learning_rates[0], seed)
+        for seed in range(plan.seeds)
+        for arm in plan.arms
+    ]
+
+
+def told(runner, prepared):
+    return [item for item in runner.run(prepared, trials_of(prepared)) if isinstance(item, Run | Notice)]
+
+
+IN_A_WORKER = """
+import multiprocessing, os, threading, torch
+def mine(x):
+    if multiprocessing.parent_process() is not None and torch.is_grad_enabled() and x.requires_grad:
+        {what}
+    return torch.relu(x)
+"""
+
+
+def test_a_trial_that_takes_too_long_has_crashed_and_its_process_is_replaced(prepare, write_module):
+    arm = write_module(IN_A_WORKER.format(what="threading.Event().wait(60)"))
+    prepared = prepare(arms=["relu", f"{arm}:mine"])
+    with Processes(2, timeout=3.0) as runner:
+        runs = {(run.trial.arm, run.trial.seed): run for run in told(runner, prepared)}
+    assert {runs["relu", seed].outcome for seed in (0, 1)} == {"finished"}
+    assert {runs[f"{arm}:mine", seed].reason for seed in (0, 1)} == {
+        "took longer than 3 s (--trial-timeout)"
+    }
+
+
+def test_a_trial_whose_process_dies_has_crashed_and_the_others_go_on(prepare, write_module):
+    arm = write_module(IN_A_WORKER.format(what="os.kill(os.getpid(), 9)"))
+    prepared = prepare(arms=["relu", f"{arm}:mine"])
+    with Processes(2) as runner:
+        runs = {(run.trial.arm, run.trial.seed): run for run in told(runner, prepared)}
+    assert {runs["relu", seed].outcome for seed in (0, 1)} == {"finished"}
+    assert {runs[f"{arm}:mine", seed].outcome for seed in (0, 1)} == {"crashed"}
+    assert "its process ended unexpectedly" in runs[f"{arm}:mine", 0].reason
+
+
+def test_what_is_defined_here_travels(prepare, measured):
+    scale = 0.5
+
+    def mine(x):
+        return torch.relu(x) * scale
+
+    class Shifted(torch.nn.Module):
+        def forward(self, x):
+            return torch.relu(x) - scale
+
+    prepared = prepare(arms=["relu", mine, Shifted, torch.nn.Hardswish()])
+    with Processes(2) as runner:
+        found = told(runner, prepared)
+    assert not [item for item in found if isinstance(item, Notice)]
+    expected = [run for run in InProcess().run(prepared, trials_of(prepared)) if isinstance(run, Run)]
+
+    def in_order(runs):
+        return sorted(measured(runs), key=lambda run: run.trial.key)
+
+    assert in_order(found) == in_order(expected)
+
+
+def test_what_cannot_travel_runs_here_and_why_is_said_once(prepare):
+    lock = threading.Lock()
+
+    def mine(x):
+        with lock:
+            return torch.relu(x)
+
+    prepared = prepare(arms=["relu", mine])
+    with Processes(2) as runner:
+        found = told(runner, prepared)
+        again = told(runner, prepared)
+    assert isinstance(found[0], Notice)
+    assert found[0].code == "in-process"
+    assert "cannot pickle '_thread.lock' object" in found[0].text
+    assert [run.outcome for run in found[1:]] == ["finished"] * 4
+    assert [type(item) for item in again] == [Run] * 4
+
+
+SCRIPT = """
+import torch, rectifiers
+
+def mine(x):
+    return torch.relu(x) * 1.5
+
+def build(activation):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 16), activation(16), torch.nn.Linear(16, 10))
+
+result = rectifiers.compare(
+    "digits", ["relu", mine], model="__main__:build", seeds=2, epochs=1, learning_rate=0.1,
+    out={out!r}, execution=rectifiers.Execution(jobs=2), progress={progress}, report=False,
+)
+print([run.outcome for run in result.study.of("test")], [n.code for n in result.study.warnings])
+"""
+
+
+def test_a_script_need_not_be_guarded(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(out=str(tmp_path / "out"), progress=False))
+    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert found.stdout == f"{['finished'] * 4} []\n"
+
+
+ENDLESS = """
+import os, sys
+from rectifiers import study
+from rectifiers.records.values import Run
+prepared = study.make_plan("digits", arms="relu,tanh", seeds=400, epochs=200, learning_rate=0.1)
+plan = prepared.plan
+trials = [plan.trial("test", arm.label, "none", 0.1, seed) for seed in range(400) for arm in plan.arms]
+with study.Processes(2) as runner:
+    for item in runner.run(prepared, trials):
+        if item is None:
+            print(os.getpid(), flush=True)
+"""
+
+
+def children(pid):
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(word) for word in found.stdout.split()]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_is_left_behind(how):
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
+        assert parent.stdout.readline()
+        workers = children(parent.pid)
+        assert len([pid for pid in workers if alive(pid)]) >= 2
+        parent.send_signal(how)
+        parent.wait(20)
+        patience = threading.Event()
+        for _ in range(100):
+            if not any(map(alive, workers)):
+                break
+            patience.wait(0.1)
+        assert not any(map(alive, workers))
+
+
+def test_settings_of_a_trial_reach_the_worker(prepare):
+    with Processes(2) as runner:
+        runs = [run for run in told(runner, prepare(learning_rate=0.2)) if isinstance(run, Run)]
+        assert {run.trial.learning_rate for run in runs} == {0.2}
+        runs = [run for run in told(runner, prepare(learning_rate=0.3)) if isinstance(run, Run)]
+    assert {run.trial.learning_rate for run in runs} == {0.3}

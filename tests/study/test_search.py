@@ -1,0 +1,139 @@
+"""Which learning rate is chosen, and for how many trials."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rectifiers.records.values import Run, Trial
+from rectifiers.study.search import STEPS_BEYOND, search, trials_at_most
+
+GRID = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def run(rate, seed, metric):
+    failed = isinstance(metric, str)
+    return Run(
+        trial=Trial(f"{rate}/{seed}", "tune", "relu", "none", rate, seed),
+        outcome=metric if failed else "finished",
+        metric=None if failed else metric,
+        reason="",
+        steps=1,
+        epochs=1,
+        steps_to_target=None,
+        seconds=0.0,
+        peak_memory=None,
+        parameters=1,
+        train_loss=(),
+        train_error=(),
+        init_hash="",
+        order_hash="",
+        noise_hash="",
+        started="",
+    )
+
+
+def searched(metric, grid=GRID, seeds=3):
+    """Search with `metric(rate, seed)`; return the choice and what was tried, in order."""
+    tried = {}
+    while True:
+        missing, choice = search("relu", grid, seeds, lambda rate, seed: tried.get((rate, seed)))
+        if choice is not None:
+            assert missing == []
+            return choice, list(tried)
+        assert missing
+        for rate, seed in missing:
+            assert (rate, seed) not in tried
+            tried[rate, seed] = run(rate, seed, metric(rate, seed))
+
+
+def peak(at):
+    return lambda rate, seed: 90 - 10 * abs(math.log(rate / at)) + seed
+
+
+@pytest.mark.parametrize("best", GRID)
+def test_the_peak_of_a_hill_is_found(best):
+    choice, tried = searched(peak(best))
+    assert choice.rate == best
+    assert not choice.at_edge
+    assert choice.warning is None
+    assert len(tried) <= trials_at_most(GRID, 3)
+
+
+def test_inside_the_grid_it_costs_less_than_half_of_all_rates_on_all_seeds():
+    for best in GRID[1:-1]:
+        _, tried = searched(peak(best))
+        assert len(tried) == 9 < len(GRID) * 3 / 2
+
+
+@pytest.mark.parametrize("best, beyond", [(2.0, [2.0, 4.0]), (8.0, [2.0, 4.0, 8.0]), (0.005, [0.005, 0.0025])])
+def test_where_the_best_rate_lies_at_an_end_the_grid_goes_on(best, beyond):
+    choice, tried = searched(peak(best))
+    assert choice.rate == best
+    assert sorted({rate for rate, _ in tried} - set(GRID)) == sorted(beyond)
+    assert choice.at_edge == (best == 8.0)
+
+
+@pytest.mark.parametrize("best, side, way", [(1e3, "highest", "higher"), (1e-9, "lowest", "lower")])
+def test_for_three_steps_and_then_it_is_said(best, side, way):
+    choice, _ = searched(peak(best))
+    assert choice.at_edge
+    assert choice.warning.code == "rate-at-edge"
+    assert f"is the {side} that was tried, {STEPS_BEYOND} steps beyond" in choice.warning.text
+    assert f"a {way} one may be better" in choice.warning.text
+
+
+def test_the_best_two_are_compared_on_the_other_seeds():
+    table = {0.1: [95, 80, 80], 0.05: [94, 90, 90]}
+    choice, tried = searched(lambda rate, seed: table.get(rate, [70] * 3)[seed])
+    assert choice.rate == 0.05
+    assert {t for t in tried if t[1] > 0} == {(0.05, 1), (0.1, 1), (0.05, 2), (0.1, 2)}
+
+
+def test_among_equals_it_is_the_middle_one():
+    choice, _ = searched(lambda rate, seed: 100.0 if 0.02 <= rate <= 0.5 else 50.0)
+    assert choice.rate in (0.05, 0.1)
+
+
+def test_a_rate_that_fails_less_often_goes_before_a_better_one():
+    table = {0.1: [99, "diverged", "diverged"], 0.05: [80, 80, 80], 0.2: [70, 70, 70]}
+    choice, _ = searched(lambda rate, seed: table.get(rate, [60] * 3)[seed])
+    assert choice.rate == 0.05
+
+
+def test_where_all_fail_lower_rates_are_tried():
+    choice, _ = searched(lambda rate, seed: "diverged" if rate > 0.006 else 80.0)
+    assert choice.rate <= 0.005
+
+
+def test_where_nothing_ever_finishes_it_is_said():
+    choice, tried = searched(lambda rate, seed: "crashed")
+    assert choice.at_edge
+    assert choice.warning.code == "no-rate-finished"
+    assert choice.rate in {rate for rate, _ in tried}
+
+
+@pytest.mark.parametrize("grid, seeds", [((0.1, 0.3), 2), ((0.1, 0.3, 1.0), 3), (GRID[:5], 3), (GRID, 1)])
+def test_short_grids_and_single_seeds(grid, seeds):
+    for best in grid:
+        choice, tried = searched(peak(best), grid, seeds)
+        assert choice.rate == best
+        assert {seed for _, seed in tried} <= set(range(seeds))
+        assert len(tried) <= trials_at_most(grid, seeds)
+
+
+@given(st.data())
+def test_it_ends_whatever_comes_and_chooses_what_it_tried(data):
+    outcome = st.one_of(st.floats(0, 100), st.sampled_from(["diverged", "crashed"]))
+    known = {}
+    choice, tried = searched(lambda rate, seed: known.setdefault((rate, seed), data.draw(outcome)))
+    assert choice.rate in {rate for rate, _ in tried}
+    assert len(tried) <= trials_at_most(GRID, 3) + 4
+
+
+def test_it_does_not_depend_on_the_order_in_which_runs_come():
+    table = {}
+    first, _ = searched(lambda rate, seed: table.setdefault((rate, seed), 80 + len(table) % 7))
+    again, _ = searched(lambda rate, seed: table[rate, seed])
+    assert first == again
