@@ -193,7 +193,7 @@ def _of_rows(name: str, rows: Iterable[tuple[Any, Any]]) -> _Table:
     table = _Table(name, list(rows))
     for place, row in table.rows:
         if not isinstance(row, Mapping):
-            raise ArgumentError(f"a row names its columns, but row {place} of {name} is {str(row)[:40]!r}")
+            raise ArgumentError(f"every row names its columns, but row {place} is {str(row)[:40]!r}")
     return table
 
 
@@ -205,13 +205,20 @@ def _file(path: Path) -> _Table:
             return dataclasses.replace(_object(_parquet(path)), name=path.name)
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".jsonl", ".ndjson"):
-            lines = enumerate(text.splitlines(), 1)
-            return _of_rows(path.name, ((i, json.loads(line)) for i, line in lines if line.strip()))
+            lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+            return _of_rows(path.name, [(i, _json(line, i)) for i, line in lines])
     except ArgumentError:
         raise
-    except (OSError, ValueError) as error:  # ValueError: of json, of pyarrow, or bytes that are no text
+    except (OSError, ValueError) as error:  # ValueError: of pyarrow, or bytes that are no text
         raise DataError(f"cannot read {path}: {error}; it should be CSV, *.jsonl or *.parquet") from error
     return _Table(path.name, list(_csv(path, text)))
+
+
+def _json(line: str, row: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise ArgumentError(f"every row is a JSON object, but row {row} is {line[:40]!r}") from None
 
 
 def _parquet(path: Path) -> Any:

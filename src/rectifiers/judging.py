@@ -191,10 +191,10 @@ def judge(
         *about_margin,
         *_about_values(values, lower_is_better),
     )
-    sizes = [len(runs) for runs in values.values()]
-    many = f"{min(sizes)} runs each" if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)} runs each"
+    sizes = sorted({len(runs) for runs in values.values()})
+    many = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) + (" run" if sizes == [1] else " runs")
     first = "" if control else " (the first of the table)"
-    taken = f"{results.name}: {len(values)} arms against {chosen}{first}, {many}; {results.columns}"
+    taken = f"{results.name}: {len(values)} arms against {chosen}{first}, {many} each; {results.columns}"
     return Judgement(Study(plan, _runs(plan, values), margin=decided_by, warnings=warnings), taken)
 
 
@@ -235,7 +235,7 @@ def _pairing(values: Values, control: str, sequential: bool, seeded: bool) -> tu
     ]
     if seeded and len(order) - len(incomplete) >= _COMPLETE * len(order):
         return "", incomplete
-    why = f"only {len(order) - len(incomplete)} of {len(order)} seeds were run with every arm"
+    why = f"{len(order) - len(incomplete) or 'none'} of {len(order)} seeds were run with every arm"
     if not seeded:
         why = "there is no column of seeds"
     if sequential:
@@ -255,12 +255,9 @@ def _margin(
         return Margin(given, "as given"), few
     if few:
         return Margin(0.0, f"for want of a second run of {control}"), few
-    if min(finished) == max(finished):
-        raise ArgumentError(
-            f"the margin is half the standard deviation of {control}'s runs, but all are {finished[0]:g}: "
-            "give --margin"
-        )
     rule = f"half the standard deviation of {control}'s own runs"
+    if min(finished) == max(finished):
+        raise ArgumentError(f"the margin is {rule}, but these are all equal: give --margin")
     text = f"the margin is {rule}, which also decide: fix --margin before the runs where you can"
     return Margin(margins.of_runs(finished), rule), [Notice("margin-from-results", text)]
 
@@ -269,8 +266,8 @@ def _about_reading(runs: Sequence[Measured], metric: str, lower_is_better: bool)
     found = []
     if failed := [run for run in runs if run.value is None]:
         many = ", ".join(f"{n} of {arm}" for arm, n in Counter(run.arm for run in failed).items())
-        rows = _some([str(run.row) for run in failed])
-        text = f"runs without a finite number count as failed: {many} (row {rows}); leave out what never ran"
+        rows = f"row{'s' * (len(failed) > 1)} {_some([str(run.row) for run in failed])}"
+        text = f"runs without a finite number count as failed: {many} ({rows}); leave out what never ran"
         found.append(Notice("failed-runs", text))
     if lower_is_better:
         text = f"of {metric} lower is better, so minus {metric} is shown: +0.1 is a {metric} lower by 0.1"
@@ -284,8 +281,8 @@ def _about_reading(runs: Sequence[Measured], metric: str, lower_is_better: bool)
 def _about_pairing(why: str, incomplete: Sequence[str]) -> list[Notice]:
     if why:
         text = (
-            f"the arms are compared as independent samples (Welch), because {why}; pairing runs by seed saves a "
-            "share of them that is the correlation of the arms over the seeds"
+            f"the arms are compared as independent samples (Welch), because {why}; pairing by seed saves "
+            "that share of the runs which is the correlation of the arms over the seeds"
         )
         return [Notice("unpaired", text)]
     if incomplete:
@@ -307,7 +304,8 @@ def _about_values(values: Values, lower_is_better: bool) -> list[Notice]:
             text = f"{runs.count(top)} of {len(runs)} runs of {arm} are at {abs(top):g}: better cannot show"
             found.append(Notice("ceiling", text))
         elif len(set(runs)) == 1:
-            text = f"all runs of {arm} are {abs(runs[0]):g}: if a seed changes nothing, they are one run"
+            same = -runs[0] if lower_is_better else runs[0]
+            text = f"all runs of {arm} are {same:g}: if a seed changes nothing, they are one run"
             found.append(Notice("constant", text))
     for arm, other in combinations(finished, 2):
         if values[arm] == values[other] and not capped & {arm, other}:

@@ -1,0 +1,120 @@
+"""`rectifiers evidence`: files of results, as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Say = Callable[..., Any]
+
+LONG = (
+    "activation,seed,accuracy\n"
+    "relu,0,96.1\nrelu,1,95.8\nrelu,2,96.4\nrelu,3,96.0\nrelu,4,95.9\n"
+    "elu,0,97.0\nelu,1,96.8\nelu,2,97.5\nelu,3,97.1\nelu,4,96.9\n"
+)
+WIDE = "seed;relu;elu\n0;96.1;97.0\n1;95.8;96.8\n2;96.4;97.5\n3;96.0;97.1\n4;95.9;96.9\n"
+LINES = "\n".join(
+    json.dumps(dict(zip(("activation", "seed", "accuracy"), line.split(","), strict=True)))
+    for line in LONG.splitlines()[1:]
+)
+
+
+def test_it_ends_with_the_recommendation(say: Say, place: Path) -> None:
+    (place / "results.csv").write_text(LONG)
+    found = say("evidence", "results.csv", "--control", "relu", "--unit", "%", "--margin", ".3")
+    assert found.code == 0
+    assert found.out.startswith("Use elu: better than relu by ")
+    assert " points" in found.out.splitlines()[0]
+    assert found.err == (
+        "results.csv: 2 arms against relu, 5 runs each; arm: activation, seed: seed, value: accuracy\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "name, content, options",
+    [
+        ("r.csv", "\ufeff" + LONG.replace("\n", "\r\n"), []),
+        ("r.tsv", LONG.replace(",", "\t"), []),
+        ("r.csv", LONG.replace("\n", "\n\n"), []),
+        ("r.csv", WIDE, ["--wide"]),
+        ("r.csv", WIDE, []),
+        ("r.csv", WIDE.replace("seed", ""), []),
+        ("r.csv", LONG.replace("activation", "who"), ["--arm-column", "who"]),
+        ("r.csv", LONG.replace("seed", "no"), ["--seed-column", "no"]),
+        ("r.csv", LONG.replace("accuracy", "top"), ["--value-column", "top"]),
+        ("r.jsonl", LINES, []),
+    ],
+)
+def test_every_way_to_write_a_table_gives_the_same_answer(
+    name: str, content: str, options: list[str], say: Say, place: Path
+) -> None:
+    (place / "plain.csv").write_text(LONG)
+    (place / name).write_bytes(content.encode())
+    found = json.loads(say("evidence", name, "--json", *options).out)
+    expected = json.loads(say("evidence", "plain.csv", "--json").out)
+    assert found["recommendation"] == expected["recommendation"]
+    assert found["comparisons"] == expected["comparisons"]
+
+
+def test_json_is_one_object_and_the_report_lies_where_it_is_asked_for(say: Say, place: Path) -> None:
+    (place / "results.csv").write_text(LONG)
+    found = say("evidence", "results.csv", "--json", "--out", "a/b", "--lower-is-better", "--metric", "err")
+    told = json.loads(found.out)
+    assert (told["schema"], told["control"], told["metric"]) == (2, "relu", "minus err")
+    assert (told["report"], told["store"]) == ("a/b/report.html", None)
+    assert [notice["code"] for notice in told["warnings"]] == ["negated", "margin-from-results"]
+    assert told["trials"]["deciding"] == 10
+    assert (place / "a" / "b" / "report.html").stat().st_size > 10_000
+
+
+def test_sequential_is_more_careful(say: Say, place: Path) -> None:
+    (place / "results.csv").write_text(LONG)
+    (fixed,) = json.loads(say("evidence", "results.csv", "--json").out)["comparisons"]
+    (grown,) = json.loads(say("evidence", "results.csv", "--json", "--sequential").out)["comparisons"]
+    assert fixed["e_value"] is None
+    assert grown["e_value"] > 1
+    assert grown["low"] < fixed["low"]
+
+
+@pytest.mark.parametrize(
+    "content, options, words",
+    [
+        (None, [], ["no file", "r.csv"]),
+        ("", [], ["r.csv is empty"]),
+        ("arm,seed,value\n", [], ["r.csv is empty"]),
+        (LONG, ["--control", "rely"], ["unknown control 'rely'", "'relu'"]),
+        (LONG, ["--value-column", "acuracy"], ["unknown column 'acuracy'", "'accuracy'"]),
+        (LONG + "elu,0,97\n", [], ["elu has seed 0 twice", "rows 7 and 12"]),
+        (LONG + "elu,5,n.a.\n", [], ["row 12", "'n.a.'"]),
+        (LONG + "elu,5\n", [], ["row 12", "3 cells"]),
+        (LONG + "elu,5,97,1\n", [], ["row 12", "3 cells"]),
+        ("arm,arm,value\nrelu,0,1\n", [], ["different names"]),
+        (LONG[: LONG.index("elu,0,97")], [], ["two arms", "'relu'"]),
+        (LONG, ["--margin", "tiny"], ["'tiny'"]),
+        (LONG, ["--confidence", "95"], ["confidence=95"]),
+        ("arm,value\nrelu,1\nelu,2\n", ["--sequential"], ["pair up", "no column of seeds"]),
+        (WIDE.replace(";", ",").replace(".", "a"), ["--wide"], ["row 2", "'96a1'"]),
+    ],
+)
+def test_bad_tables_are_one_line(
+    content: str | None, options: list[str], words: list[str], say: Say, place: Path
+) -> None:
+    if content is not None:
+        (place / "r.csv").write_text(content)
+    found = say("evidence", "r.csv", *options)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("rectifiers: error: ")
+    assert found.err.count("\n") == 1
+    for word in words:
+        assert word in found.err
+
+
+def test_bytes_that_are_no_text_and_lines_that_are_no_json(say: Say, place: Path) -> None:
+    (place / "r.csv").write_bytes(b"\xff\xfe\x00")
+    assert "should be CSV" in say("evidence", "r.csv").err
+    (place / "r.jsonl").write_text('{"arm": "relu"}\n\n{"arm":\n')
+    assert "row 3 is '{\"arm\":'" in say("evidence", "r.jsonl").err

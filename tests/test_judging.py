@@ -1,0 +1,315 @@
+"""`rectifiers.evidence.judge`: results that were measured anywhere, from a table to the recommendation."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rectifiers.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    MissingDependencyError,
+    UnknownNameError,
+)
+from rectifiers.evidence import anytime, judge, paired, unpaired
+from rectifiers.evidence.correction import corrected
+from rectifiers.judging import Judgement
+
+SEEDS = 8
+
+
+def rows(seeds: int = SEEDS, **shifts: float) -> list[dict[str, Any]]:
+    """Rows of arms that share the ups and downs of their seeds."""
+    generator = np.random.default_rng(7)
+    base = generator.normal(96.0, 0.5, seeds)
+    return [
+        {"arm": arm, "seed": seed, "value": round(float(base[seed] + shift + noise), 2)}
+        for arm, shift in shifts.items()
+        for seed, noise in enumerate(generator.normal(0.0, 0.1, seeds))
+    ]
+
+
+def column(table: list[dict[str, Any]], arm: str) -> list[float]:
+    return [row["value"] for row in table if row["arm"] == arm]
+
+
+def codes(found: Judgement) -> list[str]:
+    return [notice.code for notice in found.study.warnings]
+
+
+def said(found: Judgement, code: str) -> str:
+    (text,) = [notice.text for notice in found.study.warnings if notice.code == code]
+    return text
+
+
+TABLE = rows(relu=0.0, elu=0.9, gelu=0.0, tanh=-0.8)
+
+
+def test_the_answer_is_students_interval_over_the_pairs_corrected_for_all_arms() -> None:
+    found = judge(TABLE, margin=0.3)
+    assert found.study.plan.control == "relu"
+    for arm, verdict in (("elu", "better"), ("gelu", "equivalent"), ("tanh", "worse")):
+        row = found.summary.comparison(arm, "none")
+        expected = paired.compare(
+            column(TABLE, arm), column(TABLE, "relu"), margin=0.3, alpha=corrected(0.05, 3), resolution=0.01
+        )
+        assert row is not None
+        assert (row.verdict, row.n) == (verdict, SEEDS) == (expected.verdict, expected.n)
+        assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+        assert row.pair_correlation == pytest.approx(expected.correlation)
+    assert found.recommendation.arm == "elu"
+    assert found.recommendation.status == "decided"
+    assert found.sentence.startswith("Use elu: better than relu by ")
+    assert codes(found) == []
+
+
+def test_frame_columns_rows_and_wide_are_one_table() -> None:
+    frame = pd.DataFrame(TABLE)
+    wide = frame.pivot(index="seed", columns="arm", values="value")[["relu", "elu", "gelu", "tanh"]]
+    tables: list[Any] = [
+        TABLE,
+        iter(TABLE),
+        frame,
+        frame.to_dict("list"),
+        wide,
+        wide.reset_index(),
+        wide.reset_index(drop=True),
+        {arm: column(TABLE, arm) for arm in ("relu", "elu", "gelu", "tanh")},
+        {arm: np.array(column(TABLE, arm)) for arm in ("relu", "elu", "gelu", "tanh")},
+    ]
+    found = [judge(table, margin=0.3) for table in tables]
+    assert {one.sentence for one in found} == {found[0].sentence}
+    assert len({str(one.summary.comparisons) for one in found}) == 1
+
+
+def test_rows_may_come_in_any_order_and_seeds_may_be_any_names() -> None:
+    shuffled = [dict(row, seed=f"run-{row['seed'] * 17}") for row in TABLE]
+    shuffled.sort(key=lambda row: row["value"])
+    found, expected = judge(shuffled, control="relu", margin=0.3), judge(TABLE, margin=0.3)
+    assert found.sentence == expected.sentence
+    for row in expected.summary.comparisons:
+        other = found.summary.comparison(row.arm, "none")
+        assert other is not None
+        assert (other.low, other.high) == pytest.approx((row.low, row.high))
+
+
+def test_columns_of_usual_names_are_found_and_the_line_says_which() -> None:
+    table = [{"activation": row["arm"], "run": row["seed"], "accuracy": row["value"]} for row in TABLE]
+    found = judge(table, unit="%")
+    assert found.taken == (
+        "results: 4 arms against relu (the first of the table), 8 runs each; "
+        "arm: activation, seed: run, value: accuracy"
+    )
+    assert (found.summary.metric, found.summary.unit) == ("accuracy", "%")
+    assert "first of the table" not in judge(table, control="elu").taken
+    other = [{"who": row["arm"], "s": row["seed"], "v": row["value"], "epochs": 3} for row in TABLE]
+    assert judge(other, arm="who", seed="s", value="v", metric="F1").summary.metric == "F1"
+
+
+def test_the_margin_is_half_the_controls_deviation_and_says_that_its_runs_decide_too() -> None:
+    found = judge(TABLE)
+    margin = found.study.margin
+    assert margin is not None
+    assert margin.value == pytest.approx(np.std(column(TABLE, "relu"), ddof=1) / 2)
+    assert margin.rule == "half the standard deviation of relu's own runs"
+    assert codes(found) == ["margin-from-results"]
+    assert found.to_json()["margin"]["rule"] == margin.rule
+    given = judge(TABLE, margin="0.3").study
+    assert given.margin is not None
+    assert (given.margin.value, given.plan.margin) == (0.3, 0.3)
+
+
+def test_a_sequence_gets_anytime_valid_intervals_in_the_order_of_the_table() -> None:
+    table = rows(40, relu=0.0, elu=0.4)
+    found = judge(table, margin=0.1, sequential=True)
+    (row,) = found.summary.comparisons
+    expected = anytime.compare(
+        column(table, "elu"), column(table, "relu"), margin=0.1, alpha=0.05, resolution=0.01
+    )
+    assert (row.verdict, row.decided_at) == (expected.verdict, expected.decided_at)
+    assert row.decided_at is not None
+    assert row.decided_at < 40
+    assert row.e_value == pytest.approx(expected.e_value)
+    fixed = judge(table[:4] + table[40:44], margin=0.1).summary.comparisons[0]
+    looked = judge(table[:4] + table[40:44], margin=0.1, sequential=True).summary.comparisons[0]
+    assert (fixed.verdict, looked.verdict) == ("better", "undecided")
+
+
+def test_in_a_sequence_an_arm_may_have_left_before_the_others() -> None:
+    table = [row for row in TABLE if row["arm"] != "elu" or row["seed"] < 6]
+    found = judge(table, margin=0.3, sequential=True)
+    row = found.summary.comparison("tanh", "none")
+    assert "missing-pairs" not in codes(found)
+    assert found.study.plan.paired
+    assert row is not None
+    assert row.seeds > 0
+    assert len(found.study.series("elu", "none")) == 6
+    assert len(found.study.series("relu", "none")) == 8
+
+
+def test_four_runs_against_four_without_seeds_get_welchs_answer() -> None:
+    table = [{"arm": row["arm"], "value": row["value"]} for row in rows(4, relu=0.0, elu=3.0)]
+    found = judge(table, margin=0.3)
+    (row,) = found.summary.comparisons
+    expected = unpaired.compare(column(table, "elu"), column(table, "relu"), margin=0.3, alpha=0.05)
+    assert not found.study.plan.paired
+    assert row.verdict == expected.verdict == "better"
+    assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+    assert "no column of seeds" in said(found, "unpaired")
+    assert "correlation" in said(found, "unpaired")
+
+
+def test_unequal_numbers_and_seeds_that_do_not_match_are_not_paired() -> None:
+    unequal = judge({"relu": [0.90, 0.92, 0.91, 0.93, 0.9], "elu": [0.94, 0.95, 0.96]}, margin=0.01)
+    assert "unpaired" in codes(unequal)
+    (row,) = unequal.summary.comparisons
+    expected = unpaired.compare(
+        [0.94, 0.95, 0.96], [0.90, 0.92, 0.91, 0.93, 0.9], margin=0.01, alpha=0.05, resolution=0.01
+    )
+    assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+    apart = [dict(row, seed=row["seed"] + 100 * (row["arm"] == "elu")) for row in rows(relu=0.0, elu=1.0)]
+    assert "none of 16 seeds" in said(judge(apart), "unpaired")
+    with pytest.raises(ArgumentError, match="pair up by seed"):
+        judge(apart, sequential=True)
+
+
+def test_a_missing_pair_is_left_out_of_every_arm() -> None:
+    table = [row for row in TABLE if (row["arm"], row["seed"]) != ("elu", 3)]
+    found = judge(table, margin=0.3)
+    assert said(found, "missing-pairs").startswith("1 of the seeds left out, not run with every arm: 3")
+    assert {row.n for row in found.summary.comparisons} == {7}
+
+
+@pytest.mark.parametrize("nothing", ["", "nan", "inf", "-inf", None, float("nan"), float("inf"), "NaN"])
+def test_a_run_without_a_finite_number_failed(nothing: Any) -> None:
+    table = [dict(row, value=nothing) if (row["arm"], row["seed"]) == ("elu", 2) else row for row in TABLE]
+    found = judge(table, margin=0.3)
+    assert said(found, "failed-runs").startswith(
+        "runs without a finite number count as failed: 1 of elu (row 11)"
+    )
+    arm = next(row for row in found.summary.arms if row.arm == "elu")
+    assert (arm.n, arm.diverged) == (7, 1)
+    assert found.summary.comparison("elu", "none").n == 7  # type: ignore[union-attr]
+
+
+def test_a_single_seed_is_undecided_and_says_why() -> None:
+    found = judge(rows(1, relu=0.0, elu=5.0))
+    assert found.summary.comparisons[0].verdict == "undecided"
+    assert found.recommendation.status == "open"
+    assert "it takes two" in said(found, "one-run")
+
+
+def test_a_loss_is_compared_by_its_negative_and_its_name_says_so() -> None:
+    table = [{"arm": row["arm"], "seed": row["seed"], "test_loss": -row["value"]} for row in TABLE]
+    found = judge(table, margin=0.3, lower_is_better=True)
+    assert found.summary.metric == "minus test_loss"
+    assert found.recommendation.arm == "elu"
+    assert codes(found) == ["negated"]
+    other = judge(table, margin=0.3)
+    assert other.recommendation.arm == "tanh"
+    assert "--lower-is-better" in said(other, "direction")
+    assert codes(judge(table, margin=0.3, metric="score")) == []
+
+
+def test_what_makes_runs_doubtful_is_told() -> None:
+    same = {"relu": [97.0, 96.0, 98.0], "elu": [97.0, 96.0, 98.0], "gelu": [95.0, 95.0, 95.0]}
+    found = judge(same, margin=0.5)
+    assert codes(found) == ["constant", "equal-arms"]
+    assert said(found, "equal-arms").startswith("relu and elu ")
+    assert said(found, "constant").startswith("all runs of gelu are 95:")
+    full = judge({"relu": [1.0, 0.99, 1.0], "elu": [1.0, 1.0, 1.0], "gelu": [0.9, 0.92, 0.91]}, margin=0.01)
+    assert codes(full) == ["ceiling", "ceiling"]
+    assert codes(
+        judge({"relu": [0.0, 0.1, 0.0], "elu": [0.2, 0.1, 0.3]}, margin=0.1, lower_is_better=True)
+    ) == [
+        "negated",
+        "ceiling",
+    ]
+
+
+def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> None:
+    (row,) = judge({"relu": [90, 91], "elu": [91, 92]}, margin=0.1).summary.comparisons
+    assert row.verdict == "undecided"
+    assert row.low is not None
+    assert row.low < 0.0
+
+
+@pytest.mark.parametrize(
+    "table, options, error, words",
+    [
+        ([], {}, DataError, "empty"),
+        (TABLE, {"control": "rely"}, UnknownNameError, "did you mean 'relu'"),
+        (TABLE, {"value": "acuracy"}, UnknownNameError, "unknown column 'acuracy'"),
+        ([{"a": 1, "b": "x"}], {}, ArgumentError, "which column holds the arm"),
+        ([{"arm": 1, "b": "x", "c": 1}], {}, ArgumentError, "which column holds the value"),
+        ([{"arm": "a", "accuracy": 1, "loss": 2}], {}, ArgumentError, "accuracy or loss"),
+        ([*TABLE, TABLE[9]], {}, ArgumentError, "elu has seed 1 twice (rows 10 and 33)"),
+        ([*TABLE, {"arm": "elu", "seed": 9, "value": "97 %"}], {}, ArgumentError, "row 33 has '97 %'"),
+        ([*TABLE, {"seed": 9, "value": 97}], {}, ArgumentError, "row 33 lacks its arm"),
+        ([*TABLE, 7], {}, ArgumentError, "row 33 is '7'"),
+        (TABLE[:8], {}, ArgumentError, "at least two arms"),
+        (TABLE, {"margin": 0}, ArgumentError, "margin=0"),
+        (TABLE, {"margin": "tiny"}, ArgumentError, "'tiny'"),
+        (TABLE, {"confidence": 95}, ArgumentError, "confidence=95"),
+        ({"relu": [1, 1, 1], "elu": [1, 2, 3]}, {}, ArgumentError, "all equal: give --margin"),
+        (7, {}, ArgumentTypeError, "int"),
+        ("nowhere.csv", {}, DataError, "nowhere.csv"),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line(
+    table: Any, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        judge(table, **options)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_result_shows_itself_and_writes_its_report(tmp_path: Path) -> None:
+    found = judge(TABLE, margin=0.3)
+    assert str(found).splitlines()[0] == found.taken
+    assert found.sentence in str(found)
+    assert found.recommendation.per_norm[0].sentence in found._repr_html_()
+    written = found.write(tmp_path / "a" / "b")
+    assert written.report == tmp_path / "a" / "b" / "report.html"
+    assert "elu" in written.report.read_text(encoding="utf-8")
+    told = json.loads(json.dumps(written.to_json(), allow_nan=False))
+    assert told["recommendation"]["sentence"] == found.sentence
+    assert (told["report"], told["store"]) == (str(written.report), None)
+
+
+def test_parquet_is_read_or_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "results.parquet"
+    with pytest.raises(DataError, match=r"results\.parquet"):
+        judge(file)
+    file.write_bytes(b"PAR1")
+    monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame(TABLE))
+    assert judge(file, margin=0.3).sentence == judge(TABLE, margin=0.3).sentence
+
+    def missing(path: Path) -> None:
+        raise ImportError("pyarrow is needed")
+
+    monkeypatch.setattr(pd, "read_parquet", missing)
+    with pytest.raises(MissingDependencyError, match="pip install pyarrow"):
+        judge(file)
+
+
+def test_it_needs_neither_torch_nor_pandas(tmp_path: Path) -> None:
+    lines = [f"{row['arm']},{row['seed']},{row['value']}" for row in TABLE]
+    (tmp_path / "results.csv").write_text("\n".join(["arm,seed,value", *lines]))
+    code = (
+        "import sys\n"
+        "from rectifiers.evidence import judge\n"
+        "str(judge('results.csv'))\n"
+        "print(sorted({'torch', 'pandas', 'numba', 'altair'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (found.stdout, found.stderr) == ("[]\n", "")
