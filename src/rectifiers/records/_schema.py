@@ -30,7 +30,7 @@ _TABLES = {
     ),
     "run": (
         "position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, session INTEGER REFERENCES session, "
-        "phase TEXT NOT NULL CHECK (phase IN ('tune', 'test')), arm TEXT NOT NULL, norm TEXT NOT NULL, "
+        "phase TEXT NOT NULL CHECK (phase IN ('tune', 'margin', 'test')), arm TEXT NOT NULL, norm TEXT NOT NULL, "
         "learning_rate REAL NOT NULL, seed INTEGER NOT NULL, "
         "outcome TEXT NOT NULL CHECK (outcome IN ('finished', 'diverged', 'crashed')), reason TEXT NOT NULL, "
         "metric REAL, standard_error REAL, steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "

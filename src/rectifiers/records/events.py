@@ -7,7 +7,9 @@ found finished)::
       PhaseStarted("tune")                    only where learning rates are chosen
         TrialStarted EpochFinished* TrialFinished   per trial
         RateChosen                            per (arm, norm), after its last tuning trial
-      MarginFixed                             before the first deciding trial
+      PhaseStarted("margin")                  only where the margin is not given
+        TrialStarted EpochFinished* TrialFinished
+      MarginFixed
       PhaseStarted("test")
         TrialStarted EpochFinished* TrialFinished
         InterimAnalysis                       in a race, after every seed that all remaining arms have finished

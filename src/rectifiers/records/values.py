@@ -70,7 +70,9 @@ _DETERMINE = (
     "vary",
 )
 
-Phase = Literal["tune", "test"]
+# "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and measured like
+# the trials that decide, but on seeds of its own; "test": decides.
+Phase = Literal["tune", "margin", "test"]
 Outcome = Literal["finished", "diverged", "crashed"]
 
 
@@ -319,8 +321,8 @@ class Run:
     reason : str
         Empty when finished; else one line (``"loss is nan at step 12"``).
     metric : float or None
-        On the test set, read once at the end (phase ``test``), or on the validation split (phase ``tune``);
-        None unless finished.
+        On the test set, read once at the end (phases ``test`` and ``margin``), or on the validation split
+        (phase ``tune``); None unless finished.
     steps, epochs : int
         Optimiser steps and epochs done.
     standard_error : float or None

@@ -132,25 +132,19 @@ class _Conductor:
         """Say what is to come, and what the reader must know already."""
         plan = self.plan
         cells = len(plan.arms) * len(plan.norms)
-        tuning = (
-            cells * trials_at_most(plan.learning_rates, plan.tuning_seeds)
-            if plan.tuned
-            else sum(1 for _ in margins.calibration(self._known))
-        )
-        self.tell(StudyStarted(plan, tuning + cells * plan.seeds, done=len(self._runs)))
+        each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
+        ahead = cells * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
+        self.tell(StudyStarted(plan, ahead, done=len(self._runs)))
         for notice in (*self.prepared.warnings, *_elsewhere(before, self.prepared)):
             self.warn(notice)
 
     def choose_rates(self) -> bool:
-        """Choose every cell's rate, and run what the margin needs; return False when the budget is over."""
+        """Choose every cell's rate; return False when the budget is over before."""
         plan = self.plan
-        calibration = list(margins.calibration(self._known))
-        if not plan.tuned and not calibration:
+        if not plan.tuned:
             return True
         self.tell(PhaseStarted("tune", done=self._count("tune")))
-        if not self._carry_out(calibration):
-            return False
-        open_cells = [(arm.label, norm) for norm in plan.norms for arm in plan.arms] if plan.tuned else []
+        open_cells = [(arm.label, norm) for norm in plan.norms for arm in plan.arms]
         while open_cells:
             wanted: list[Trial] = []
             for cell in list(open_cells):
@@ -186,7 +180,11 @@ class _Conductor:
         return []
 
     def fix_margin(self, before: Study | None) -> bool:
-        """Fix the margin, and say which arms a grown question opens again."""
+        """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""
+        if wanted := list(margins.trials(self.store.study())):
+            self.tell(PhaseStarted("margin", done=self._count("margin")))
+            if not self._carry_out(wanted):
+                return False
         study = self.store.study()
         margin = margins.fix(study)
         if study.margin != margin:

@@ -24,7 +24,7 @@ def initialise(model: nn.Module, how: str, gain: float, phase: Phase, seed: int)
         arm's gain (the first layer, which sees the data, by 1). ``"own"`` leaves what the model drew when
         it was built, under the trial's seed.
     gain : float
-    phase : {"tune", "test"}
+    phase : {"tune", "margin", "test"}
     seed : int
 
     Returns

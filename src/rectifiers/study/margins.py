@@ -1,39 +1,48 @@
-"""The margin, fixed on the tuning runs of the control: before any deciding run is seen."""
+"""The margin, fixed on runs of the control that decide nothing: before any deciding run is seen."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rectifiers.evidence import margin as rules
 from rectifiers.records.values import Margin, Notice, Run, Study, Trial
 
-__all__ = ["calibration", "fix", "too_fine"]
+__all__ = ["RUNS", "fix", "too_fine", "trials"]
 
+RUNS = 3
 _FAR_BELOW = 0.5
 
 
-def calibration(study: Study) -> Iterator[Trial]:
-    """Yield the tuning trials that tell the control's level where no rate is chosen, for a margin of its own."""
+def trials(study: Study) -> Iterator[Trial]:
+    """Yield the trials that tell what the test set resolves: the control's, at its rate; none for a given margin."""
     plan = study.plan
-    if not plan.tuned and plan.margin is None:
-        for norm in plan.norms:
-            for seed in range(plan.tuning_seeds):
-                yield plan.trial("tune", plan.control, norm, plan.learning_rates[0], seed)
+    if plan.margin is not None:
+        return
+    for norm in plan.norms:
+        rate = study.rate(plan.control, norm)
+        assert rate is not None
+        for seed in range(RUNS):
+            yield plan.trial("margin", plan.control, norm, rate, seed)
 
 
 def fix(study: Study) -> Margin:
     """Return the margin a study decides by: the number that was given, or what its test set resolves."""
-    given = study.plan.margin
-    return _resolved(study) if given is None else Margin(given, "as given")
+    plan = study.plan
+    if plan.margin is not None:
+        return Margin(plan.margin, "as given")
+    runs = [study.by_key[trial.key] for trial in trials(study) if trial.key in study.by_key]
+    return _resolved(study, runs)
 
 
 def too_fine(study: Study) -> Notice | None:
     """Return a warning about a margin that was given far below what the data can resolve."""
-    plan = study.plan
-    if plan.margin is None or not _control(study):
+    plan, runs = study.plan, study.of("tune", study.plan.control)
+    rates = {norm: study.rate(plan.control, norm) for norm in plan.norms}
+    tuned = [run for run in runs if run.trial.learning_rate == rates[run.trial.norm]]
+    if plan.margin is None or not tuned:
         return None
-    resolved = _resolved(study)
+    resolved = _resolved(study, tuned)
     if plan.margin >= _FAR_BELOW * resolved.value:
         return None
     return Notice(
@@ -43,33 +52,18 @@ def too_fine(study: Study) -> Notice | None:
     )
 
 
-def _resolved(study: Study) -> Margin:
-    plan, runs = study.plan, _control(study)
-    finished = [run for run in runs if run.metric is not None]
-    metrics = [run.metric for run in finished if run.metric is not None]
+def _resolved(study: Study, runs: Sequence[Run]) -> Margin:
+    plan = study.plan
+    metrics = [run.metric for run in runs if run.metric is not None]
     size = f"{plan.test_size:,} test sample{'' if plan.test_size == 1 else 's'}"
     if plan.metric == "accuracy":
         level = statistics.fmean(metrics) if metrics else 100.0 / max(2, plan.outputs)
         value = rules.of_accuracy(level, plan.test_size)
         return Margin(value, f"one standard error of accuracy on {size} at {plan.control}'s {level:.1f} %")
-    errors = [run.standard_error for run in finished if run.standard_error is not None]
+    errors = [run.standard_error for run in runs if run.standard_error is not None]
     if errors:
-        measured_on = plan.validation_size or plan.train_size
+        tuned = all(run.trial.phase == "tune" for run in runs)
+        measured_on = plan.validation_size or plan.train_size if tuned else plan.test_size
         value = rules.of_standard_error(statistics.fmean(errors), measured_on, plan.test_size)
-        return Margin(
-            value, f"one standard error of {plan.metric} on {size}, by {plan.control}'s tuning runs"
-        )
-    return Margin(rules.of_runs(metrics), f"half the standard deviation of {plan.control} over tuning seeds")
-
-
-def _control(study: Study) -> list[Run]:
-    """Return the control's tuning runs at the rate it is tested at."""
-    plan = study.plan
-    found = []
-    for norm in plan.norms:
-        rate = study.rate(plan.control, norm)
-        if rate is None:
-            continue
-        trials = (plan.trial("tune", plan.control, norm, rate, seed) for seed in range(plan.tuning_seeds))
-        found += [study.by_key[trial.key] for trial in trials if trial.key in study.by_key]
-    return found
+        return Margin(value, f"one standard error of {plan.metric} on {size}, as {plan.control} has it")
+    return Margin(rules.of_runs(metrics), f"half the standard deviation of {plan.control} over {len(metrics)} runs")

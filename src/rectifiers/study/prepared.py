@@ -88,7 +88,7 @@ class Prepared:
         if plan.vary == "split":
             labels = None if self.data.classes is None else self.y.cpu()
             train, test = stratified(labels, len(self.y), plan.test_size, phase, seed)
-        if phase == "test":
+        if phase != "tune":
             return Parts(train, test)
         if not plan.validation_size:
             return Parts(train, train)

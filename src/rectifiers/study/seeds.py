@@ -52,7 +52,7 @@ def stratified(labels: Tensor | None, samples: int, held_out: int, phase: Phase,
         Classes, which keep their shares in both parts up to rounding; None draws without regard to them.
     samples, held_out : int
         Samples in all, and how many of them to test on.
-    phase : {"tune", "test"}
+    phase : {"tune", "margin", "test"}
     seed : int
     """
     shuffled = torch.randperm(samples, generator=generator(phase, "split", seed))
@@ -74,7 +74,7 @@ class Order:
 
     Parameters
     ----------
-    phase : {"tune", "test"}
+    phase : {"tune", "margin", "test"}
     seed : int
         Of the trial.
     samples, epochs : int
