@@ -260,6 +260,7 @@ def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> N
         (TABLE, {"margin": "tiny"}, ArgumentError, "'tiny'"),
         (TABLE, {"confidence": 95}, ArgumentError, "confidence=95"),
         ({"relu": [1, 1, 1], "elu": [1, 2, 3]}, {}, ArgumentError, "all equal: give --margin"),
+        ({"relu": ["nan", ""], "elu": [1, 2]}, {}, ArgumentError, "relu has none"),
         (7, {}, ArgumentTypeError, "int"),
         ("nowhere.csv", {}, DataError, "nowhere.csv"),
     ],

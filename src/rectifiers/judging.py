@@ -247,10 +247,11 @@ def _margin(
     given: float | None, control: str, runs: Mapping[str, float | None]
 ) -> tuple[Margin, list[Notice]]:
     finished = [value for value in runs.values() if value is not None]
+    if not finished:
+        raise ArgumentError(f"a control has finished runs, but {control} has none: name another --control")
     few = []
-    if len(finished) < 2:
-        text = f"{control} has {len(finished)} finished run: it takes two to tell how much runs differ"
-        few = [Notice("one-run", text)]
+    if len(finished) == 1:
+        few = [Notice("one-run", f"{control} has one finished run: it takes two to tell how runs differ")]
     if given is not None:
         return Margin(given, "as given"), few
     if few:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,3 +120,21 @@ def test_bytes_that_are_no_text_and_lines_that_are_no_json(say: Say, place: Path
     assert "should be CSV" in say("evidence", "r.csv").err
     (place / "r.jsonl").write_text('{"arm": "relu"}\n\n{"arm":\n')
     assert "row 3 is '{\"arm\":'" in say("evidence", "r.jsonl").err
+
+
+def test_the_guide_shows_what_it_prints(say: Say, place: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "judge.md").read_text(encoding="utf-8")
+    table, command, printed = (
+        re.search(rf"```{kind}[^\n]*\n(.*?)```", guide[start:], re.DOTALL)[1]  # type: ignore[index]
+        for kind, start in (("text", 0), ("bash", 0), ("text", guide.index("```bash")))
+    )
+    (place / "results.csv").write_text(table)
+    program, *arguments = shlex.split(command)
+    found = say(*arguments)
+    assert program == "rectifiers"
+    taken, sentence, control, *_ = printed.splitlines()
+    assert found.err.strip() == taken
+    assert found.out.splitlines()[:2] == [sentence, control]
+    assert (place / "judged" / "report.html").is_file()
+    for line in printed.splitlines()[5:]:
+        assert all(word in found.out for word in re.findall(r"\S*\d\S*", line))
