@@ -44,8 +44,8 @@ WORDS = {
     "undecided": "The interval allows a difference that matters and none at all. Undecided is not equal.",
     "tie": "Equal means.",
     "e-value": (
-        "How strongly the runs speak against “no difference”. Where there is none, it ever reaches 20 in at "
-        "most one of 20 studies."
+        "How strongly the runs speak against “no difference”. Where there is no difference, it ever reaches "
+        "20 in at most one of 20 studies."
     ),
     "correlation": "Of an arm and the control over the seeds. Above zero, pairing narrowed the interval.",
     "SD": "Standard deviation over the runs: how far a single run usually is from the mean.",
@@ -57,6 +57,7 @@ WORDS = {
         "The loss was no longer a finite number. Such runs have no metric and are in no mean; they are "
         "counted and tested apart."
     ),
+    "p": "How likely failures as uneven as these are, at most, where both arms fail equally often.",
     "learning rate": "The size of a training step. Each arm is tested at one chosen for it on seeds apart.",
 }
 """Each word with its explanation."""
@@ -71,7 +72,7 @@ _FORMS = {
     "equal means": "tie",
     "pairs": "paired",
 }
-_IN_PROSE = (*WORDS.keys() - {"better", "worse", "arm"}, *_FORMS.keys() - {"arms"})
+_IN_PROSE = (*WORDS.keys() - {"better", "worse", "arm", "p"}, *_FORMS.keys() - {"arms"})
 _PATTERN = re.compile(
     rf"(?<![\w-])({'|'.join(sorted(map(re.escape, _IN_PROSE), key=len, reverse=True))})(?![\w-])", re.I
 )

@@ -39,8 +39,7 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
     )
     command = f"<pre><code>{escape(advice.command)}</code></pre>" if advice.command else ""
     scope = " ".join(map(_marked, summary.scope))
-    rest = [*summary.details, *(f"warning: {notice.text}" for notice in summary.warnings)]
-    rest = [f"<div>{escape(text)}</div>" for text in rest]
+    rest = [f"<div>{escape(text)}</div>" for text in terminal.remarks(summary)]
     rest += [f"<div>{escape(what)}: <code>{escape(where)}</code></div>" for what, where in places.items()]
     meanings = "".join(
         f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in glossary.WORDS.items()

@@ -140,20 +140,11 @@ def lead_rows(
 def best(
     norm: str, arms: Sequence[ArmRow], comparisons: Sequence[ComparisonRow], leads: Sequence[ComparisonRow]
 ) -> tuple[str, ...]:
-    """Return the arms under a normalisation that are not shown to be worse than its leader, best first.
-
-    An arm is shown to be worse than the leader by their own comparison, or because the control is known to be
-    at least as bad as the leader and the arm is worse than the control.
-    """
-    against = {row.arm: row for row in comparisons if row.norm == norm}
-    leader = next((row.arm for row in leads if row.norm == norm), None)
+    """Return the arms under a normalisation that are not shown to be worse than another, best first."""
+    against = [row for row in comparisons if row.norm == norm]
     worse = {row.control for row in leads if row.norm == norm and row.verdict == "better"}
-    worse |= {arm for arm, row in against.items() if row.out}
-    better = leader in against and against[leader].verdict == "better"
-    if better or leader not in against:
-        worse |= {arm for arm, row in against.items() if row.verdict == "worse"}
-    if better:
-        worse |= {row.control for row in against.values()}
+    worse |= {row.control for row in against if row.verdict == "better"}
+    worse |= {row.arm for row in against if row.verdict == "worse"}
     rows = ranked(arms, comparisons, norm)
     return tuple(row.arm for row in rows if row.mean is not None and row.arm not in worse)
 

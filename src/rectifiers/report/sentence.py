@@ -12,7 +12,7 @@ from rectifiers.records.values import Margin, Plan, Study
 from rectifiers.report import words
 from rectifiers.report.facts import ArmRow, ComparisonRow
 
-__all__ = ["Advice", "Recommendation", "details", "recommend", "scope"]
+__all__ = ["Advice", "Recommendation", "recommend", "scope"]
 
 Status = Literal["decided", "open", "invalid"]
 
@@ -32,7 +32,7 @@ class Advice:
     status : {"decided", "open", "invalid"}
         Decided: no further run of this study can change the recommendation.
     best : tuple of str
-        Arms that are not shown to be worse than the leader, best first.
+        Arms that are not shown to be worse than another, best first.
     """
 
     norm: str
@@ -98,7 +98,7 @@ def recommend(
     comparisons, leads : sequence of ComparisonRow
         As in `rectifiers.report.summary.Summary`.
     best : mapping of str to tuple of str
-        Per normalisation, the arms that are not shown to be worse than its leader.
+        Per normalisation, the arms that are not shown to be worse than another.
     finished : bool
         Whether all is there that was asked for.
     """
@@ -130,31 +130,6 @@ def recommend(
     )
 
 
-def details(plan: Plan, margin: Margin | None, comparisons: Sequence[ComparisonRow]) -> tuple[str, ...]:
-    """Return a sentence per normalisation that names every arm by its verdict."""
-    if margin is None:
-        return ()
-    digits = words.decimals(margin.value)
-    phrases = {
-        "better": f"better than {plan.control}",
-        "equivalent": f"equivalent to {plan.control} within {_amount(plan, margin)}",
-        "worse": f"worse than {plan.control}",
-        "undecided": "undecided",
-    }
-    found = []
-    for norm in plan.norms:
-        groups = []
-        for verdict, phrase in phrases.items():
-            rows = [row for row in comparisons if (row.norm, row.verdict) == (norm, verdict)]
-            rows.sort(key=lambda row: -(row.difference or 0.0))
-            if rows:
-                groups.append(f"{phrase}: {', '.join(_detail(row, digits) for row in rows)}")
-        where = "" if plan.norms == ("none",) else f"{words.norm_text(norm)}: "
-        if groups:
-            found.append(_upper(f"{where}{'; '.join(groups)}."))
-    return tuple(found)
-
-
 def scope(study: Study) -> tuple[str, ...]:
     """Return by which rule it was decided, and what the verdicts hold for, a line each."""
     plan, margin = study.plan, study.margin
@@ -166,7 +141,7 @@ def scope(study: Study) -> tuple[str, ...]:
         many = (
             f" over all {words.count(plan.comparisons)} comparisons together" if plan.comparisons > 1 else ""
         )
-        when = ", whenever one looks" if plan.racing else ""
+        when = ", after every seed" if plan.racing else ""
         lines.append(f"Control: {plan.control}; {named}; {100 * plan.confidence:g} % confidence{many}{when}.")
     if not plan.paired:
         lines.append(
@@ -368,15 +343,6 @@ def _failing(row: ArmRow, self_: str = "") -> str:
     count, runs = row.diverged + row.crashed, row.n + row.diverged + row.crashed
     how = "failed" if row.diverged and row.crashed else "diverged" if row.diverged else "crashed"
     return f"{row.arm} {self_}{how} in {count} of {words.plural(runs, 'run')}"
-
-
-def _detail(row: ComparisonRow, digits: int) -> str:
-    facts = [words.signed(row.difference, digits) if row.n else "no pair"]
-    if row.decided_at is not None:
-        facts.append(f"decided after {words.plural(row.decided_at, 'seed')}")
-    elif row.note:
-        facts.append(row.note)
-    return f"{row.arm} ({'; '.join(facts)})"
 
 
 def _amount(plan: Plan, margin: Margin | None) -> str:

@@ -62,8 +62,6 @@ class Summary:
     cost : Cost
     pairing : Pairing
     recommendation : Recommendation
-    details : tuple of str
-        One sentence per normalisation that names every arm by its verdict.
     scope : tuple of str
         By which rule it was decided, and what the verdicts hold for.
     warnings : tuple of Notice
@@ -90,7 +88,6 @@ class Summary:
     cost: Cost
     pairing: Pairing
     recommendation: Recommendation
-    details: tuple[str, ...]
     scope: tuple[str, ...]
     warnings: tuple[Notice, ...]
     digits: int
@@ -209,7 +206,6 @@ def summarize(study: Study) -> Summary:
             {norm: rows.best(norm, arms, comparisons, leads) for norm in plan.norms},
             finished=finished,
         ),
-        details=sentence.details(plan, margin, comparisons),
         scope=sentence.scope(study),
         warnings=(*study.warnings, *rows.notices(plan, runs)),
         digits=words.decimals(0.2 if margin is None else margin.value),

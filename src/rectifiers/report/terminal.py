@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["VERDICT_STYLES", "against", "output", "plain", "score", "show", "verdict"]
+__all__ = ["VERDICT_STYLES", "against", "output", "plain", "remarks", "score", "show", "verdict"]
 
 VERDICT_STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 _LOG_WIDTH = 160
@@ -65,7 +65,7 @@ def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Ma
     advice = summary.recommendation
     for line in (advice.sentence,) if in_file else advice.lines:
         console.print(Text(line, style="bold"), soft_wrap=in_file)
-    if advice.command and not in_file:
+    if advice.command and not in_file:  # on a line of its own, so that it can be copied
         console.print(Text(f"  {advice.command}"), soft_wrap=True)
     for line in summary.scope:
         console.print(Text(line, style="dim"), soft_wrap=in_file)
@@ -76,10 +76,10 @@ def show(console: Console, summary: Summary, arms: Sequence[ArmSpec], places: Ma
             console.print(Text(words.norm_text(norm), style="bold"))
         console.print(_Ranking(summary, looks, norm))
     console.print()
-    for line in (*summary.details, *_meanings(summary)):
+    for line in _meanings(summary):
         console.print(Text(line, style="dim"), soft_wrap=in_file)
-    for warning in summary.warnings:
-        console.print(Text(f"warning: {warning.text}", style="yellow"), soft_wrap=in_file)
+    for line in remarks(summary):
+        console.print(Text(line, style="yellow"), soft_wrap=in_file)
     if places:
         console.print()
     longest = max(map(len, places), default=0)
@@ -97,7 +97,13 @@ class _Ranking:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.measure import Measurement
 
-        for extras in ({"rate", "intervals", "time"}, {"rate", "time"}, {"rate"}, set[str]()):
+        for extras in (
+            {"rate", "intervals", "new data", "time"},
+            {"rate", "new data", "time"},
+            {"rate", "new data"},
+            {"rate"},
+            set[str](),
+        ):
             table = self._table(extras, options.ascii_only)
             unlimited = options.update(max_width=_LOG_WIDTH * 10)
             if Measurement.get(console, unlimited, table).maximum <= options.max_width:
@@ -132,6 +138,8 @@ class _Ranking:
             lines = zip(map(forest.draw, ends), shades, strict=True)
             column(forest.scale, (Text(line, style=shade) for line, shade in lines))
         column("verdict", (verdict(other, summary.racing) for other in versus))
+        if "new data" in extras and any(other and other.new_data for other in versus):
+            column("for new data", (Text(for_new_data(other, summary.digits)) for other in versus))
         if "time" in extras:
             column("time", (Text(words.duration(row.seconds_per_trial)) for row in self._rows))
 
@@ -157,6 +165,13 @@ def against(versus: ComparisonRow | None, digits: int) -> str:
     return f"{words.difference(versus.difference, digits)} [{words.between(versus.low, versus.high, digits)}]"
 
 
+def for_new_data(versus: ComparisonRow | None, digits: int) -> str:
+    """Return the interval for new data as ``[-0.2 to +0.9]``, nothing without one."""
+    if versus is None or versus.new_data is None:
+        return ""
+    return f"[{words.between(*versus.new_data, digits)}]"
+
+
 def verdict(versus: ComparisonRow | None, racing: bool) -> Text:
     """Return a verdict in its colour, in a race with the seed it was reached at."""
     from rich.text import Text
@@ -172,6 +187,17 @@ def verdict(versus: ComparisonRow | None, racing: bool) -> Text:
 def _failures(row: ArmRow) -> str:
     counts = ((row.diverged, "diverged"), (row.crashed, "crashed"))
     return ", ".join(f"{count} {what}" for count, what in counts if count)
+
+
+def remarks(summary: Summary) -> list[str]:
+    """Return what verdicts leave out and the warnings, a line each."""
+    several = summary.norms != ("none",)
+    found = [
+        f"{row.arm}{f' {words.norm_text(row.norm)}' if several else ''}: {row.note}"
+        for row in summary.comparisons
+        if row.note and summary.margin is not None
+    ]
+    return [*found, *(f"warning: {notice.text}" for notice in summary.warnings)]
 
 
 def _meanings(summary: Summary) -> list[str]:
