@@ -146,7 +146,7 @@ def test_everything_failed(make_study: Callable[..., Study]) -> None:
         dataclasses.replace(run, outcome="diverged", metric=None, train_loss=(), train_error=())
         for run in whole.runs
     )
-    study = dataclasses.replace(whole, runs=runs, rates={})
+    study = dataclasses.replace(whole, runs=runs)
     assert set(draw(study, check=True)) == {
         "rates-none", "cost-memory", "cost-parameters", "cost-steps", "functions", "derivatives",
     }  # fmt: skip

@@ -1,150 +1,390 @@
-"""The verdict in words: right arm, right figures, and no more than the evidence allows."""
+"""The recommendation in words: right arm, right figures, and no more than the evidence allows."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from rectifiers.report import sentence
-from rectifiers.report.summary import ArmRow, ComparisonRow
+from rectifiers.records.values import Margin, Study
+from rectifiers.report import rows, sentence
+from rectifiers.report.facts import ArmRow, ComparisonRow
+from rectifiers.report.sentence import Recommendation
+
+COMMAND = "rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 40"
+SEEDS = 40
 
 
-def arm(name: str, mean: float | None, norm: str = "none") -> ArmRow:
-    count = 0 if mean is None else 5
-    values = () if mean is None else (mean,) * 5
-    return ArmRow(name, norm, count, mean, 0.1, values, 5 - count, 0, 0.1, 9802, 1.0, None, None)
+def arm(name: str, mean: float | None, norm: str = "none", failed: int = 0, n: int = 17) -> ArmRow:
+    count = 0 if mean is None else n - failed
+    values = () if mean is None else (mean,) * count
+    return ArmRow(name, norm, count, mean, 0.1, values, failed, 0, 0.1, 9802, 1.0, None, None)
 
 
-def row(
-    name: str, difference: float, verdict: str, control: str = "relu", norm: str = "none", **changes: object
+def versus(
+    name: str,
+    low: float | None,
+    high: float | None,
+    verdict: str,
+    control: str = "relu",
+    **changes: Any,
 ) -> ComparisonRow:
-    made = ComparisonRow(
-        name,
-        norm,
-        control,
-        5,
-        difference,
-        difference - 0.3,
-        difference + 0.3,
-        0.2,
-        0.4,
-        verdict,
-        0,
-        "",  # type: ignore[arg-type]
+    difference = changes.pop("difference", None if low is None or high is None else (low + high) / 2)
+    decided = None if verdict == "undecided" else 17
+    seeds = SEEDS if decided is None else 17
+    row = ComparisonRow(
+        name, "none", control, seeds, difference, low, high, 0.2, 0.4, verdict, None, "",  # type: ignore[arg-type]
+        seeds=seeds, decided_at=decided,
+    )  # fmt: skip
+    return dataclasses.replace(row, **changes)
+
+
+def lead(name: str, over: str, verdict: str) -> ComparisonRow:
+    low, high = {"better": (0.4, 1.1), "equivalent": (-0.2, 0.2), "undecided": (-0.5, 0.9)}[verdict]
+    return versus(name, low, high, verdict, control=over)
+
+
+@dataclass
+class Situation:
+    """What was found, under one normalisation, against relu."""
+
+    said: str
+    found: Sequence[ComparisonRow] = ()
+    leads: Sequence[ComparisonRow] = ()
+    failed: dict[str, int] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    status: str = "decided"
+    arm: str | None = "relu"
+    finished: bool = True
+    margin: Margin | None = dataclasses.field(default_factory=lambda: Margin(1.06, "as given"))
+    command: str = COMMAND
+    nothing_ran: bool = False
+
+
+def recommended(case: Situation, make_plan: Callable[..., Any]) -> Recommendation:
+    labels = ("relu", *(row.arm for row in case.found))
+    plan = make_plan(
+        labels, **{"norms": ("none",), "seeds": SEEDS, "racing": True, "margin": None, **case.plan}
     )
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def headline(make_plan: Callable[..., Any]) -> Callable[..., str]:
-    def of(arms: list[ArmRow], comparisons: list[ComparisonRow], leads: list[ComparisonRow]) -> str:
-        plan = make_plan(tuple(one.arm for one in arms), norms=("none",), seeds=5)
-        return " ".join(sentence.write(plan, arms, comparisons, leads).headlines)
-
-    return of
-
-
-def test_a_better_arm_with_its_figures(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.5)], [row("elu", 0.5, "better")], [row("elu", 0.5, "better")]
+    arms = [
+        arm(
+            label,
+            None
+            if case.nothing_ran or case.failed.get(label) == 17
+            else 94.0 + next((row.difference or 0.0 for row in case.found if row.arm == label), 0.0),
+            failed=case.failed.get(label, 0),
+            n=0 if case.nothing_ran else 17,
+        )
+        for label in labels
+    ]
+    study = Study(plan, margin=case.margin, command=case.command)
+    ranking = rows.ranked(arms, case.found, "none")
+    best = rows.best("none", arms, case.found, case.leads)
+    return sentence.recommend(
+        study, {"none": ranking}, case.found, case.leads, {"none": best}, finished=case.finished
     )
-    assert said == "On digits, elu is better than relu: +0.50 points [+0.20 to +0.80]."
 
 
-def test_an_undecided_lead_over_the_runner_up_is_said(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.5), arm("prelu", 97.4)],
-        [row("elu", 0.5, "better"), row("prelu", 0.4, "better")],
-        [row("elu", 0.1, "undecided", control="prelu"), row("elu", 0.5, "better")],
-    )
-    assert said.endswith("; its lead over prelu is undecided.")
+GO_ON = "Go on with `rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 80`."
+RACE = "A race would go on: leave out --seeds."
+SAME = f"Go on with `{COMMAND}`."
+EQUAL = [versus(name, -0.7, 0.8, "equivalent") for name in ("elu", "prelu", "selu", "celu", "gelu")]
+RRELU = versus("rrelu", -1.9, -0.6, "worse")
+TANH_OUT = versus("tanh", None, None, "worse", out=True, note="17 of 17 runs failed: it is out", n=0)
 
-
-def test_a_decided_lead_is_said(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 98.5), arm("prelu", 97.4)],
-        [row("elu", 1.5, "better"), row("prelu", 0.4, "better")],
-        [row("elu", 1.1, "better", control="prelu"), row("elu", 1.5, "better")],
-    )
-    assert said.endswith("; it is ahead of every other arm.")
-
-
-def test_equivalents_of_the_leader_are_named(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.5), arm("prelu", 97.49)],
-        [row("elu", 0.5, "better"), row("prelu", 0.49, "better")],
-        [row("elu", 0.01, "equivalent", control="prelu"), row("elu", 0.5, "better")],
-    )
-    assert said.endswith("; equivalent to it within ±0.2 points: prelu.")
-
-
-def test_an_undecided_leader_is_not_called_better(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.2)],
-        [row("elu", 0.2, "undecided", more_seeds=12)],
-        [row("elu", 0.2, "undecided")],
-    )
-    assert "no arm is shown to be better than relu" in said
-    assert "+0.20 points [−0.10 to +0.50] is undecided (a study of about 17 seeds would decide)" in said
-
-
-def test_a_withheld_verdict_gives_its_reason(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.2)], [row("elu", 0.2, "undecided", note="2 runs failed")], []
-    )
-    assert "undecided (2 runs failed)" in said
-
-
-def test_a_better_arm_below_an_undecided_leader(headline: Callable[..., str]) -> None:
-    said = headline(
-        [arm("relu", 97.0), arm("elu", 97.5), arm("selu", 97.9)],
-        [row("elu", 0.5, "better"), row("selu", 0.9, "undecided", more_seeds=3)],
+CASES = {
+    "none of six is better": Situation(
+        "Keep relu: none of the six others is better; five are equivalent within 1.06 points, "
+        "rrelu is worse by 0.6 to 1.9.",
+        [*EQUAL, RRELU],
+    ),
+    "two others": Situation(
+        "Keep relu: neither of the two others is better; elu is equivalent within 1.06 points, "
+        "rrelu is worse by 0.6 to 1.9.",
+        [EQUAL[0], RRELU],
+    ),
+    "three are worse": Situation(
+        "Keep relu: none of the four others is better; elu is equivalent within 1.06 points, "
+        "three are worse.",
+        [EQUAL[0], *(versus(name, -1.9, -0.6, "worse") for name in ("rrelu", "tanh", "sigmoid"))],
+    ),
+    "all are equivalent": Situation("Keep relu: all five others are equivalent within 1.06 points.", EQUAL),
+    "one other, equivalent": Situation("Keep relu: elu is equivalent within 1.06 points.", EQUAL[:1]),
+    "one other, worse": Situation("Keep relu: rrelu is worse by 0.6 to 1.9 points.", [RRELU]),
+    "worse by next to nothing": Situation(
+        "Keep relu: rrelu is worse by up to 1.9 points.", [versus("rrelu", -1.9, -0.01, "worse")]
+    ),
+    "all are worse": Situation(
+        "Keep relu: both others are worse; elu, the nearest, by 0.2 to 1.5 points.",
+        [RRELU, versus("elu", -1.5, -0.2, "worse")],
+    ),
+    "a tie": Situation(
+        "Keep relu: a tie, all three arms reach the same accuracy on every seed.",
+        [versus(name, -0.1, 0.1, "equivalent", difference=0.0, sd=0.0) for name in ("elu", "prelu")],
+    ),
+    "one better": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points.",
+        [versus("elu", 0.4, 1.1, "better")],
+        [lead("elu", "relu", "better")],
+        arm="elu",
+    ),
+    "one better, another as good": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points; prelu is as good.",
+        [versus("elu", 0.4, 1.1, "better"), versus("prelu", 0.3, 1.1, "better")],
+        [lead("elu", "prelu", "equivalent"), lead("elu", "relu", "better")],
+        arm="elu",
+    ),
+    "one better, others not told apart": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points; prelu and selu are not told apart from it.",
+        [
+            versus("elu", 0.4, 1.1, "better"),
+            versus("prelu", 0.3, 1.0, "better"),
+            versus("selu", -0.5, 0.9, "equivalent"),
+            RRELU,
+        ],
+        [lead("elu", name, "undecided") for name in ("prelu", "selu", "relu", "rrelu")],
+        arm="elu",
+    ),
+    "the best of all": Situation(
+        "Use elu: better than relu by 1.4 to 2.1 points, and the best of all three.",
+        [versus("elu", 1.4, 2.1, "better"), versus("prelu", -0.2, 0.2, "equivalent")],
+        [lead("elu", "prelu", "better"), lead("elu", "relu", "better")],
+        arm="elu",
+    ),
+    "better, but the leader is undecided": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points; selu is ahead of it in the mean, but is undecided "
+        f"against relu. {GO_ON}",
+        [versus("elu", 0.4, 1.1, "better"), versus("selu", -0.1, 2.3, "undecided")],
+        [lead("selu", "elu", "undecided"), lead("selu", "relu", "undecided")],
+        arm="elu",
+        status="open",
+    ),
+    "better, one open": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points; tanh is not decided within 40 seeds. " + GO_ON,
+        [versus("elu", 0.4, 1.1, "better"), versus("tanh", -1.5, 0.9, "undecided")],
+        [lead("elu", "tanh", "undecided"), lead("elu", "relu", "better")],
+        arm="elu",
+        status="open",
+    ),
+    "better, and what is open is shown to be below it": Situation(
+        "Use elu: better than relu by 0.4 to 1.1 points, and the best of all three.",
+        [versus("elu", 0.4, 1.1, "better"), versus("tanh", -1.5, 0.3, "undecided")],
+        [lead("elu", "tanh", "better"), lead("elu", "relu", "better")],
+        arm="elu",
+    ),
+    "nothing decided": Situation(
+        f"Not decided within 40 seeds: keeping relu costs at most 1.3 points. {GO_ON}",
+        [versus("elu", -0.3, 1.3, "undecided"), versus("tanh", -1.5, 0.2, "undecided")],
+        status="open",
+    ),
+    "one is not decided": Situation(
+        f"Not decided within 40 seeds for elu: keeping relu costs at most 1.3 points. {GO_ON}",
+        [versus("elu", -0.3, 1.3, "undecided"), *EQUAL[1:]],
+        status="open",
+    ),
+    "many are not decided": Situation(
+        "Not decided within 40 seeds for elu, prelu and two more: keeping relu costs at most 1.3 points. "
+        + GO_ON,
+        [*(versus(name, -0.3, 1.3, "undecided") for name in ("elu", "prelu", "selu", "celu")), RRELU],
+        status="open",
+    ),
+    "equal means, not decided": Situation(
+        "Not decided within 40 seeds: relu and elu have equal means; keeping relu costs at most 1.3 points. "
+        + GO_ON,
+        [versus("elu", -1.3, 1.3, "undecided")],
+        status="open",
+    ),
+    "unbounded": Situation(
+        f"Not decided by 1 seed: no arm was shown to be better than relu. {RACE}",
+        [versus("elu", None, None, "undecided", seeds=1, n=1)],
+        plan={"racing": False, "seeds": 1},
+        status="open",
+    ),
+    "a fixed number of seeds": Situation(
+        f"Not decided by 5 seeds: keeping relu costs at most 1.3 points. {RACE}",
+        [versus("elu", -0.3, 1.3, "undecided", seeds=5)],
+        plan={"racing": False, "seeds": 5},
+        status="open",
+    ),
+    "an arm that diverges": Situation(
+        "Keep relu: elu is equivalent within 1.06 points; tanh diverged in 17 of 17 runs and is out.",
+        [EQUAL[0], TANH_OUT],
+        failed={"tanh": 17},
+    ),
+    "nobody else is left": Situation(
+        "Keep relu; tanh diverged in 17 of 17 runs and is out.", [TANH_OUT], failed={"tanh": 17}
+    ),
+    "a verdict that failures withhold": Situation(
+        f"Not decided within 40 seeds: keeping relu costs at most 0.8 points over the seeds in which both "
+        f"finished. {GO_ON}",
+        [versus("elu", -0.7, 0.8, "undecided", note="1 run of the arm and 0 of the control failed")],
+        failed={"elu": 1},
+        status="open",
+    ),
+    "a control that diverges": Situation(
+        "Use elu: better than relu (17 of 17 runs of the control failed); relu itself diverged in 17 of 17 "
+        "runs.",
+        [versus("elu", None, None, "better", note="17 of 17 runs of the control failed", n=0)],
         [],
+        failed={"relu": 17},
+        arm="elu",
+    ),
+    "not finished": Situation(
+        f"Not finished: 17 seeds so far. Keeping relu costs at most 1.3 points; elu is open. {SAME}",
+        [versus("elu", -0.3, 1.3, "undecided"), RRELU],
+        finished=False,
+        status="open",
+    ),
+    "not finished, one better": Situation(
+        "Not finished: 17 seeds so far. Use elu: better than relu by 0.4 to 1.1 points; tanh and selu are "
+        f"open. {SAME}",
+        [
+            versus("elu", 0.4, 1.1, "better"),
+            versus("tanh", -1.5, 0.9, "undecided"),
+            versus("selu", -1.5, 0.9, "undecided"),
+        ],
+        [lead("elu", "tanh", "undecided"), lead("elu", "selu", "undecided"), lead("elu", "relu", "better")],
+        arm="elu",
+        finished=False,
+        status="open",
+    ),
+    "not finished, fixed": Situation(
+        f"Not finished: 17 of 40 seeds so far. Nothing is decided before all of them are in. {SAME}",
+        [versus("elu", 0.4, 1.1, "undecided")],
+        plan={"racing": False},
+        finished=False,
+        arm=None,
+        status="open",
+    ),
+    "rates are being chosen": Situation(
+        "Not finished: 0 seeds so far. Nothing is decided yet. The same call goes on.",
+        [versus("elu", None, None, "undecided", seeds=0, n=0)],
+        margin=None,
+        nothing_ran=True,
+        finished=False,
+        command="",
+        arm=None,
+        status="open",
+    ),
+    "nothing finished": Situation(
+        "Nothing is decided: no run finished.",
+        [versus("elu", None, None, "undecided", n=0)],
+        failed={"relu": 17, "elu": 17},
+        command="",
+        arm=None,
+        status="open",
+    ),
+    "one arm": Situation(
+        "Nothing to decide: relu is the only arm. It reaches 94.0 %.", arm=None, status="open"
+    ),
+    "a table": Situation(
+        "Not decided by 4 seeds: keeping relu costs at most 1.3 points. About 23 runs for each arm would "
+        "decide, if mean and spread stay as they are.",
+        [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
+        plan={"racing": False, "epochs": 0, "seeds": 4},
+        command="rectifiers evidence results.csv",
+        status="open",
+    ),
+    "an unpaired table": Situation(
+        "Not decided by these runs: keeping relu costs at most 1.3 points. More runs may decide.",
+        [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4)],
+        plan={"racing": False, "paired": False, "epochs": 0},
+        status="open",
+    ),
+    "a metric without a unit": Situation(
+        "Use elu: better than relu by 0.011 to 0.032.",
+        [versus("elu", 0.011, 0.0318, "better")],
+        [lead("elu", "relu", "better")],
+        plan={"metric": "R2", "unit": ""},
+        margin=Margin(0.0123, "as given"),
+        arm="elu",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_said(case: Situation, make_plan: Callable[..., Any]) -> None:
+    found = recommended(case, make_plan)
+    assert found.sentence == case.said
+    assert (found.arm, found.status) == (case.arm, case.status)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_better_is_denied_only_where_all_is_decided(case: Situation, make_plan: Callable[..., Any]) -> None:
+    said = recommended(case, make_plan).sentence
+    denied = "none of" in said or "neither of" in said or "no arm is better" in said
+    assert not (denied and any(row.verdict == "undecided" for row in case.found))
+
+
+def test_several_normalisations_have_a_sentence_each(make_plan: Callable[..., Any]) -> None:
+    plan = make_plan(("relu", "elu"), norms=("none", "batch"), racing=True, seeds=SEEDS)
+    found = [
+        versus("elu", 0.4, 1.1, "better"),
+        versus("elu", -0.3, 1.3, "undecided", norm="batch"),
+    ]
+    arms = {norm: [arm("relu", 94.0, norm), arm("elu", 94.5, norm)] for norm in plan.norms}
+    leads = [
+        lead("elu", "relu", "better"),
+        dataclasses.replace(lead("elu", "relu", "undecided"), norm="batch"),
+    ]
+    best = {"none": ("elu",), "batch": ("elu", "relu")}
+    study = Study(plan, margin=Margin(1.06, "as given"), command=COMMAND)
+    said = sentence.recommend(study, arms, found, leads, best, finished=True)
+    assert said.lines == (
+        "Use elu without normalisation: better than relu by 0.4 to 1.1 points.",
+        "Not decided within 40 seeds with batch normalisation: keeping relu costs at most 1.3 points.",
+        "Go on with",
     )
-    assert "elu is better than relu" in said
-    assert "selu has the highest mean (97.90 %), but is undecided against relu" in said
-
-
-def test_an_equivalent_leader_is_not_called_better(headline: Callable[..., str]) -> None:
-    said = headline([arm("relu", 97.0), arm("elu", 97.05)], [row("elu", 0.05, "equivalent")], [])
-    assert "elu has the highest mean but is equivalent to relu within ±0.2 points" in said
-
-
-def test_a_control_that_leads(headline: Callable[..., str]) -> None:
-    said = headline([arm("relu", 97.0), arm("tanh", 96.0)], [row("tanh", -1.0, "worse")], [])
-    assert said == "On digits, no arm is better than relu, which has the highest mean (97.00 %)."
+    assert [(one.norm, one.arm, one.status) for one in said.per_norm] == [
+        ("none", "elu", "decided"),
+        ("batch", "relu", "open"),
+    ]
+    assert (said.arm, said.status) == (None, "open")
 
 
 @pytest.mark.parametrize(
-    "arms, expected",
+    "command, longer",
     [
-        ([arm("relu", 97.0)], "nothing to compare it to"),
-        ([arm("relu", None), arm("elu", None)], "no run finished"),
+        ("rectifiers compare digits", "rectifiers compare digits --max-seeds 80"),
+        ("rectifiers compare --max-seeds 40 digits", "rectifiers compare --max-seeds 80 digits"),
+        (
+            shlex.join(["rectifiers", "compare", "--data", "a b:load; rm", "--max-seeds", "40"]),
+            "rectifiers compare --data 'a b:load; rm' --max-seeds 80",
+        ),
     ],
 )
-def test_little_to_say(arms: list[ArmRow], expected: str, headline: Callable[..., str]) -> None:
-    assert expected in headline(arms, [], [])
+def test_the_command_to_go_on_is_safe_to_paste(
+    command: str, longer: str, make_plan: Callable[..., Any]
+) -> None:
+    case = dataclasses.replace(CASES["nothing decided"], command=command)
+    assert recommended(case, make_plan).command == longer
 
 
-def test_each_normalisation_has_its_sentence_and_details(make_plan: Callable[..., Any]) -> None:
-    plan = make_plan(("relu", "elu", "tanh"), seeds=5)
-    arms = [
-        arm(*one, norm=norm) for norm in plan.norms for one in (("relu", 97.0), ("elu", 97.5), ("tanh", 96.0))
-    ]
-    comparisons = [
-        row(name, difference, verdict, norm=norm)
-        for norm in plan.norms
-        for name, difference, verdict in (("elu", 0.5, "better"), ("tanh", -1.0, "worse"))
-    ]
-    said = sentence.write(plan, arms, comparisons, [])
-    assert said.headlines[0].startswith("On digits without normalisation, elu is better")
-    assert said.headlines[1].startswith("With batch normalisation, elu is better")
-    assert said.details == (
-        "Without normalisation: worse than relu: tanh (−1.00).",
-        "With batch normalisation: worse than relu: tanh (−1.00).",
+def test_the_scope_names_control_margin_and_confidence(make_plan: Callable[..., Any]) -> None:
+    margin = Margin(1.06, "one standard error of accuracy on 597 test samples at relu's 94.3 %")
+    plan = make_plan(norms=("none",), racing=True)
+    first, last = sentence.scope(Study(plan, margin=margin))
+    assert first == (
+        "Control: relu; margin: 1.06 points, one standard error of accuracy on 597 test samples at relu's "
+        "94.3 %; 95 % confidence over all six comparisons together, after every seed."
     )
-    assert "simultaneous over 4 comparisons" in said.scope
-    assert said.scope.endswith("Verdicts hold for this task, model and protocol only.")
+    assert last == "Verdicts hold for this task, model and protocol only."
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"vary": "split"}, "the one for new data about another data set of this size"),
+        ({"paired": False}, "The runs are not paired"),
+        ({"epochs": 0}, "Verdicts hold for what these results were measured on only."),
+    ],
+)
+def test_the_scope_says_what_intervals_are_about(
+    changes: dict[str, Any], expected: str, make_plan: Callable[..., Any]
+) -> None:
+    said = " ".join(sentence.scope(Study(make_plan(**changes), margin=Margin(0.2, "as given"))))
+    assert expected in said

@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def study_of(make_plan: Make, make_run: Make) -> Make:
+def study_of(make_plan: Make, make_run: Make, keyed: Make) -> Make:
     """Return what makes a study of these outcomes per arm: a metric, or how the run failed."""
 
     def make(metrics: dict[str, list[float | Outcome]], **changes: object) -> Study:
@@ -34,7 +34,7 @@ def study_of(make_plan: Make, make_run: Make) -> Make:
             for arm, values in metrics.items()
             for seed, value in enumerate(values)
         ]
-        return Study(plan, tuple(runs))
+        return keyed(plan, runs)
 
     return make
 
@@ -103,7 +103,7 @@ def test_failures_of_one_arm_withhold_the_verdict_and_say_so(relu: list, elu: li
     (row,) = summary.comparisons
     assert row.verdict == "undecided"
     assert "withheld" in row.note
-    assert "withheld" in summary.sentence or "elu" in "".join(summary.details)
+    assert summary.recommendation.status == "open"
     assert summary.failures[0].test.failed + summary.failures[0].test.control_failed == 1
 
 
@@ -121,17 +121,19 @@ def test_nothing_is_decided_before_every_planned_seed_is_in(study_of: Make) -> N
     assert row.verdict == "undecided"
     assert "4 of 6" in row.note
     assert row.low is not None
-    assert summarize(part).headline.startswith("Not finished, 8 of 12 test runs")
+    assert summarize(part).headline.startswith("Not finished: 4 of 6 seeds so far.")
 
 
-def test_steps_to_target_counts_runs_that_never_reached_it(make_plan: Make, make_run: Make) -> None:
+def test_steps_to_target_counts_runs_that_never_reached_it(
+    make_plan: Make, make_run: Make, keyed: Make
+) -> None:
     plan = make_plan(("relu",), norms=("none",), seeds=4, learning_rates=(0.1,))
 
     def steps(*values: int | None) -> int | None:
         runs = tuple(
             make_run("relu", "none", seed, 97.0, steps_to_target=value) for seed, value in enumerate(values)
         )
-        return summarize(Study(plan, runs)).arms[0].steps_to_target
+        return summarize(keyed(plan, runs)).arms[0].steps_to_target
 
     assert steps(100, 120, 140) == 120
     assert steps(100, 120, 140, None) == 140
@@ -158,12 +160,12 @@ def test_a_given_rate_is_no_tuning(study_of: Make) -> None:
     assert summary.cost.tuning_trials == 0
 
 
-def test_bands_are_over_finished_runs(make_plan: Make, make_run: Make) -> None:
+def test_bands_are_over_finished_runs(make_plan: Make, make_run: Make, keyed: Make) -> None:
     good = make_run("relu", "none", 0, 97.0, level=1.0)
     other = make_run("relu", "none", 1, 97.0, level=2.0)
     bad = make_run("relu", "none", 2, None, outcome="diverged", level=100.0)
     plan = make_plan(("relu",), norms=("none",), seeds=3, learning_rates=(0.1,))
-    loss, error = summarize(Study(plan, (good, other, bad))).curves
+    loss, error = summarize(keyed(plan, (good, other, bad))).curves
     assert (loss.quantity, error.quantity) == ("loss", "error")
     assert loss.low == good.train_loss
     assert loss.high == other.train_loss
@@ -180,19 +182,6 @@ def test_pairing_names_arms_that_started_otherwise(make_study: Make) -> None:
 
     pairing = summarize(dataclasses.replace(study, runs=tuple(map(altered, study.runs)))).pairing
     assert (pairing.init, pairing.order, pairing.noise, pairing.pairs) == (("elu",), (), (), 6)
-
-
-def test_json_has_exactly_the_shape_that_is_promised(study: Study) -> None:
-    found = summarize(study).to_json()
-    assert list(found) == ["schema", "task", "metric", "unit", "control", "arms", "comparisons"]
-    assert found["schema"] == 1
-    assert list(found["arms"][0]) == [
-        "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters",
-        "seconds_per_trial", "steps_to_target",
-    ]  # fmt: skip
-    assert list(found["comparisons"][0]) == [
-        "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

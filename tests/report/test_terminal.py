@@ -46,7 +46,7 @@ def test_every_interval_and_verdict_is_there(study: Study) -> None:
         assert terminal.against(row, summary.digits) in text
     assert "2 diverged" in text
     assert "1 crashed" in text
-    assert all(f"warning: {warning}"[:60] in text for warning in summary.warnings)
+    assert all(f"warning: {notice.text}"[:60] in text for notice in summary.warnings)
 
 
 def test_the_intervals_are_drawn_on_one_scale_where_there_is_room(study: Study) -> None:
@@ -71,8 +71,8 @@ def test_paths_are_never_broken(study: Study) -> None:
 def test_prose_in_a_file_is_not_broken_into_lines(study: Study) -> None:
     lines = drawn(study, 80, force_terminal=False)
     summary = summarize(study)
-    assert lines[:2] == [summary.headline, summary.scope]
-    assert [f"warning: {warning}" for warning in summary.warnings] == lines[-5:-3]
+    assert lines[:3] == [summary.headline, *summary.scope]
+    assert [f"warning: {notice.text}" for notice in summary.warnings] == lines[-5:-3]
 
 
 def test_markup_in_names_is_text(nasty: Study) -> None:
@@ -82,7 +82,7 @@ def test_markup_in_names_is_text(nasty: Study) -> None:
 def test_a_study_that_has_only_begun_is_shown_without_a_verdict(study: Study) -> None:
     begun = dataclasses.replace(study, runs=study.of("tune")[:3])
     lines = drawn(begun, 120)
-    assert lines[0].startswith("Not finished, 0 of 112 test runs")
+    assert lines[0].startswith("Not finished: 0 of 8 seeds so far.")
     assert not any(" better " in line for line in lines)
 
 

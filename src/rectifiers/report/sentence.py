@@ -115,10 +115,10 @@ def recommend(
     if not finished:
         tried = (row.n + row.diverged + row.crashed for rows in arms.values() for row in rows)
         seeds = max(tried, default=0)
-        whole = "" if plan.racing else f" of {plan.seeds}"
-        opening = f"Not finished: {seeds}{whole} seeds so far."
+        far = words.plural(seeds, "seed") if plan.racing else f"{seeds} of {words.plural(plan.seeds, 'seed')}"
+        opening = f"Not finished: {far} so far."
         remedy, command = ("Go on with", study.command) if study.command else ("The same call goes on.", "")
-    elif not decided and len(plan.arms) > 1:
+    elif not decided and named != {None}:
         remedy, command = _remedy(study, comparisons)
     return Recommendation(
         named.pop() if len(named) == 1 else None,
@@ -162,9 +162,10 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
     """Return what would decide what is open, and the command for it."""
     plan = study.plan
     if not plan.epochs:
-        needed = [row.n + row.more_seeds for row in comparisons if row.more_seeds]
-        about = f"about {max(needed):,} in a new study of that size" if needed else "more of them may decide"
-        return f"It takes more runs: {about}.", ""
+        needed = max((row.n + row.more_seeds for row in comparisons if row.more_seeds), default=None)
+        if needed is None:
+            return "More runs may decide.", ""
+        return f"About {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
     if not study.command:
@@ -197,7 +198,8 @@ class _Writer:
         self.others = [row for row in comparisons if not row.out]
         self.out = [row for row in comparisons if row.out]
         self.leads = {row.control: row for row in leads}
-        self.leader = leads[0].arm if leads else self.control
+        alone = next((row.arm for row in ranking if row.mean is not None), self.control)
+        self.leader = leads[0].arm if leads else alone
 
     def advice(self) -> tuple[str | None, str, Status]:
         """Return the arm, the sentence and whether it is decided."""
@@ -236,9 +238,12 @@ class _Writer:
         clauses = [f"Use {chosen.arm}{self.where}: better than {self.control}{self._by(chosen)}"]
         waiting = [row.arm for row in open_]
         if chosen.arm != self.leader:
-            own = next(row for row in self.others if row.arm == self.leader)
-            versus = "is undecided against" if own.verdict == "undecided" else "is equivalent to"
-            clauses.append(f"{self.leader} is ahead of it in the mean, but {versus} {self.control}")
+            stands = {"undecided": "undecided against", "equivalent": "equivalent to"}
+            own = [row.verdict for row in self.others if row.arm == self.leader and row.verdict in stands]
+            clauses += [
+                f"{self.leader} is ahead of it in the mean, but is {stands[verdict]} {self.control}"
+                for verdict in own
+            ]
             waiting = [arm for arm in waiting if arm != self.leader]
         else:
             worse = {row.arm for row in self._with("worse")}
@@ -260,7 +265,7 @@ class _Writer:
     def _keep(self) -> str:
         equal, worse = self._with("equivalent"), self._with("worse")
         count, keep = len(self.others), f"Keep {self.control}{self.where}: "
-        all_others = f"all {words.count(count)} others are"
+        all_others = "both others are" if count == 2 else f"all {words.count(count)} others are"
         if not count:
             return self._sentence([keep.rstrip(": ")])
         if all(row.difference == 0.0 and row.sd == 0.0 for row in self.others):
