@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
+from rectifiers.records.standings import against_control
 from rectifiers.records.values import (
     ArmSpec,
     Curve,
@@ -226,6 +227,64 @@ def _study(labels: tuple[str, ...] = tuple(_SHAPES), **changes: object) -> Study
         },
         command="rectifiers compare digits --arms 'relu,elu' --norm none,batch --seeds 8 --lr auto",
     )
+
+
+def _race(
+    effects: dict[str, float] | None = None,
+    *,
+    norms: tuple[str, ...] = ("none",),
+    ahead: int = 2,
+    fails: dict[str, int] | None = None,
+    tail: float = 0.0,
+    **changes: object,
+) -> Study:
+    """A race as a runner would leave it: arms stop where they are decided, processes ran `ahead` of that.
+
+    `fails` has each how many-th seed of an arm diverges; `tail` skews the arms' noise.
+    """
+    effects = effects or {"relu": 0.0, "elu": 0.3, "prelu": 0.1, "rrelu": -1.4, "tanh": -0.2}
+    settings = {"seeds": 40, "racing": True, "margin": None, "resolution": 0.0, "test_size": 597, **changes}
+    plan = _plan(tuple(effects), norms=norms, **settings)
+    random = np.random.default_rng(7)
+    tuned = [(0.0316, 0), (0.1, 0), (0.316, 0), (0.1, 1), (0.316, 1)]
+    runs: list[Run] = []
+    rates = {}
+    for norm in norms:
+        common = random.normal(0.0, 0.5, plan.seeds)
+        for arm, effect in effects.items():
+            tried = [*tuned, (1.0, 0)] if arm == "tanh" else tuned
+            rates[arm, norm] = 0.316 if arm == "tanh" else 0.1
+            for rate, seed in tried:
+                runs.append(_run(arm, norm, seed, 94.0 - (rate - 0.2) ** 2, phase="tune", rate=rate))
+            noise = random.normal(0.0, 0.6, plan.seeds) + tail * random.exponential(1.0, plan.seeds)
+            for seed, value in enumerate(94.3 + effect + common + noise):
+                broken = (fails or {}).get(arm) and seed % (fails or {})[arm] == 0
+                metric = None if broken else float(value)
+                outcome: Outcome = "diverged" if broken else "finished"
+                runs.append(_run(arm, norm, seed, metric, rate=rates[arm, norm], outcome=outcome))
+    rule = "one standard error of accuracy on 597 test samples at relu's 94.3 %"
+    command = "rectifiers compare digits --arms 'relu,elu' --max-seeds 40"
+    facts = {"rates": rates, "margin": Margin(1.06, rule), "command": command}
+    whole = _keyed(plan, runs, **facts)
+    ends = {cell: standing.seeds + ahead for cell, standing in against_control(whole).items()}
+    for norm in norms:
+        ends[plan.control, norm] = max((end for (_, n), end in ends.items() if n == norm), default=plan.seeds)
+    made = [
+        run
+        for run in runs
+        if run.trial.phase == "tune" or run.trial.seed < ends[run.trial.arm, run.trial.norm]
+    ]
+    return _keyed(plan, made, **facts)
+
+
+@pytest.fixture(scope="session")
+def make_race() -> Callable[..., Study]:
+    return _race
+
+
+@pytest.fixture(scope="session")
+def race() -> Study:
+    return _race()
 
 
 @pytest.fixture(scope="session")

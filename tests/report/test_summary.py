@@ -8,8 +8,10 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -200,7 +202,170 @@ def test_json_never_holds_nan_or_infinity(metrics: dict, study_of: Make) -> None
     summary = summarize(study)
     text = json.dumps(summary.to_json(), allow_nan=False)
     assert json.loads(text) == summary.to_json()
+    SCHEMA.validate(summary.to_json())
     assert summary.sentence.endswith("only.")
+
+
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parents[2] / "docs" / "comparison.schema.json").read_text(encoding="utf-8"))
+)
+# What schema 1 had; scripts rely on it.
+ARM_KEYS = {
+    "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters", "seconds_per_trial",
+    "steps_to_target",
+}  # fmt: skip
+COMPARISON_KEYS = {
+    "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"vary": "split"},
+        {"norms": ("none", "batch")},
+        {"fails": {"tanh": 1, "elu": 7}},
+        {"seeds": 8},
+        {"tail": 3.0},
+        {"effects": {"relu": 0.0}},
+        {"effects": {"relu": 0.0, "elu": 2.0, "prelu": 2.1}},
+        {"racing": False, "seeds": 5},
+    ],
+    ids=str,
+)
+def test_json_is_what_its_schema_says(changes: dict, make_race: Make) -> None:
+    found = summarize(make_race(**changes)).to_json()
+    SCHEMA.validate({**found, "report": None, "store": "runs/x/study.db"})
+    assert found["schema"] == 2
+    assert {"task", "metric", "unit", "control"} <= set(found)
+    assert set(found["arms"][0]) == ARM_KEYS
+    assert all(COMPARISON_KEYS <= set(row) for row in found["comparisons"])
+
+
+def test_the_schema_is_one_and_refuses_what_it_does_not_know(race: Study) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA.schema)
+    found = summarize(race).to_json()
+    wrong = [{**found, "extra": 1}, {key: value for key, value in found.items() if key != "best"}]
+    wrong.append({**found, "recommendation": {**found["recommendation"], "status": "sure"}})
+    assert not any(map(SCHEMA.is_valid, wrong))
+
+
+def test_the_json_of_a_race(race: Study) -> None:
+    found = summarize(race).to_json()
+    assert found["recommendation"]["arm"] == "relu"
+    assert found["recommendation"]["status"] == "decided"
+    assert found["recommendation"]["sentence"].startswith("Keep relu: none of the four others is better;")
+    assert found["margin"]["value"] == 1.06
+    assert found["best"] == ["elu", "prelu", "relu", "tanh"]
+    decided = {row["arm"]: row["decided_at"] for row in found["comparisons"]}
+    assert all(7 < seeds < 40 for seeds in decided.values())
+    longest = max(decided.values())
+    deciding = sum(decided.values()) + longest
+    assert found["trials"] == {
+        "tuning": 26,
+        "margin": 0,
+        "deciding": deciding,
+        "saved": 5 * 40 - deciding,
+        "speculated": 5 * 2,
+    }
+    assert all(row["e_value"] > 0.0 and row["new_data"] is None for row in found["comparisons"])
+
+
+def test_runs_beyond_a_decision_change_nothing_but_their_count(make_race: Make) -> None:
+    one, many = (summarize(make_race(ahead=ahead)).to_json() for ahead in (0, 5))
+    assert (one["trials"].pop("speculated"), many["trials"].pop("speculated")) == (0, 25)
+    assert one == many
+
+
+def test_a_race_that_goes_on_is_not_finished(make_race: Make, keyed: Make) -> None:
+    whole = make_race()
+    begun = dataclasses.replace(whole, runs=tuple(run for run in whole.runs if run.trial.seed < 9))
+    summary = summarize(begun)
+    assert not summary.finished
+    assert summary.headline.startswith("Not finished: 9 seeds so far.")
+    assert summary.recommendation.command == whole.command
+    left = [row.seeds for row in summary.comparisons if row.decided_at is not None]
+    assert summary.cost.saved == sum(40 - seeds for seeds in left)
+
+
+def test_the_ranking_is_by_the_difference_over_shared_seeds(make_race: Make, keyed: Make) -> None:
+    """In a race means are over different seeds: an arm that left early on easy seeds does not come first."""
+    study = make_race({"relu": 0.0, "elu": 2.0, "prelu": -0.1})
+    plan = study.plan
+    (left,) = (row.seeds for row in summarize(study).comparisons if row.arm == "elu")
+    eased = [
+        dataclasses.replace(run, metric=run.metric + 9.0 * (run.trial.seed >= left))
+        for run in study.runs
+        if run.metric is not None
+    ]
+    summary = summarize(keyed(plan, eased, rates=study.rates, margin=study.margin))
+    means = {row.arm: row.mean for row in summary.arms}
+    assert means["relu"] > means["elu"]
+    assert [row.arm for row in summary.ranking("none")] == ["elu", "relu", "prelu"]
+    assert summary.recommendation.arm == "elu"
+
+
+def test_new_data_have_wider_intervals_where_splits_vary(make_race: Make) -> None:
+    summary = summarize(make_race(vary="split"))
+    for row in summary.comparisons:
+        assert row.new_data is not None
+        low, high = row.new_data
+        assert low < row.low < row.high < high
+        assert (low + high) / 2 == pytest.approx(row.difference)
+
+
+def test_skewed_differences_are_warned_of(make_race: Make) -> None:
+    noisy = {"relu": 0.0, "elu": 0.0}
+    quiet = make_race(noisy)
+    assert [notice.code for notice in summarize(quiet).warnings] == []
+    runs = tuple(
+        dataclasses.replace(run, metric=run.metric - 9.0 * (run.trial.seed % 6 == 0))
+        if run.trial.arm == "elu" and run.metric is not None
+        else run
+        for run in make_race(noisy, racing=False).runs
+    )
+    (notice,) = summarize(dataclasses.replace(quiet, runs=runs)).warnings
+    assert notice.code == "skewed"
+    assert notice.text.startswith("elu: its differences from relu are skewed")
+
+
+def test_without_a_margin_nothing_is_decided(race: Study) -> None:
+    summary = summarize(dataclasses.replace(race, margin=None))
+    assert {row.verdict for row in summary.comparisons} == {"undecided"}
+    assert {row.note for row in summary.comparisons} == {
+        "the margin is fixed once the learning rates are chosen"
+    }
+    assert summary.to_json()["margin"] is None
+
+
+def test_rates_list_what_any_arm_tried(race: Study) -> None:
+    rows = {row.arm: row for row in summarize(race).rates}
+    assert [point.rate for point in rows["relu"].points] == [0.0316, 0.1, 0.316, 1.0]
+    assert [point.n for point in rows["relu"].points] == [1, 2, 2, 0]
+    assert [point.n for point in rows["tanh"].points] == [1, 2, 2, 1]
+    assert not any(row.at_edge for row in rows.values())
+
+
+def test_an_unpaired_table_of_results(make_plan: Make, make_run: Make, keyed: Make) -> None:
+    changes = {"norms": ("none",), "epochs": 0, "learning_rates": (0.0,), "tuning_seeds": 0, "model": ""}
+    plan = make_plan(("relu", "elu"), seeds=5, paired=False, racing=False, **changes)
+    values = {"relu": [94.0, 94.2, 94.1, 94.3], "elu": [95.0, 95.3, 95.1, 95.2, 95.4]}
+    runs = [
+        dataclasses.replace(
+            make_run(arm, "none", seed, value, rate=0.0, epochs=0),
+            parameters=0, peak_memory=None, init_hash="", order_hash="", noise_hash="",
+        )
+        for arm, column in values.items()
+        for seed, value in enumerate(column)
+    ]  # fmt: skip
+    summary = summarize(keyed(plan, runs))
+    assert [row.n for row in summary.arms] == [4, 5]
+    assert summary.recommendation.sentence.startswith("Use elu: better than relu by")
+    assert summary.finished
+    assert summary.pairing.pairs == 0
+    assert summary.arms[0].learning_rate is None
+    SCHEMA.validate(summary.to_json())
 
 
 def test_report_data_need_no_torch_and_no_drawing_library() -> None:

@@ -23,7 +23,7 @@ __all__ = ["View", "countdown", "design", "score", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-=+*#@"
-_PHASES = {"tune": "choosing rates", "test": "deciding"}
+_PHASES = {"tune": "choosing rates", "margin": "fixing the margin", "test": "deciding"}
 _STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 

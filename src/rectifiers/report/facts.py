@@ -177,8 +177,9 @@ class Cost:
 
     Attributes
     ----------
-    tuning_trials, test_trials : int
-    tuning_seconds, test_seconds : float
+    tuning_trials, margin_trials, test_trials : int
+        Trials that chose the rates, fixed the margin, and were made to decide.
+    tuning_seconds, margin_seconds, test_seconds : float
         Of training.
     deciding, speculated : int
         Test trials that verdicts rest on, and those made beside them: by processes that ran ahead, or under
@@ -189,6 +190,8 @@ class Cost:
 
     tuning_trials: int
     tuning_seconds: float
+    margin_trials: int
+    margin_seconds: float
     test_trials: int
     test_seconds: float
     deciding: int

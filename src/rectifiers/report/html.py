@@ -106,7 +106,7 @@ def _items(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
 def _facts(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
     norms = f" × {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
     cost = summary.cost
-    seconds = cost.tuning_seconds + cost.test_seconds
+    seconds = cost.tuning_seconds + cost.margin_seconds + cost.test_seconds
     return [
         ("Compared", f"{len(plan.arms)} arms{norms}" + (f" × {_seeds(plan)}" if plan.paired else "")),
         ("Runs that decide", f"{cost.deciding:,}{_failures(summary)}"),

@@ -143,8 +143,8 @@ class Progress:
         if cell is None:  # an arm of an earlier question
             return
         cell.live.pop(run.trial.key, None)
-        if run.trial.phase == "tune":
-            cell.tuned += 1
+        if run.trial.phase != "test":
+            cell.tuned += run.trial.phase == "tune"
         elif run.metric is not None:
             cell.metrics.append(run.metric)
             cell.curves.append(run.train_loss)

@@ -241,7 +241,7 @@ def bands(plan: Plan, runs: Deciding) -> tuple[Band, ...]:
 
 def cost(study: Study, standings: Standings, runs: Deciding) -> Cost:
     """Return trials and seconds of training, tuning and testing apart, and what a race did not need."""
-    plan, tune, test = study.plan, study.of("tune"), study.of("test")
+    plan, tune, margin, test = study.plan, study.of("tune"), study.of("margin"), study.of("test")
     used = sum(map(len, runs.values()))
     saved = 0
     if plan.racing and standings:
@@ -254,6 +254,8 @@ def cost(study: Study, standings: Standings, runs: Deciding) -> Cost:
     return Cost(
         tuning_trials=len(tune),
         tuning_seconds=math.fsum(run.seconds for run in tune),
+        margin_trials=len(margin),
+        margin_seconds=math.fsum(run.seconds for run in margin),
         test_trials=len(test),
         test_seconds=math.fsum(run.seconds for run in test),
         deciding=used,

@@ -148,6 +148,7 @@ class Summary:
             ],
             "trials": {
                 "tuning": self.cost.tuning_trials,
+                "margin": self.cost.margin_trials,
                 "deciding": self.cost.deciding,
                 "saved": self.cost.saved,
                 "speculated": self.cost.speculated,
