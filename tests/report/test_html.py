@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rectifiers.errors import StoreError
-from rectifiers.records.values import Study
+from rectifiers.records.values import Plan, Run, Study
 from rectifiers.report import html
 from rectifiers.report.summary import summarize
 
@@ -197,3 +197,53 @@ def test_arms_without_a_picture_and_of_another_width_are_named(
     assert "being no function of one input: tanh." in text
     assert "differ for tanh: layers of another width" in text
     assert "the same as the control's in all 4 pairs" in text
+
+
+def test_every_word_on_the_page_that_is_explained_has_its_explanation(race: Study) -> None:
+    tags = Reader(html.render(race)).tags
+    terms = [attributes for tag, attributes in tags if attributes.get("class") == "term"]
+    explained = {attributes["id"] for tag, attributes in tags if tag == "dd" and attributes.get("id")}
+    used = {attributes["aria-describedby"] for attributes in terms}
+    assert used <= explained
+    assert all(attributes["aria-expanded"] == "false" for attributes in terms)
+    words = "seed paired interval margin equivalent together undecided confidence control e-value correlation"
+    assert {f"word-{word}" for word in words.split()} <= used
+
+
+def test_a_race_says_when_arms_left_and_what_that_saved(race: Study) -> None:
+    text = Reader(html.render(race)).text
+    for row in summarize(race).comparisons:
+        assert f"decided at seed {row.decided_at}" in text
+    assert "saved" in text
+    assert "valid after every seed" in text
+    assert "Fisher" not in text
+
+
+def test_a_table_of_results_has_no_part_without_content(
+    make_plan: Callable[..., Plan], make_run: Callable[..., Run], keyed: Callable[..., Study]
+) -> None:
+    changes = {"norms": ("none",), "epochs": 0, "learning_rates": (0.0,), "tuning_seeds": 0, "model": ""}
+    made = make_plan(("relu", "elu"), seeds=3, task="results.csv", data_hash="", **changes)
+    plan = dataclasses.replace(made, arms=tuple(dataclasses.replace(arm, curve=None) for arm in made.arms))
+    empty = {
+        "steps": 0,
+        "seconds": 0.0,
+        "parameters": 0,
+        "peak_memory": None,
+        "train_loss": (),
+        "train_error": (),
+    }
+    hashes = {"init_hash": "", "order_hash": "", "noise_hash": "", "started": ""}
+    runs = [
+        dataclasses.replace(
+            make_run(arm, "none", seed, 94.0 + seed + (arm == "elu"), rate=0.0), **empty, **hashes
+        )
+        for arm in ("relu", "elu")
+        for seed in range(3)
+    ]
+    reader = Reader(html.render(keyed(plan, runs)))
+    sections = [attributes.get("id") for tag, attributes in reader.tags if tag == "section"]
+    assert sections[1:] == ["ranking", "done", "words"]
+    for word in ("Learning rate", "Epochs", "Model", "Training time", "SHA-256", "Optimiser", "trial"):
+        assert word not in reader.text
+    assert "results.csv" in reader.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import sys
@@ -12,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from rectifiers.records import events
-from rectifiers.records.values import Study
+from rectifiers.records.standings import against_control
+from rectifiers.records.values import Notice, Study
 from rectifiers.report._live_table import View, sparkline
 from rectifiers.report.live import watching
 from rectifiers.report.progress import Progress
@@ -44,6 +46,29 @@ def script(study: Study, done: int = 0) -> Iterator[events.Event]:
         for epoch, loss in enumerate(run.train_loss, 1):
             yield events.EpochFinished(run.trial, epoch, study.plan.epochs, loss, None)
         yield events.TrialFinished(run)
+    yield events.StudyFinished(study)
+
+
+def race_script(study: Study) -> Iterator[events.Event]:
+    """What a race on two processes tells: blocks of overlapping trials, nothing within a trial."""
+    plan, series = study.plan, {arm.label: study.series(arm.label, "none") for arm in study.plan.arms}
+    yield events.StudyStarted(
+        plan, len(study.of("tune")) + len(plan.arms) * plan.seeds, len(study.of("tune"))
+    )
+    assert study.margin is not None
+    yield events.MarginFixed(study.margin)
+    yield events.PhaseStarted("test")
+    for seed in range(plan.seeds):
+        block = [runs[seed] for runs in series.values() if seed < len(runs)]
+        for run in block:
+            yield events.TrialStarted(run.trial)
+        for run in block:
+            yield events.TrialFinished(run)
+        so_far = tuple(run for run in study.runs if run.trial.phase == "tune" or run.trial.seed <= seed)
+        standings = against_control(dataclasses.replace(study, runs=so_far))
+        left = sum(len(runs) - seed - 1 for runs in series.values() if seed < len(runs))
+        yield events.InterimAnalysis(standings, len(so_far) + left)
+    yield events.Warned(Notice("odd", "something odd"))
     yield events.StudyFinished(study)
 
 
@@ -222,6 +247,63 @@ def test_logs_get_plain_lines_now_and_then(study: Study, dumb: bool) -> None:
     assert any(line.startswith("rrelu: accuracy ") and line.endswith(" %, 2 diverged") for line in lines)
     assert any(" left" in line for line in lines)
     assert len(lines) < 60
+
+
+def test_progress_of_a_race(race: Study) -> None:
+    progress = Progress(Clock())
+    totals = []
+    running = 0
+    for event in race_script(race):
+        progress.apply(event)
+        totals.append(progress.total)
+        running = max(running, len(progress.active))
+    assert totals == sorted(totals, reverse=True)
+    assert totals[0] > totals[-1] == progress.done
+    assert running == 5
+    assert progress.active == {}
+    decided = {key: standing.decided_at for key, standing in against_control(race).items()}
+    assert progress.left == sorted(decided, key=lambda key: (decided[key], list(decided).index(key)))
+    assert progress.warnings == ["something odd"]
+    assert progress.seconds_left == 0.0
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_the_race_is_seen(race: Study, width: int) -> None:
+    progress = Progress(Clock())
+    for event in race_script(race):
+        progress.apply(event)
+        if len(progress.left) >= 2:
+            break
+    lines = drawn(progress, terminal(width, color_system=None))
+    assert max(map(len, lines)) <= width
+    rows = {line.split()[1]: line for line in lines if line.startswith("● ")}
+    if width < 80:
+        return
+    assert "margin 1.06 points" in lines[0]
+    assert "at seed" in rows[progress.left[0][0]]
+    assert rows["relu"].rstrip().endswith("control")
+    assert sum(row.rstrip().endswith("open") for row in rows.values()) == 4 - len(progress.left)
+    for arm in progress.left:  # the interval and where it had to get to
+        assert "─" in rows[arm[0]]
+        assert "●" in rows[arm[0]][2:]
+    assert all(row.count("┊") + row.count("─") >= 2 for arm, row in rows.items())
+
+
+def test_plain_lines_say_who_left_and_when(race: Study) -> None:
+    console = terminal(color_system=None, force_terminal=False, width=30)
+    with watching(show=True, console=console, clock=Clock()) as handle:
+        handle.announce("what is to come")
+        for event in race_script(race):
+            handle(event)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "what is to come"
+    assert "margin 1.06: one standard error of accuracy on 597 test samples at relu's 94.3 %" in lines
+    assert "warning: something odd" in lines
+    for (arm, _), standing in against_control(race).items():
+        (line,) = [line for line in lines if line.startswith(f"{arm}: ")]
+        assert f"decided at seed {standing.decided_at} (" in line
+        assert standing.verdict in line
+        assert line.endswith(" points)")
 
 
 def test_a_finished_study_says_so(study: Study) -> None:

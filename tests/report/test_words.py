@@ -14,6 +14,18 @@ def test_decimals_show_a_tenth_of_the_margin(margin: float, digits: int) -> None
     assert words.decimals(margin) == digits
 
 
+@pytest.mark.parametrize("margin, digits", [(0.2, 2), (1.06, 2), (1.04, 1), (0.742, 2), (0.746, 3)])
+def test_no_interval_inside_the_margin_seems_to_leave_it(margin: float, digits: int) -> None:
+    assert words.finer(margin) == digits
+    assert float(f"{margin - 1e-6:.{digits}f}") <= margin
+
+
+def test_ranges_claim_no_more_than_they_are() -> None:
+    assert words.outward(0.57, 1.91, 1) == (0.5, 2.0)
+    assert words.outward(0.6, 1.9, 1) == (0.6, 1.9)
+    assert words.outward(0.04, 0.3, 1) == (0.0, 0.3)
+
+
 @pytest.mark.parametrize(
     "value, plain, signed",
     [

@@ -190,8 +190,8 @@ class View:
 
     def _race(self, width: int, ascii_only: bool) -> _Drawing | None:
         cells, margin = self.progress.cells.values(), self.progress.margin
-        room = min(WIDTH, width - 48)
-        if room < 11:
+        room = min(WIDTH, width - 54)
+        if room < 15:
             return None
         intervals = [_ends(cell) for cell in cells if cell.standing is not None]
         forest = Forest(filter(None, intervals), margin.value if margin else 0.0, ascii_only, room)

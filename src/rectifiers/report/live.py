@@ -110,7 +110,7 @@ class _Lines(Watcher):
         standing = self.progress.cells[arm, norm].standing
         assert plan is not None
         assert standing is not None
-        digits = words.decimals(margin.value if margin else 0.2)
+        digits = words.finer(margin.value if margin else 0.2)
         between = words.between(standing.means.low, standing.means.high, digits)
         verdict = {"equivalent": f"equivalent to {plan.control}"}.get(
             standing.verdict, f"{standing.verdict} than {plan.control}"

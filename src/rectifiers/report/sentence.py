@@ -299,7 +299,8 @@ class _Writer:
         if None in highs:
             clauses.append(f"no arm was shown to be better than {self.control}")
         else:
-            most = max(0.0, *(high for high in highs if high is not None))
+            highest = max(0.0, *(high for high in highs if high is not None))
+            _, most = words.outward(0.0, highest, self.digits)
             failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
             amount = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
             clauses.append(f"keeping {self.control} costs at most {amount}{failed}")
@@ -335,9 +336,10 @@ class _Writer:
         end = row.low if row.verdict == "better" else None if row.high is None else -row.high
         if end is None or row.low is None or row.high is None or end < 0.0:
             return f" ({row.note})" if row.note else ""
-        least, most = sorted((abs(row.low), abs(row.high)))
-        low, high = words.number(least, self.digits), words.number(most, self.digits)
-        range_ = f"{low} to {high}" if float(low) else f"up to {high}"
+        least, most = words.outward(*sorted((abs(row.low), abs(row.high))), self.digits)
+        range_ = f"up to {words.number(most, self.digits)}"
+        if least:
+            range_ = f"{words.number(least, self.digits)} to {words.number(most, self.digits)}"
         return f" by {range_} {words.points(self.plan.unit) if unit else ''}".rstrip()
 
     def _level(self, row: ArmRow) -> str:

@@ -209,5 +209,5 @@ def summarize(study: Study) -> Summary:
         ),
         scope=sentence.scope(study),
         warnings=(*study.warnings, *rows.notices(plan, runs)),
-        digits=words.decimals(0.2 if margin is None else margin.value),
+        digits=words.finer(0.2 if margin is None else margin.value),
     )

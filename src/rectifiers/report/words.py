@@ -14,8 +14,10 @@ __all__ = [
     "duration",
     "e_text",
     "enumerate_names",
+    "finer",
     "norm_text",
     "number",
+    "outward",
     "plural",
     "points",
     "rate_text",
@@ -47,6 +49,18 @@ def decimals(margin: float) -> int:
     if margin <= 0.0:
         return 2
     return min(4, max(1, 1 + math.ceil(-math.log10(margin))))
+
+
+def finer(margin: float) -> int:
+    """Return how many decimals a table needs: no interval inside the margin may seem to reach beyond it."""
+    digits = decimals(margin)
+    return digits + (round(margin, digits) > margin)
+
+
+def outward(low: float, high: float, digits: int) -> tuple[float, float]:
+    """Return two numbers >= 0 rounded down and up: a range that claims no more than they do."""
+    scale = 10.0**digits
+    return math.floor(low * scale + 1e-6) / scale, math.ceil(high * scale - 1e-6) / scale
 
 
 def number(value: float | None, digits: int) -> str:
