@@ -48,9 +48,11 @@ def visit() -> Iterator[Visitor]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def opened(path: Path, size: tuple[int, int] = WIDE, scheme: str = "light") -> Visit:
+        def opened(
+            path: Path, size: tuple[int, int] = WIDE, scheme: str = "light", touch: bool = False
+        ) -> Visit:
             window = {"width": size[0], "height": size[1]}
-            found = Visit(browser.new_page(viewport=window, color_scheme=scheme))
+            found = Visit(browser.new_page(viewport=window, color_scheme=scheme, has_touch=touch))
             found.page.set_default_timeout(_PATIENCE)
             found.page.on("console", lambda message: found.complaints.append(message.text))
             found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
@@ -71,6 +73,12 @@ def visit() -> Iterator[Visitor]:
 @pytest.fixture(scope="module")
 def report(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return html.write(study, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def raced(make_race: Callable[..., Study], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    study = make_race(vary="split", fails={"tanh": 2, "prelu": 9})
+    return html.write(study, tmp_path_factory.mktemp("race") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +261,80 @@ def test_every_control_has_a_name(visit: Visitor, report: Path, functions: Path)
     for path in (report, functions):
         found = visit(path)
         assert found.page.evaluate(nameless) == 0
+
+
+def test_the_ranking_of_a_race_fits_a_phone(visit: Visitor, raced: Path) -> None:
+    found = visit(raced, PHONE)
+    page = found.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    table = page.locator(".scroll:has(.stack)")
+    assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+    outside = """table => [...table.querySelectorAll('*')].filter(one =>
+        one.getClientRects().length && !one.closest('thead')
+        && one.getBoundingClientRect().right > table.getBoundingClientRect().right + 1).length"""
+    assert table.evaluate(outside) == 0
+    row = page.locator(".stack [role=row]", has_text="elu").first
+    assert "For new data" in row.inner_text()
+    assert "Correlation" in row.inner_text()
+    assert found.complaints == []
+
+
+def test_tables_that_are_wider_than_a_phone_show_that_they_scroll(visit: Visitor, raced: Path) -> None:
+    shown = """() => [...document.querySelectorAll('.scroll')]
+        .filter(one => one.scrollWidth > one.clientWidth)
+        .map(one => getComputedStyle(one).backgroundImage.split('linear-gradient').length - 1)"""
+    counts = visit(raced, PHONE).page.evaluate(shown)
+    assert counts
+    assert set(counts) == {4}
+
+
+TIP = ".tip:not([hidden])"
+
+
+def test_words_are_explained_on_hover(visit: Visitor, raced: Path) -> None:
+    page = visit(raced).page
+    page.locator(".scope .term", has_text="margin").hover()
+    assert page.locator(TIP).inner_text().startswith("The smallest difference worth caring about")
+    page.mouse.move(2, 2)
+    page.wait_for_selector(".tip", state="hidden")
+
+
+def test_words_are_explained_by_the_keyboard(visit: Visitor, raced: Path) -> None:
+    page = visit(raced).page
+    term = page.locator(".scope .term").first
+    term.focus()
+    assert page.locator(TIP).count() == 1
+    assert term.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Escape")
+    assert page.locator(TIP).count() == 0
+    assert term.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    assert page.locator(TIP).count() == 1
+    page.keyboard.press("Enter")
+    assert page.locator(TIP).count() == 0
+    page.keyboard.press("Tab")
+    assert page.locator(TIP).count() == 1
+    page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_are_explained_on_a_tap(visit: Visitor, raced: Path, scheme: str) -> None:
+    """And stay so until another tap; what is explained is inside the window, wherever the word is."""
+    page = visit(raced, PHONE, scheme, touch=True).page
+    terms = page.locator(".stack .says .term")
+    for index in (0, terms.count() - 1):
+        term = terms.nth(index)
+        term.scroll_into_view_if_needed()
+        term.tap()
+        tip = page.locator(TIP)
+        assert tip.count() == 1
+        box = tip.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE[0]
+        assert term.get_attribute("aria-expanded") == "true"
+        term.tap()
+        assert page.locator(TIP).count() == 0
+    terms.first.tap()
+    page.locator("h2").first.tap()
+    assert page.locator(TIP).count() == 0
