@@ -1,8 +1,10 @@
-"""What the verdicts of a study are worth, by simulation: coverage, false verdicts, power, peeking.
+"""What the verdicts of a study are worth, by simulation: coverage, false verdicts, power, races, new data.
 
-    python benchmarks/simulate_evidence.py     # ten minutes of one core, writes benchmarks/STATISTICS.md
+    python benchmarks/simulate_evidence.py     # two minutes of one core, writes benchmarks/STATISTICS.md
 
-Every figure comes from the functions of `rectifiers.evidence` that a study uses, called as it calls them;
+Every interval comes from the functions of `rectifiers.evidence` that a study uses. Here are studies of a
+fixed number of seeds; races are in simulate_races.py, new data in simulate_new_data.py, the text of the page
+in statistics_page.md.
 tests/evidence/test_simulations.py runs small versions of the same.
 """
 
@@ -10,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rectifiers.evidence import anytime, correction, divergence, paired
+import simulate_new_data
+import simulate_races
+from rectifiers.evidence import anytime, divergence, paired
+from simulate_races import ARMS, FAMILY_ALPHA, NOISE
 
-Draw = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float64]]
+Array = NDArray[np.float64]
 
-NOISE: dict[str, Draw] = {
-    "Gaussian": lambda random, size: random.normal(size=size),
-    "t, 3 d.f.": lambda random, size: random.standard_t(3, size) / math.sqrt(3.0),
-    "exponential": lambda random, size: random.exponential(size=size) - 1.0,
-}
-"""Noise of one run, mean 0 and SD 1."""
+_PAGE = Path(__file__).with_name("statistics_page.md")
 
-ARMS = 7
-CONFIDENCE = 0.95
 CORRELATION = 0.4
 MOST_SEEDS = 60
 
@@ -65,50 +62,40 @@ def studies(
     """
     own = math.sqrt(0.5)  # SD of a run's own noise: differences then have SD 1
     common = own * math.sqrt(CORRELATION / (1.0 - CORRELATION))
-    alpha = correction.corrected(1.0 - CONFIDENCE, correction.comparisons(ARMS))
-    tally = dict.fromkeys(("covered", "direction", "equivalence", "better", "equivalent", "undecided"), 0)
-    for _ in range(count):
-        shared = common * random.normal(size=seeds)
-        metric = shared + own * NOISE[noise](random, (ARMS, seeds))
-        metric[1:] += effect
-        truth = effect
-        if step:
-            origin = random.uniform(0.0, step)
-            metric = step * np.floor((metric + origin) / step)
-            spread = math.hypot(own, common)
-            truth = _rounded_mean(effect + origin, spread, step) - _rounded_mean(origin, spread, step)
-        found = [
-            paired.compare(arm, metric[0], margin=margin, alpha=alpha, resolution=step) for arm in metric[1:]
-        ]
-        verdicts = [one.verdict for one in found]
-        wrong = {"better"} if truth <= 0.0 else set()
-        wrong |= {"worse"} if truth >= 0.0 else set()
-        tally["covered"] += all(_inside(truth, one) for one in found)
-        tally["direction"] += not wrong.isdisjoint(verdicts)
-        tally["equivalence"] += abs(truth) >= margin - 1e-9 and "equivalent" in verdicts
-        for verdict in ("better", "equivalent", "undecided"):
-            tally[verdict] += verdicts.count(verdict)
-    per_study, per_comparison = 1.0 / count, 1.0 / (count * (ARMS - 1))
+    metric = common * random.normal(size=(count, 1, seeds)) + own * NOISE[noise](random, (count, ARMS, seeds))
+    metric[:, 1:] += effect
+    truth: Array = np.full((count, 1), effect)
+    if step:
+        origin = random.uniform(0.0, step, (count, 1))
+        metric = step * np.floor((metric + origin[..., None]) / step)
+        spread = math.hypot(own, common)
+        truth = _rounded_mean(effect + origin, spread, step) - _rounded_mean(origin, spread, step)
+    differences = metric[:, 1:] - metric[:, :1]
+    mean = differences.mean(axis=-1)
+    half = paired.half_width(paired.deviation(differences, step), seeds, FAMILY_ALPHA)
+    low, high = mean - half, mean + half
+    rules = paired.rules(low, high, margin)
+    equivalent = rules["equivalent"]
+    better, worse = rules["better"] & ~equivalent, rules["worse"] & ~equivalent
+    wrong = (better & (truth <= 0.0)) | (worse & (truth >= 0.0))
+    covered = (low - 1e-12 <= truth) & (truth <= high + 1e-12)
     return Rates(
-        tally["covered"] * per_study,
-        tally["direction"] * per_study,
-        tally["equivalence"] * per_study,
-        tally["better"] * per_comparison,
-        tally["equivalent"] * per_comparison,
-        tally["undecided"] * per_comparison,
+        float(covered.all(axis=1).mean()),
+        float(wrong.any(axis=1).mean()),
+        float((equivalent & (np.abs(truth) >= margin - 1e-9)).any(axis=1).mean()),
+        float(better.mean()),
+        float(equivalent.mean()),
+        float((~(better | worse | equivalent)).mean()),
     )
 
 
-def _inside(truth: float, found: paired.PairedComparison) -> bool:
-    return found.low is None or found.high is None or found.low - 1e-12 <= truth <= found.high + 1e-12
-
-
-def _rounded_mean(mean: float, sd: float, step: float) -> float:
-    """Return the mean of a Gaussian rounded down to multiples of `step`."""
-    reach = math.ceil((abs(mean) + 9.0 * sd) / step)
+def _rounded_mean(mean: Array, sd: float, step: float) -> Array:
+    """Return the means of Gaussians rounded down to multiples of `step`."""
+    reach = math.ceil((float(np.abs(mean).max()) + 9.0 * sd) / step)
     edges = np.arange(-reach, reach + 1) * step
     # E floor(X) = sum over edges of P(X >= edge), counted from the lowest one.
-    return float(edges[0] + step * stats.norm.sf(edges[1:], mean, sd).sum())
+    above: Array = stats.norm.sf(edges[1:], mean, sd)
+    return edges[0] + step * above.sum(axis=-1, keepdims=True)
 
 
 def two_point_coverage(n: int, alpha: float, floor: float) -> float:
@@ -157,54 +144,6 @@ def projected(random: np.random.Generator, count: int, *, effect: float, seeds: 
     return undecided / count, decided / max(1, undecided)
 
 
-def _peeked_t(differences: NDArray[np.float64], first: int) -> NDArray[np.float64]:
-    """Return 1/p of a t-test made after every seed from `first` on: what one must not do."""
-    n = np.arange(1, differences.size + 1)
-    mean = np.cumsum(differences) / n
-    squares = np.cumsum(differences**2)
-    with np.errstate(all="ignore"):
-        variance = (squares - n * mean**2) / (n - 1)
-        p_values = 2.0 * stats.t.sf(np.abs(mean) / np.sqrt(variance / n), n - 1)
-    return np.where(n < first, 1.0, 1.0 / np.maximum(p_values, 1e-300))
-
-
-LOOKS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "t e-process": anytime.t_e_process,
-    "normal mixture, rho = 5 SD^2": lambda differences: anytime.normal_mixture(differences, 5.0),
-    "t-test peeked at from 5 seeds": lambda differences: _peeked_t(differences, 5),
-}
-
-
-def races(
-    random: np.random.Generator,
-    count: int,
-    look: str,
-    *,
-    effect: float = 0.0,
-    noise: str = "Gaussian",
-    alpha: float = 0.05,
-    longest: int = 60,
-) -> tuple[float, float]:
-    """Return the share of races decided within `longest` seeds, and the median seeds it took."""
-    differences = effect + NOISE[noise](random, (count, longest))
-    crossed = np.array([LOOKS[look](one) >= 1.0 / alpha for one in differences])
-    decided = crossed.any(axis=1)
-    first = np.where(decided, crossed.argmax(axis=1) + 1.0, np.inf)
-    return float(decided.mean()), float(np.median(first))
-
-
-def covered_throughout(
-    random: np.random.Generator, count: int, alpha: float = 0.05, longest: int = 60
-) -> float:
-    """Return how often no interval of the confidence sequence, after any seed, misses the true mean."""
-    held = 0
-    for _ in range(count):
-        differences = random.normal(0.3, 1.0, longest)
-        ends = (anytime.interval(differences[:n], alpha) for n in range(2, longest + 1))
-        held += all(low is None or high is None or low <= 0.3 <= high for low, high in ends)
-    return held / count
-
-
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
@@ -212,7 +151,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _fixed(random: np.random.Generator, count: int) -> str:
     rows = []
-    cases = [(noise, 0.0) for noise in NOISE] + [("Gaussian", 0.5), ("Gaussian", 2.0), ("Gaussian", 5.0)]
+    steps = (0.5, 2.0, 5.0)
+    cases = [(noise, 0.0) for noise in NOISE] + [("Gaussian", step) for step in steps]
     for noise, step in cases:
         for seeds in (3, 5, 10, 20):
             null = studies(random, count, seeds=seeds, effect=0.0, margin=2.0, noise=noise, step=step)
@@ -269,107 +209,65 @@ def _projections(random: np.random.Generator, count: int) -> str:
     return _table(["effect", "seeds", "undecided", "fresh studies of the projected size that decide"], rows)
 
 
-def _peeking(random: np.random.Generator, count: int) -> str:
-    rows = []
-    for look in LOOKS:
-        false = [races(random, count, look, noise=noise)[0] for noise in NOISE]
-        rows.append([look, *(f"{share:.3f}" for share in false)])
-    return _table(["looked at after every seed up to 60", *NOISE], rows)
-
-
-def _duration(random: np.random.Generator, count: int) -> str:
-    rows = []
-    for effect in (0.5, 1.0, 2.0):
-        medians = [
-            races(random, count, "t e-process", effect=effect, alpha=alpha, longest=150)[1]
-            for alpha in (0.05, 0.005)
-        ]
-        rows.append([f"{effect:g}", *(f"{median:g}" for median in medians)])
-    return _table(["effect (SD of differences)", "alpha .05", "alpha .005"], rows)
-
-
-_PAGE = """# What the verdicts are worth, by simulation
-
-Written by `{command}` (seed {seed}, {count:,} simulated studies or races per figure;
-a share near .05 has a standard error of {error:.4f}). Every figure comes from the functions of
-`rectifiers.evidence` that a study uses.
-
-## Fixed number of seeds, seven arms, 95 % over all six comparisons
-
-The unit is the SD of a paired difference; margin 2. "Any false better/worse" and "any false equivalent" count
-studies with at least one such verdict, where all arms are equal and where all differ by exactly the margin:
-both should stay below .05. In steps: the metric is rounded (accuracy on a small test set). A wide margin
-turns false directions into "equivalent"; with a margin of 0 their share would be 1 - "all six covered".
-
-{fixed}
-
-Heavy tails make the intervals wide rather than wrong. Skewed noise cancels in differences of arms with the
-same skew. Steps coarser than the noise cost power, not honesty: that is what the floor on the SD is for.
-
-## Power: how often a better arm is called better
-
-Gaussian noise, margin .25, six comparisons.
-
-{power}
-
-## The floor on the SD where a metric moves in steps
-
-Least coverage over all differences that take two neighbouring values, by enumeration (no chance involved).
-
-{floors}
-
-Half a step is the largest SD such a difference can have. With that floor coverage stays within .01 of its
-nominal value for every number of seeds from 2 to 60. Without a floor there is no coverage to speak of, and
-with those that rounding errors suggest it falls .04 to .09 short at alpha .05.
-
-## Runs that fail because they went badly
-
-An arm equal to the control whose worst runs fail, alpha .05 (one-sided share .025 without failures).
-
-{failures}
-
-## "About n seeds would decide"
-
-How often a fresh study of the projected size decides (margin .25, alpha .05 / 6). The projection takes the
-observed mean and SD for the truth, which a small study cannot know.
-
-{projections}
-
-## Looking after every seed (for races)
-
-Share of races between equal arms that are called different at alpha = .05.
-
-{peeking}
-
-Here the noise is that of the difference itself. The t e-process keeps its promise for Gaussian noise and for
-heavy tails, not for skewed differences, and the normal mixture asks for symmetry; arms that are alike have
-symmetric differences. The confidence sequence of the t e-process held the true mean at every one of 60 looks
-in {held:.3f} of {held_count:,} races.
-
-Median seeds until the t e-process decides:
-
-{duration}
-"""
+def _races(random: np.random.Generator, count: int) -> dict[str, str]:
+    """Return the tables about races, and the figures that the text quotes."""
+    races = simulate_races
+    few = count // 5
+    false, worst = races.false_rows(random, count)
+    short, warned = races.skewed_mistakes(random, count)
+    kinds = ["missed at any n", "called better/worse", "called equivalent"]
+    taken = ["median", "90 %", "median, six", "90 %, six"]
+    return {
+        "false": _table(["differences", *kinds, *(f"{kind}, six" for kind in kinds)], false),
+        "worst": ", ".join(f"{share:.3f}" for share in worst),
+        "later": _table(
+            ["differences", "alpha", "from 2 seeds", "10", "20", "30"], races.later_rows(random, count)
+        ),
+        "warned": _table(
+            ["differences", "15 seeds", "20", "30", "40", "100"], races.skewness_rows(random, few)
+        ),
+        "short": f"{short:.2f}",
+        "told": f"{warned:.2f}",
+        "methods": _table(["method", *NOISE], races.method_rows(random, count)),
+        "g": f"{anytime.PRECISION:g}",
+        "precision": _table(
+            ["g", "uniform, missed", "effect 0", "0.5", "1", "2"], races.precision_rows(random, count)
+        ),
+        "stepped": _table(["floor (steps)", "alpha .05", "alpha .05 / 6"], races.stepped_rows()),
+        "duration": _table(["margin (SD)", "effect (SD)", *taken], races.duration_rows(random, count)),
+        "tests": _table(
+            ["runs, and question", "alpha .05", "alpha .05 / 6"], races.failure_rows(random, count)
+        ),
+        "out": _table(["share that fails", *taken], races.out_rows(random, count)),
+        "whole": _table(
+            ["failures", "share", "better", "worse", "of which out"], races.whole_rows(random, 2 * few)
+        ),
+    }
 
 
 def write_page(path: Path, count: int, seed: int) -> None:
     """Run everything and write the page."""
     random = np.random.default_rng(seed)
-    held_count = max(200, count // 4)
-    page = _PAGE.format(
-        command="python benchmarks/simulate_evidence.py",
+    slow, sets = 2 * count // 5, max(2, 3 * count // 20)
+    new_data = simulate_new_data.coverage_rows(random, sets)
+    page = _PAGE.read_text(encoding="utf-8").format(
         seed=seed,
         count=count,
+        few=count // 5,
+        slow=slow,
+        sets=sets,
+        longest=simulate_races.LONGEST,
+        share=100.0 * divergence.SHARE,
         error=math.sqrt(0.05 * 0.95 / count),
         fixed=_fixed(random, count),
         power=_power(random, count),
         floors=_floors(),
-        failures=_failures(random, count),
-        projections=_projections(random, count),
-        peeking=_peeking(random, count),
-        held=covered_throughout(random, held_count),
-        held_count=held_count,
-        duration=_duration(random, count),
+        failures=_failures(random, slow),
+        projections=_projections(random, slow),
+        new_data=_table(
+            ["learners", "samples", "splits", "interval over runs", "interval for new data"], new_data
+        ),
+        **_races(random, count),
     )
     path.write_text(page, encoding="utf-8")
     print(page)
@@ -379,7 +277,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=4000, help="simulated studies per figure")
+    parser.add_argument("--count", type=int, default=10_000, help="simulated studies per figure")
     parser.add_argument("--seed", type=int, default=20251122)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("STATISTICS.md"))
     arguments = parser.parse_args()

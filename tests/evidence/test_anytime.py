@@ -38,11 +38,12 @@ def test_t_e_process_starts_with_one_and_knows_no_unit() -> None:
 
 
 def test_t_e_process_of_arms_that_never_differ_falls() -> None:
-    np.testing.assert_allclose(t_e_process(np.zeros(4)), np.sqrt(1.0 / (1.0 + np.arange(1, 5))))
+    np.testing.assert_allclose(t_e_process(np.zeros(4)), np.sqrt(2.0 / (2.0 + np.arange(1, 5))))
+    np.testing.assert_allclose(t_e_process(np.zeros(4), g=1.0), np.sqrt(1.0 / (1.0 + np.arange(1, 5))))
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.005])
-@pytest.mark.parametrize("n", [7, 12, 40])
+@pytest.mark.parametrize("n", [8, 12, 40])
 def test_interval_ends_where_the_e_process_rejects(n: int, alpha: float) -> None:
     values = np.random.default_rng(n).normal(0.3, 1.0, n)
     low, high = interval(values, alpha)
@@ -57,11 +58,11 @@ def test_interval_ends_where_the_e_process_rejects(n: int, alpha: float) -> None
     assert high == pytest.approx(optimize.brentq(excess, centre, centre + 50), rel=1e-6)
 
 
-@pytest.mark.parametrize("alpha, first", [(0.05, 5), (0.005, 7)])
-def test_interval_is_first_finite_at(alpha: float, first: int) -> None:
+@pytest.mark.parametrize("alpha, g, first", [(0.05, 1, 5), (0.005, 1, 7), (0.05, 2, 6), (0.005, 2, 8)])
+def test_interval_is_first_finite_at(alpha: float, g: float, first: int) -> None:
     values = np.random.default_rng(1).normal(size=first)
-    assert interval(values[:-1], alpha) == (None, None)
-    assert None not in interval(values, alpha)
+    assert interval(values[:-1], alpha, g) == (None, None)
+    assert None not in interval(values, alpha, g)
 
 
 def test_interval_of_a_metric_that_moves_in_steps_has_width() -> None:

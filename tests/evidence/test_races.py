@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rectifiers.errors import ArgumentError, ShapeError
 from rectifiers.evidence import paired
-from rectifiers.evidence.anytime import compare, interval, t_e_process
+from rectifiers.evidence.anytime import PRECISION, compare, interval, t_e_process
 
 _VALUES = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), max_size=25)
 _STEPS = st.lists(st.integers(-3, 5), min_size=2, max_size=25)
@@ -23,7 +23,7 @@ def slow(differences: np.ndarray, margin: float, alpha: float, resolution: float
     for n in range(first, differences.size + 1):
         values = differences[:n]
         spread = max(values.std(ddof=1), resolution / 2)
-        t = 1 / (1 + n)
+        t = PRECISION / (PRECISION + n)
         w = (t * alpha**2) ** (1 / n)
         if w <= t:
             continue
@@ -127,13 +127,13 @@ def test_below_two_pairs_nothing_is_decided(n: int) -> None:
 def test_while_the_interval_is_unbounded_it_is_none() -> None:
     found = compare([1.0, 1.1], [0.0, 0.0], margin=0.1, alpha=0.05)
     assert (found.low, found.high, found.verdict) == (None, None, "undecided")
-    assert found.more_seeds == 3  # the first bounded one, at 5 seeds
+    assert found.more_seeds == 4  # the first bounded one, at 6 seeds
 
 
 def test_equal_differences_decide_only_where_the_metric_has_no_steps() -> None:
     arm, control = [97.5] * 6, [97.0] * 6
     found = compare(arm, control, margin=0.2, alpha=0.05)
-    assert (found.verdict, found.decided_at, found.low, found.high) == ("better", 5, 0.5, 0.5)
+    assert (found.verdict, found.decided_at, found.low, found.high) == ("better", 6, 0.5, 0.5)
     stepped = compare(arm, control, margin=0.2, alpha=0.05, resolution=1.0)
     assert (stepped.verdict, stepped.sd) == ("undecided", 0.0)
     many = compare([97.5] * 3000, [97.0] * 3000, margin=0.0, alpha=0.05, first=3000)
@@ -155,7 +155,7 @@ def test_further_seeds_is_the_first_number_that_decides() -> None:
     mean, sd = values.mean(), values.std(ddof=1)
 
     def verdict(n: int) -> str:
-        t = 1 / (1 + n)
+        t = PRECISION / (PRECISION + n)
         w = (t * 0.01**2) ** (1 / n)
         half = sd / n**0.5 * ((n - 1) * (1 - w) / (w - t)) ** 0.5
         return paired.decide(mean - half, mean + half, 0.1)

@@ -6,29 +6,34 @@ procedure would cross it for one seed in 10,000, and the seeds are fixed, so not
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import binom
 
-_FILE = Path(__file__).parents[2] / "benchmarks" / "simulate_evidence.py"
+_FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    if not (_FOLDER / f"{name}.py").is_file():
+        pytest.skip("the benchmarks are not part of this distribution")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(_FOLDER)  # the benchmarks import each other
+        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")
 def simulate() -> ModuleType:
-    if not _FILE.is_file():
-        pytest.skip("the benchmarks are not part of this distribution")
-    spec = importlib.util.spec_from_file_location("simulate_evidence", _FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load("simulate_evidence")
+
+
+@pytest.fixture(scope="module")
+def race() -> ModuleType:
+    return load("simulate_races")
 
 
 def most(count: int, promise: float) -> float:
@@ -36,7 +41,7 @@ def most(count: int, promise: float) -> float:
     return float(binom.ppf(0.9999, count, promise)) / count
 
 
-@pytest.mark.parametrize("noise", ["Gaussian", "t, 3 d.f.", "exponential"])
+@pytest.mark.parametrize("noise", ["Gaussian", "t, 3 d.f.", "uniform", "exponential (skewness 2)"])
 @pytest.mark.parametrize("seeds", [3, 8])
 def test_equal_arms(simulate: ModuleType, noise: str, seeds: int) -> None:
     found = simulate.studies(
@@ -84,7 +89,7 @@ def test_the_gate_stops_what_selective_failures_fake(simulate: ModuleType) -> No
 
 
 @pytest.mark.parametrize(
-    "look, noise",
+    "method, noise",
     [
         ("t e-process", "Gaussian"),
         ("t e-process", "t, 3 d.f."),
@@ -92,26 +97,77 @@ def test_the_gate_stops_what_selective_failures_fake(simulate: ModuleType) -> No
         ("normal mixture, rho = 5 SD^2", "t, 3 d.f."),
     ],
 )
-def test_looking_after_every_seed(simulate: ModuleType, look: str, noise: str) -> None:
-    share, _ = simulate.races(np.random.default_rng(5), 2000, look, noise=noise)
-    assert share <= most(2000, 0.05)
+def test_equal_arms_in_a_race(race: ModuleType, method: str, noise: str) -> None:
+    assert race.false_alarms(np.random.default_rng(5), 1000, method, noise) <= most(1000, 0.05)
 
 
-def test_a_peeked_t_test_shows_that_the_simulation_can_fail(simulate: ModuleType) -> None:
-    share, _ = simulate.races(np.random.default_rng(5), 500, "t-test peeked at from 5 seeds")
-    assert share > 0.2
+@pytest.mark.parametrize("world", [0, 1, 2, 5])
+def test_races_err_as_rarely_as_they_promise(race: ModuleType, world: int) -> None:
+    single, family = race.false_verdicts(np.random.default_rng(6), 1000, race.worlds()[world])
+    assert single.shape == (6, 3)
+    assert single.max() <= most(1000, 0.05)
+    assert family.max() <= most(1000, 0.05)
 
 
-@pytest.mark.parametrize("effect, alpha, seeds", [(1.0, 0.05, 12), (1.0, 0.005, 19), (2.0, 0.05, 7)])
-def test_seeds_a_race_takes(simulate: ModuleType, effect: float, alpha: float, seeds: int) -> None:
-    _, median = simulate.races(
-        np.random.default_rng(6), 1000, "t e-process", effect=effect, alpha=alpha, longest=100
-    )
-    assert abs(median - seeds) <= 1
+def test_skewed_races_show_that_the_simulation_can_fail(race: ModuleType) -> None:
+    worlds = {world.name: world for world in race.worlds()}
+    _, family = race.false_verdicts(np.random.default_rng(6), 500, worlds["exponential (skewness 2)"])
+    assert family[0] > 0.15
 
 
-def test_the_confidence_sequence_holds_at_every_look(simulate: ModuleType) -> None:
-    assert 1.0 - simulate.covered_throughout(np.random.default_rng(2), 200) <= most(200, 0.05)
+def test_a_repeated_t_test_shows_it_too(race: ModuleType) -> None:
+    found = race.false_alarms(np.random.default_rng(5), 500, "t-test repeated from 5 seeds on")
+    assert found > 0.2
+
+
+def test_the_real_differences_are_centred(race: ModuleType) -> None:
+    draws = list(race.worlds()[-1].draw(np.random.default_rng(0), 400))
+    assert len(draws) == 6
+    assert all(abs(one.mean()) < 0.02 and one.shape == (400, race.LONGEST) for one in draws)
+
+
+@pytest.mark.parametrize(
+    "effect, margin, alpha, seeds",
+    [(1.0, 1.0, 0.05, 13), (1.0, 1.0, 0.05 / 6, 19), (2.0, 0.5, 0.05, 8), (0.0, 1.0, 0.05 / 6, 23)],
+)
+def test_seeds_a_race_takes(race: ModuleType, effect: float, margin: float, alpha: float, seeds: int) -> None:
+    random = np.random.default_rng(6)
+    found = race.seeds_to_decide(random, 1000, effect=effect, margin=margin, alpha=alpha)
+    assert abs(np.median(found) - seeds) <= 1
+
+
+@pytest.mark.parametrize("n, effect", [(5, 0.5), (20, 0.5), (9, 2.0)])
+def test_power_at_a_fixed_number_of_seeds_is_noncentral_t(race: ModuleType, n: int, effect: float) -> None:
+    critical, centre = stats.t.ppf(0.975, n - 1), effect * np.sqrt(n)
+    expected = stats.nct.sf(critical, n - 1, centre) + stats.nct.cdf(-critical, n - 1, centre)
+    assert race.fixed_power(n, effect=effect, margin=0.0, alpha=0.05) == pytest.approx(expected, abs=1e-3)
+
+
+def test_power_counts_equivalence_too(race: ModuleType) -> None:
+    values = np.random.default_rng(1).normal(0.3, 1.0, (20_000, 12))
+    half = stats.t.ppf(0.975, 11) * values.std(axis=1, ddof=1) / np.sqrt(12)
+    mean = np.abs(values.mean(axis=1))
+    expected = ((mean > half) | (mean + half < 1.0)).mean()
+    found = race.fixed_power(12, effect=0.3, margin=1.0, alpha=0.05)
+    assert found == pytest.approx(expected, abs=0.015)
+
+
+def test_the_floor_keeps_stepped_races_covered(race: ModuleType) -> None:
+    assert race.stepped_coverage(0.05, 0.5) >= 0.95
+    assert race.stepped_coverage(0.05, 0.0) < 0.1
+
+
+def test_failures_in_races_raise_few_false_alarms(race: ModuleType) -> None:
+    found = race.whole_races(np.random.default_rng(3), 300, rate=0.1, worst=True)
+    assert found["better"] <= most(300, 0.025)
+    assert found["worse"] <= most(300, 0.05)
+
+
+def test_the_interval_for_new_data_covers_it() -> None:
+    found = load("simulate_new_data").coverage_rows(np.random.default_rng(0), 120)
+    over_runs, new = np.array([[float(row[3]), float(row[4])] for row in found]).T
+    assert new.min() >= 1.0 - most(120, 0.05)
+    assert over_runs.min() < 0.7
 
 
 def test_same_seed_same_figures(simulate: ModuleType) -> None:

@@ -83,7 +83,7 @@ def test_what_comes_after_the_decision_changes_nothing(runs: list, first: int, r
 def test_without_failures_it_is_the_race_of_the_means() -> None:
     found = standing(GOOD, POOR, **RACE)
     assert found.means == anytime.compare(GOOD, POOR, **RULE)
-    assert (found.verdict, found.seeds, found.decided_at) == ("better", 5, 5)
+    assert (found.verdict, found.seeds, found.decided_at) == ("better", 6, 6)
     assert (found.note, found.failures, found.out) == ("", None, False)
 
 
@@ -97,7 +97,7 @@ def test_the_first_analysis_can_be_later() -> None:
 
 def test_failed_seeds_count_as_seeds() -> None:
     found = standing([None, *POOR], [None, *GOOD], **RACE)
-    assert (found.verdict, found.decided_at, found.means.n) == ("worse", 6, 5)
+    assert (found.verdict, found.decided_at, found.means.n) == ("worse", 7, 6)
     assert "same seeds" in found.note
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from rectifiers.errors import ArgumentError
 from rectifiers.evidence import paired
-from rectifiers.evidence.unpaired import compare, saved_by_pairing
+from rectifiers.evidence.unpaired import compare
 
 
 @pytest.mark.parametrize("n, m", [(2, 2), (4, 4), (3, 9), (20, 5)])
@@ -68,13 +68,3 @@ def test_values_outside_their_rule() -> None:
         compare([1.0, float("nan")], [1.0, 2.0], margin=0.1, alpha=0.05)
     with pytest.raises(ArgumentError, match="margin"):
         compare([1.0, 3.0], [1.0, 2.0], margin=-0.1, alpha=0.05)
-
-
-def test_pairing_saves_the_correlated_share_of_runs() -> None:
-    random = np.random.default_rng(0)
-    shared = random.normal(size=4000)
-    arm, control = np.sqrt(0.6) * shared + np.sqrt(0.4) * random.normal(size=(2, 4000))
-    assert saved_by_pairing(arm, control) == pytest.approx(0.6, abs=0.05)
-    assert saved_by_pairing(arm, -control) == pytest.approx(-0.6, abs=0.05)
-    assert saved_by_pairing(arm[:2], control[:2]) is None
-    assert saved_by_pairing([1.0] * 4, [2.0] * 4) is None

@@ -17,7 +17,14 @@ from rectifiers.evidence import paired
 from rectifiers.evidence._checks import level, not_negative, positive, sample
 from rectifiers.evidence.paired import PairedComparison
 
-__all__ = ["compare", "interval", "intervals", "normal_mixture", "t_e_process"]
+__all__ = ["PRECISION", "compare", "half_width", "interval", "intervals", "normal_mixture", "t_e_process"]
+
+PRECISION = 2.0
+"""Precision g of the bet on the effect, mean / SD ~ N(0, 1/g).
+
+With 1, six comparisons of uniform differences err slightly more often than alpha; with 4, large effects take
+some seeds more (benchmarks/STATISTICS.md).
+"""
 
 _Array = NDArray[np.float64]
 
@@ -67,7 +74,7 @@ def compare(
     >>> arm, control = [97.5, 97.9, 97.4, 97.6, 97.8, 97.7], [95.0, 95.5, 95.0, 95.2, 95.3, 95.1]
     >>> found = compare(arm, control, margin=0.2, alpha=0.05)
     >>> found.verdict, found.decided_at
-    ('better', 5)
+    ('better', 6)
     """
     ours, theirs = paired.pairs(arm, control)
     not_negative("margin", margin)
@@ -80,7 +87,7 @@ def compare(
         return PairedComparison(n, mean, None, None, None, None, "undecided", None)
     means, squares = _running(differences)
     floored = _floored(squares, resolution)
-    halves = _half_widths(floored, alpha, 1.0)
+    halves = _half_widths(floored, alpha, PRECISION)
     lows, highs = means - halves, means + halves
     holds = np.logical_or.reduce(list(paired.rules(lows, highs, margin).values()))
     start = max(2, int(first)) - 1
@@ -91,7 +98,7 @@ def compare(
     more: int | None = 0
     if decided is None:
         sd = math.sqrt(floored[last] / last)
-        more = paired.seeds_until(lambda seeds: sd * _factor(seeds, alpha, 1.0), mean, n, margin=margin)
+        more = paired.seeds_until(lambda seeds: sd * half_width(seeds, alpha), mean, n, margin=margin)
     bounded = math.isfinite(low)
     return PairedComparison(
         n=last + 1,
@@ -102,12 +109,12 @@ def compare(
         correlation=paired.correlation(ours[: last + 1], theirs[: last + 1]),
         verdict=verdict,
         more_seeds=more,
-        e_value=float(_t_e_values(means[last:], floored[last:], 1.0, last + 1)[0]),
+        e_value=float(_t_e_values(means[last:], floored[last:], PRECISION, last + 1)[0]),
         decided_at=None if decided is None else decided + 1,
     )
 
 
-def t_e_process(differences: ArrayLike, g: float = 1.0, resolution: float = 0.0) -> _Array:
+def t_e_process(differences: ArrayLike, g: float = PRECISION, resolution: float = 0.0) -> _Array:
     """Return the t e-process against "the differences have mean 0", after each seed.
 
     Parameters
@@ -142,7 +149,7 @@ def t_e_process(differences: ArrayLike, g: float = 1.0, resolution: float = 0.0)
 
 
 def interval(
-    differences: ArrayLike, alpha: float, g: float = 1.0, resolution: float = 0.0
+    differences: ArrayLike, alpha: float, g: float = PRECISION, resolution: float = 0.0
 ) -> tuple[float | None, float | None]:
     """Return the current interval of the t confidence sequence for the mean difference.
 
@@ -160,7 +167,7 @@ def interval(
     Returns
     -------
     low, high : float or None
-        None while unbounded (below 5 seeds at alpha = .05, below 7 at .005, with g = 1).
+        None while unbounded (below 6 seeds at alpha = .05, below 8 at .005; with g = 1, below 5 and 7).
 
     Notes
     -----
@@ -175,7 +182,7 @@ def interval(
 
 
 def intervals(
-    differences: _Array, alpha: float, g: float = 1.0, resolution: float = 0.0
+    differences: _Array, alpha: float, g: float = PRECISION, resolution: float = 0.0
 ) -> tuple[_Array, _Array]:
     """Return the ends of `interval` after every seed (the last axis); infinite while unbounded."""
     means, squares = _running(differences)
@@ -236,7 +243,7 @@ def _floored(squares: _Array, resolution: float) -> _Array:
 
 
 def _half_widths(squares: _Array, alpha: float, g: float) -> _Array:
-    factors = np.array([_factor(n, alpha, g) for n in range(2, squares.shape[-1] + 1)])
+    factors = np.array([half_width(n, alpha, g) for n in range(2, squares.shape[-1] + 1)])
     first = 1 + int(np.isinf(factors).sum())  # factors fall with n, so the infinite ones are in front
     halves = np.full(squares.shape, math.inf)
     halves[..., first:] = (
@@ -246,7 +253,7 @@ def _half_widths(squares: _Array, alpha: float, g: float) -> _Array:
 
 
 @functools.lru_cache(maxsize=8192)
-def _factor(n: int, alpha: float, g: float) -> float:
+def half_width(n: int, alpha: float, g: float = PRECISION) -> float:
     """Return half the width of the interval after `n` seeds in standard deviations."""
     t = g / (g + n)
     log_w = math.log(t * alpha * alpha) / n

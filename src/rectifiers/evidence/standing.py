@@ -140,7 +140,9 @@ def _race(
         return Standing(means, means.verdict, "", means.n, means.decided_at, None, False)
     flags = [[value is None for value in values] for values in (arm, control)]
     pairs = np.cumsum(~np.any(flags, axis=0))
-    lows, highs = anytime.intervals(np.subtract(*paired.pairs(*_both(arm, control))), alpha, 1.0, resolution)
+    lows, highs = anytime.intervals(
+        np.subtract(*paired.pairs(*_both(arm, control))), alpha, resolution=resolution
+    )
     arm_out_from, control_out_from = (_first(divergence.share_e_process(failed), alpha) for failed in flags)
     uneven_from = _first(divergence.sign_e_process(*flags), alpha)
     more = divergence.sign_test(*flags, alpha=alpha).more_often

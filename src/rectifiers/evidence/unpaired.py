@@ -10,7 +10,7 @@ from rectifiers.evidence import paired
 from rectifiers.evidence._checks import level, not_negative, sample
 from rectifiers.evidence.paired import PairedComparison
 
-__all__ = ["compare", "saved_by_pairing"]
+__all__ = ["compare"]
 
 
 def compare(
@@ -45,7 +45,7 @@ def compare(
     Examples
     --------
     >>> compare([97.5, 97.9, 97.4, 97.6], [97.0, 97.5, 97.0, 97.1], margin=0.2, alpha=0.05).verdict
-    'undecided'
+    'better'
     """
     ours, theirs = sample("arm", arm), sample("control", control)
     not_negative("margin", margin)
@@ -71,16 +71,3 @@ def compare(
     more = paired.seeds_until(half_width, mean, n, margin=margin) if verdict == "undecided" else 0
     sd = math.hypot(float(ours.std(ddof=1)), float(theirs.std(ddof=1)))
     return PairedComparison(n, mean, mean - half, mean + half, sd, None, verdict, more)
-
-
-def saved_by_pairing(arm: ArrayLike, control: ArrayLike) -> float | None:
-    """Return the share of runs that pairing saves: 1 - Var(arm - control) / (Var arm + Var control).
-
-    At equal width of the interval the number of runs goes with this variance. Negative where pairs correlate
-    negatively; None below three pairs or where nothing varies.
-    """
-    ours, theirs = paired.pairs(arm, control)
-    if ours.size < 3:
-        return None
-    apart = float(ours.var(ddof=1) + theirs.var(ddof=1))
-    return 1.0 - float((ours - theirs).var(ddof=1)) / apart if apart else None
