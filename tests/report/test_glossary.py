@@ -18,6 +18,7 @@ BUTTON = "<{id}|{word}>"
         ("Not decided", "<undecided|Not decided>"),
         ("for new data", "for <new-data|new data>"),
         ("--seeds, seedling, marginal, is better", "--seeds, seedling, marginal, is better"),
+        ("an arm called sd", "an arm called <SD|sd>"),
         ("<b>interval</b>", "&lt;b&gt;<interval|interval>&lt;/b&gt;"),
     ],
 )
@@ -27,6 +28,6 @@ def test_the_first_use_of_a_word_is_marked(text: str, marked: str) -> None:
 
 def test_every_word_has_an_explanation_that_stands_alone() -> None:
     for word, meaning in glossary.WORDS.items():
-        assert glossary.key(word) == glossary.key(word.capitalize()) == word or word == "SD"
+        assert glossary.key(word) == glossary.key(word.capitalize()) == glossary.key(word.upper()) == word
         assert meaning.endswith(".")
         assert len(meaning) < 250

@@ -4,62 +4,12 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
 __all__ = ["WORDS", "key", "marked"]
 
-WORDS = {
-    "arm": "One of the activations that are compared, with its settings.",
-    "control": "The arm that all others are compared with.",
-    "seed": (
-        "A number that fixes the initial weights, the order of the samples and all other chance in a run. "
-        "Every further seed is an independent repetition."
-    ),
-    "paired": (
-        "Arms are compared seed by seed: what a seed makes easy or hard, it does so for all of them, and it "
-        "drops out of the difference."
-    ),
-    "split": (
-        "Which samples are trained on and which are tested on, drawn anew with every seed, the same for all "
-        "arms."
-    ),
-    "interval": (
-        "The mean differences that the runs leave possible. Further runs would settle on a value in it, with "
-        "the stated confidence."
-    ),
-    "margin": "The smallest difference worth caring about, fixed before the first deciding run.",
-    "confidence": "How surely all intervals of this report together hold the true differences.",
-    "together": (
-        "The confidence is that of all comparisons at once (simultaneous): each one alone is held to a "
-        "stricter level, so that many comparisons do not make a chance finding likely."
-    ),
-    "race": (
-        "Seeds are run one after another, and an arm leaves as soon as it is decided. The intervals are made "
-        "for that: they hold after every seed together."
-    ),
-    "better": "The interval lies above zero, and not inside the margin.",
-    "worse": "The interval lies below zero, and not inside the margin.",
-    "equivalent": (
-        "The interval lies inside the margin: whatever difference there is, it is too small to matter."
-    ),
-    "undecided": "The interval allows a difference that matters and none at all. Undecided is not equal.",
-    "tie": "Equal means.",
-    "e-value": (
-        "How strongly the runs speak against “no difference”. Where there is no difference, it ever reaches "
-        "20 in at most one of 20 studies."
-    ),
-    "correlation": "Of an arm and the control over the seeds. Above zero, pairing narrowed the interval.",
-    "SD": "Standard deviation over the runs: how far a single run usually is from the mean.",
-    "new data": (
-        "The interval for another data set of this size, not only for other runs on this one (Nadeau and "
-        "Bengio's correction). It is approximate, and stays wide however many runs there are."
-    ),
-    "diverged": (
-        "The loss was no longer a finite number. Such runs have no metric and are in no mean; they are "
-        "counted and tested apart."
-    ),
-    "p": "How likely failures as uneven as these are, at most, where both arms fail equally often.",
-    "learning rate": "The size of a training step. Each arm is tested at one chosen for it on seeds apart.",
-}
+_TEXT = (Path(__file__).with_name("templates") / "words.txt").read_text(encoding="utf-8")
+WORDS = dict(line.split(": ", 1) for line in _TEXT.splitlines())
 """Each word with its explanation."""
 
 _FORMS = {
@@ -72,6 +22,7 @@ _FORMS = {
     "equal means": "tie",
     "pairs": "paired",
 }
+_NAMES = {name.lower(): name for name in WORDS} | _FORMS
 _IN_PROSE = (*WORDS.keys() - {"better", "worse", "arm", "p"}, *_FORMS.keys() - {"arms"})
 _PATTERN = re.compile(
     rf"(?<![\w-])({'|'.join(sorted(map(re.escape, _IN_PROSE), key=len, reverse=True))})(?![\w-])", re.I
@@ -80,9 +31,7 @@ _PATTERN = re.compile(
 
 def key(word: str) -> str:
     """Return the entry of `WORDS` that explains a word."""
-    lower = word.lower()
-    found = _FORMS.get(lower, lower)
-    return found if found in WORDS else word
+    return _NAMES.get(word.lower(), word)
 
 
 def marked(text: str, button: str) -> str:
