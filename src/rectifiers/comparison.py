@@ -57,8 +57,8 @@ class Execution:
     Attributes
     ----------
     jobs : int, optional
-        Worker processes, of one thread each; by default as many as there are cores, and this process alone on an
-        accelerator.
+        Worker processes, of one thread each; by default as many as there are cores, and this process alone on
+        an accelerator.
     trial_timeout : float or str, optional
         Seconds (or ``"10min"``) after which a trial counts as crashed; needs `jobs` of at least 2.
     budget : float or str, optional
@@ -275,15 +275,15 @@ def compare(
     initialization : {"gain", "own"}, optional
         Weights with a gain matched to each arm, or as the model itself draws them.
     margin : {"auto"} or float
-        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of the
-        metric on the test set (the one-standard-error rule of Breiman et al., CART, 1984).
+        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of
+        the metric on the test set (the one-standard-error rule of Breiman et al., CART, 1984).
     confidence : float
         Of all intervals together.
     target : float, optional
         Training error in % whose first crossing is timed.
     data : str, optional
-        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y, or one x, y;
-        replaces `task`.
+        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y, or one x,
+        y; replaces `task`.
     data_dir : path, optional
         Where the task's files are or will be kept.
     device : str

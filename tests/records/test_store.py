@@ -151,8 +151,8 @@ def test_another_protocol_is_refused_with_what_differs(file, store, plan, make_r
         with pytest.raises(PlanMismatchError) as caught:
             again.write_plan(dataclasses.replace(plan, epochs=7, seeds=9), ENVIRONMENT)
         assert str(caught.value) == (
-            f"the trials in {file.parent} were made with --epochs 2, now --epochs 7: use another --out, or the "
-            "same options (arms, seeds, margin, confidence and rates may change)"
+            f"the trials in {file.parent} were made with --epochs 2, now --epochs 7: use another --out, or "
+            "the same options (arms, seeds, margin, confidence and rates may change)"
         )
         assert again.plan() == plan
         assert len(again.study().runs) == 1
@@ -209,7 +209,7 @@ def test_the_schema_is_versioned():
         kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
     }
     stored = content_hash([fields, _schema._TABLES])
-    assert (_schema.SCHEMA, stored) == (1, "a9021c8963cdcd4664ebb8d2e4bbf7eafe09b58eb7727139ca23c33b9cce220e")
+    assert (_schema.SCHEMA, stored) == (2, "c7c7b43525b7dddbce06df58452cfe2c6617241df5fb6d9ea2ffa1f1e7cb4a18")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):

@@ -13,7 +13,7 @@ from rectifiers.records.store import Store
 from rectifiers.records.values import Run, Study
 from rectifiers.study import Prepared
 
-DEFAULTS = {"arms": "relu,tanh", "seeds": 2, "epochs": 3, "width": 4, "learning_rate": 0.1}
+DEFAULTS = {"arms": "relu,tanh", "seeds": 2, "epochs": 3, "width": 4, "learning_rate": 0.1, "margin": 25}
 
 
 @pytest.fixture

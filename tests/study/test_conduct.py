@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import torch
 from rectifiers.errors import PlanMismatchError, StoreError
 from rectifiers.records.events import (
     EpochFinished,
+    InterimAnalysis,
+    MarginFixed,
     PhaseStarted,
     RateChosen,
     StudyFinished,
@@ -20,8 +23,9 @@ from rectifiers.records.events import (
     TrialStarted,
     Warned,
 )
+from rectifiers.records.standings import against_control
 from rectifiers.records.store import Store
-from rectifiers.records.values import Run, Trial
+from rectifiers.records.values import Margin, Notice, Run, Trial
 
 TUNED = {"learning_rate": "0.1,0.3", "tuning_seeds": 2}
 
@@ -50,25 +54,37 @@ def kinds(events, *wanted):
 
 def test_events_come_in_their_order(prepare, conduct):
     heard = Recorder()
-    study = conduct(prepare(**TUNED, norms="none,batch"), heard)
+    study = conduct(prepare(**TUNED, norms="none,batch", margin="auto"), heard)
     assert isinstance(heard[0], StudyStarted)
-    assert (heard[0].total, heard[0].done) == (16 + 8, 0)
+    assert heard[0].done == 0
+    assert heard[0].total >= len(study.runs)
     assert heard[-1] == StudyFinished(study)
     told = [type(event).__name__ for event in heard if not isinstance(event, Warned)]
-    epochs = ["EpochFinished"] * 3
-    one_trial = ["TrialStarted", *epochs, "TrialFinished"]
-    assert told == [
-        "StudyStarted",
-        "PhaseStarted",
-        *(one_trial * 4 + ["RateChosen"]) * 4,
-        "PhaseStarted",
-        *one_trial * 8,
-        "StudyFinished",
-    ]
-    assert kinds(heard, PhaseStarted) == [PhaseStarted("tune", 16), PhaseStarted("test", 8)]
-    for kind in (TrialStarted, TrialFinished):
-        assert [event.index for event in kinds(heard, kind)] == [*range(16), *range(8)]
-        assert [event.total for event in kinds(heard, kind)] == [16] * 16 + [8] * 8
+    one_trial = ["TrialStarted", *["EpochFinished"] * 3, "TrialFinished"]
+    tuned = "".join(told[2 : told.index("PhaseStarted", 2)])
+    assert re.fullmatch(f"(({''.join(one_trial)})|RateChosen)*", tuned)
+    assert tuned.count("RateChosen") == 4
+    margin = told[told.index("PhaseStarted", 2) :]
+    assert margin[:32] == ["PhaseStarted", *one_trial * 6, "MarginFixed"]
+    assert margin[32:] == ["PhaseStarted", *one_trial * 8, "StudyFinished"]
+    assert [event.phase for event in kinds(heard, PhaseStarted)] == ["tune", "margin", "test"]
+    assert [event.margin for event in kinds(heard, MarginFixed)] == [study.margin]
+
+
+def test_in_a_race_it_is_told_where_every_arm_stands(prepare, conduct):
+    heard = Recorder()
+    study = conduct(prepare("digits", arms="relu,tanh,elu", epochs=1, seeds=None, max_seeds=12), heard)
+    analyses = kinds(heard, InterimAnalysis)
+    assert analyses[0].at_most == 36
+    assert {standing.seeds for standing in analyses[0].standings.values()} == {0}
+    assert analyses[-1].standings == against_control(study)
+    assert analyses[-1].at_most == len(study.runs) < 36
+    assert all(standing.decided_at for standing in analyses[-1].standings.values())
+    again = Recorder()
+    assert (
+        conduct(prepare("digits", arms="relu,tanh,elu", epochs=1, seeds=None, max_seeds=12), again) == study
+    )
+    assert not kinds(again, TrialFinished)
 
 
 def test_what_is_heard_is_what_is_kept(prepare, conduct):
@@ -76,7 +92,7 @@ def test_what_is_heard_is_what_is_kept(prepare, conduct):
     study = conduct(prepare(**TUNED), heard)
     assert tuple(event.run for event in kinds(heard, TrialFinished)) == study.runs
     assert {(e.arm, e.norm): e.rate for e in kinds(heard, RateChosen)} == study.rates
-    assert tuple(event.text for event in kinds(heard, Warned)) == study.warnings
+    assert tuple(event.notice for event in kinds(heard, Warned)) == study.warnings
     for run in study.runs:
         epochs = [e for e in kinds(heard, EpochFinished) if e.trial == run.trial]
         assert tuple(e.train_loss for e in epochs) == run.train_loss
@@ -90,18 +106,42 @@ def test_every_cell_is_tested_at_its_chosen_rate_on_every_seed(prepare, conduct)
             runs = study.of("test", arm, norm)
             assert [run.trial.seed for run in runs] == [0, 1]
             assert {run.trial.learning_rate for run in runs} == {study.rates[arm, norm]}
-            tried = [(r.trial.seed, r.trial.learning_rate) for r in study.of("tune", arm, norm)]
-            assert tried == [(0, 0.1), (0, 0.3), (1, 0.1), (1, 0.3)]
+            tried = {r.trial.learning_rate for r in study.of("tune", arm, norm)}
+            assert {0.1, 0.3, study.rates[arm, norm]} <= tried
 
 
 def test_a_given_rate_is_not_tuned(prepare, conduct):
     heard = Recorder()
     study = conduct(prepare(learning_rate=0.2), heard)
-    assert kinds(heard, PhaseStarted) == [PhaseStarted("test", 4)]
+    assert kinds(heard, PhaseStarted) == [PhaseStarted("test")]
     assert not kinds(heard, RateChosen)
     assert study.rates == {}
     assert {run.trial.learning_rate for run in study.runs} == {0.2}
-    assert study.plan.validation_size == study.plan.tuning_seeds == 0
+    assert study.margin == Margin(25.0, "as given")
+
+
+def test_the_margin_is_what_the_test_set_resolves_at_the_controls_level(prepare, conduct):
+    words = {"task": "digits", "arms": "tanh,relu", "epochs": 1, "margin": "auto"}
+    study = conduct(prepare(**words))
+    runs = study.of("margin")
+    assert {run.trial.arm for run in runs} == {"tanh"}
+    level = sum(run.metric for run in runs) / 3
+    p = (level / 100 * 597 + 2) / 601
+    assert study.margin.value == pytest.approx(100 * (p * (1 - p) / 601) ** 0.5)
+    assert study.margin.rule == f"one standard error of accuracy on 597 test samples at tanh's {level:.1f} %"
+    assert not {run.metric for run in runs} & {run.metric for run in study.of("test", "tanh")}
+
+
+def test_of_a_regression_the_margin_comes_from_errors_per_sample(prepare, conduct, write_module):
+    path = write_module(
+        "import torch\ndef load():\n    g = torch.Generator().manual_seed(0)\n"
+        "    x = torch.randn(90, 3, generator=g)\n    y = x.sum(1) + torch.randn(90, generator=g)\n"
+        "    return x[:60], y[:60], x[60:], y[60:]\n"
+    )
+    study = conduct(prepare(None, data=f"{path}:load", margin="auto", epochs=5))
+    errors = [run.standard_error for run in study.of("margin")]
+    assert study.margin.value == pytest.approx(sum(errors) / 3)
+    assert "one standard error of R2 on 30 test samples" in study.margin.rule
 
 
 def test_the_same_study_twice_gives_the_same_records(prepare, conduct, measured, tmp_path):
@@ -121,14 +161,14 @@ def test_the_same_study_twice_gives_the_same_records(prepare, conduct, measured,
 
 @pytest.mark.parametrize(
     "kind, limit",
-    [(TrialFinished, k) for k in (0, 3, 4, 7, 8, 11)]
+    [(TrialFinished, k) for k in (0, 3, 4, 7, 8)]
     + [
         (EpochFinished, 5),
         (EpochFinished, 26),
         (TrialStarted, 0),
         (RateChosen, 0),
         (RateChosen, 1),
-        (Warned, 0),
+        (MarginFixed, 0),
     ]
     + [(PhaseStarted, 1), (StudyFinished, 0)],
 )
@@ -144,9 +184,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_records(prepare, conduct, measu
 
     again = Recorder()
     study = conduct(prepare(**TUNED), again)
-    assert (again[0].done, again[0].total) == (len(finished), 12)
-    assert sum(phase.done for phase in kinds(again, PhaseStarted)) == len(finished)
-    assert len(kinds(again, TrialFinished)) == 12 - len(finished)
+    assert again[0].done == len(finished)
+    assert len(kinds(again, TrialFinished)) == len(whole.runs) - len(finished)
     assert measured(study.runs) == measured(whole.runs)
     assert (study.rates, study.warnings, study.plan) == (whole.rates, whole.warnings, whole.plan)
 
@@ -157,12 +196,12 @@ def test_a_finished_study_is_told_and_nothing_is_trained(prepare, conduct):
 
     class Never:
         def run(self, prepared, trials):
-            assert trials == []
+            assert list(trials) == []
             yield from ()
 
     heard = Recorder()
     assert conduct(prepared, heard, runner=Never()) == study
-    assert (heard[0].done, heard[0].total) == (12, 12)
+    assert heard[0].done == len(study.runs)
     assert not kinds(heard, TrialStarted, TrialFinished, RateChosen)
 
 
@@ -213,12 +252,73 @@ def test_ctrl_c_in_the_midst_of_training_keeps_what_is_finished(prepare, conduct
     assert [run.outcome for run in conduct(prepared).runs] == ["finished"] * 4
 
 
-def test_another_plan_in_the_same_directory_is_refused_and_loses_nothing(prepare, conduct, tmp_path):
+def test_another_protocol_in_the_same_directory_is_refused_and_loses_nothing(prepare, conduct, tmp_path):
     study = conduct(prepare())
-    with pytest.raises(PlanMismatchError, match=r"was made with --seeds 2, now --seeds 3: use another --out"):
-        conduct(prepare(seeds=3))
+    with pytest.raises(
+        PlanMismatchError, match=r"were made with --epochs 3, now --epochs 4: use another --out"
+    ):
+        conduct(prepare(epochs=4))
     with Store.open(tmp_path / "out", readonly=True) as store:
         assert store.study() == study
+
+
+@pytest.mark.parametrize(
+    "more, new",
+    [
+        ({"seeds": 4}, 4),
+        ({"arms": "relu,tanh,elu"}, 2),
+        ({"arms": "elu,tanh", "control": "tanh"}, 2),
+        ({"margin": 10, "confidence": 0.9}, 0),
+        ({"norms": "none,batch"}, 4),
+        ({"learning_rate": 0.2}, 4),
+    ],
+)
+def test_a_study_grows_and_trains_only_what_is_missing(prepare, conduct, measured, tmp_path, more, new):
+    conduct(prepare())
+    heard = Recorder()
+    grown = conduct(prepare(**more), heard)
+    assert len(kinds(heard, TrialFinished)) == new
+    anew = conduct(prepare(**more), out=tmp_path / "anew")
+    assert (grown.plan, grown.rates, grown.margin) == (anew.plan, anew.rates, anew.margin)
+    for arm in anew.plan.arms:
+        for norm in anew.plan.norms:
+            assert measured(grown.series(arm.label, norm)) == measured(anew.series(arm.label, norm))
+    assert against_control(grown) == against_control(anew)
+
+
+def test_an_arm_whose_code_changed_is_trained_anew_and_the_others_are_not(prepare, conduct, write_module):
+    text = "import torch\ndef mine(x):\n    return torch.relu(x) * {}\n"
+    arms = ["relu", write_module(text.format(1)) + ":mine"]
+    before = conduct(prepare(arms=arms))
+    write_module(text.format(2))
+    heard = Recorder()
+    after = conduct(prepare(arms=arms), heard)
+    assert [event.run.trial.arm for event in kinds(heard, TrialFinished)] == [arms[1]] * 2
+    assert after.of("test", arms[1]) != before.of("test", arms[1])
+    assert after.of("test", "relu") == before.of("test", "relu")
+
+
+def test_more_comparisons_may_open_an_arm_again_and_that_is_said(prepare, conduct):
+    words = {"task": "digits", "epochs": 1, "seeds": None, "max_seeds": 9, "margin": 6}
+    few = conduct(prepare(**words, arms="relu,leaky_relu"))
+    assert against_control(few)["leaky_relu", "none"].verdict == "equivalent"
+    many = conduct(prepare(**words, arms="relu,leaky_relu,elu,selu,tanh,silu,gelu,mish", confidence=0.9999))
+    if against_control(many)["leaky_relu", "none"].verdict == "undecided":
+        (notice,) = [notice for notice in many.warnings if notice.code == "reopened"]
+        assert notice.text.startswith(
+            "leaky_relu was equivalent and is open again: 7 comparisons share the error"
+        )
+
+
+def test_a_budget_ends_a_study_cleanly_and_the_same_command_goes_on(prepare, conduct, measured, tmp_path):
+    whole = conduct(prepare(**TUNED), out=tmp_path / "whole")
+    heard, time = Recorder(), iter(range(1000))
+    study = conduct(prepare(**TUNED), heard, budget=8, clock=lambda: next(time))
+    assert 0 < len(study.runs) < len(whole.runs)
+    assert [event.notice.code for event in kinds(heard, Warned)][-1] == "budget"
+    assert "budget" not in {notice.code for notice in study.warnings}
+    assert isinstance(heard[-1], StudyFinished)
+    assert measured(conduct(prepare(**TUNED)).runs) == measured(whole.runs)
 
 
 def test_another_writer_is_refused(prepare, conduct):
@@ -242,11 +342,11 @@ def test_failed_trials_are_records_like_others_and_end_nothing(prepare, conduct,
     study = conduct(prepared)
     assert {run.outcome for run in study.of("tune", f"{crash}:crash")} == {"crashed"}
     assert [run.outcome for run in study.of("test", f"{crash}:crash")] == ["crashed"] * 2
-    assert study.rates == {("relu", "none"): 0.1, (f"{crash}:crash", "none"): 0.1}
+    assert study.rates[f"{crash}:crash", "none"] == 1e30
     tuned = {run.trial.learning_rate: run.outcome for run in study.of("tune", "relu")}
-    assert tuned == {0.1: "finished", 1e30: "diverged"}
+    assert (tuned[0.1], tuned[1e30]) == ("finished", "diverged")
     assert [run.outcome for run in study.of("test", "relu")] == ["finished"] * 2
-    assert any("no tuning trial finished at any learning rate" in text for text in study.warnings)
+    assert any("no tuning trial finished at any learning rate" in notice.text for notice in study.warnings)
 
 
 def test_an_arm_that_is_nan_from_step_one_is_an_outcome(prepare, conduct, write_module):
@@ -254,7 +354,7 @@ def test_an_arm_that_is_nan_from_step_one_is_an_outcome(prepare, conduct, write_
     study = conduct(prepare(arms=["relu", nan]))
     assert {run.reason for run in study.of("test", nan)} == {"loss is nan at step 1"}
     assert {run.outcome for run in study.of("test", "relu")} == {"finished"}
-    assert any(text.startswith(f"{nan}: weights are drawn with gain 1") for text in study.warnings)
+    assert any(notice.text.startswith(f"{nan}: weights are drawn with gain 1") for notice in study.warnings)
 
 
 def test_the_rest_of_the_program_is_as_before(prepare, conduct):
@@ -283,7 +383,7 @@ def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, t
 
     class Backwards:
         def run(self, prepared, trials):
-            for trial in reversed(trials):
+            for trial in reversed(list(trials)):
                 yield from InProcess().run(prepared, [trial])
 
     runner: Runner = Backwards()
@@ -297,14 +397,13 @@ def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, t
 
 def test_a_runner_tells_trials_and_records(prepare):
     from rectifiers.study import InProcess
-    from rectifiers.study.trials import deciding_trials
 
     prepared = prepare(seeds=1)
-    trials = deciding_trials(prepared.plan, {("relu", "none"): 0.1, ("tanh", "none"): 0.1})
+    trials = [prepared.plan.trial("test", arm, "none", 0.1, 0) for arm in ("relu", "tanh")]
     told = list(InProcess().run(prepared, trials))
     assert [type(item) for item in told] == [Trial, *[EpochFinished] * 3, Run] * 2
-    assert [item for item in told if isinstance(item, Trial)] == list(trials)
-    assert [item.trial for item in told if isinstance(item, Run)] == list(trials)
+    assert [item for item in told if isinstance(item, Trial)] == trials
+    assert [item.trial for item in told if isinstance(item, Run)] == trials
 
 
 def test_going_on_elsewhere_is_said(prepare, conduct):
@@ -313,7 +412,8 @@ def test_going_on_elsewhere_is_said(prepare, conduct):
         conduct(prepared, Recorder(TrialFinished, 2))
     moved = dataclasses.replace(prepared, environment={**prepared.environment, "torch": "9.9"})
     study = conduct(moved)
-    assert f"continued elsewhere than begun: torch {torch.__version__}, now 9.9" in study.warnings
+    text = f"continued elsewhere than begun: torch {torch.__version__}, now 9.9"
+    assert Notice("elsewhere", text) in study.warnings
 
 
 def test_the_command_and_what_it_ran_on_are_kept(prepare, conduct):

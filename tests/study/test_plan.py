@@ -15,6 +15,7 @@ from rectifiers.errors import (
     UnknownNameError,
     UserCodeError,
 )
+from rectifiers.records.values import Notice
 
 LOAD = """
 import torch
@@ -44,7 +45,8 @@ def test_what_is_not_said_comes_from_the_task():
     assert plan.resolution == pytest.approx(100 / 597)
     assert (plan.train_size, plan.validation_size, plan.test_size) == (1200, 200, 597)
     assert (plan.input_shape, plan.outputs) == ((1, 8, 8), 10)
-    assert (plan.seeds, plan.tuning_seeds, plan.margin, plan.confidence) == (5, 3, 0.2, 0.95)
+    assert (plan.racing, plan.seeds, plan.tuning_seeds) == (True, 40, 3)
+    assert (plan.margin, plan.confidence, plan.vary) == (None, 0.95, "seeds")
     assert (plan.initialization, plan.match) == ("gain", "parameters")
     assert (plan.device, plan.norms) == ("cpu", ("none",))
     assert plan.target is None
@@ -80,10 +82,9 @@ def test_what_is_said_is_what_is_planned(prepare):
     assert plan.momentum == 0
 
 
-def test_the_control_is_relu_or_the_first_or_the_one_named(prepare):
-    assert prepare(arms="tanh,relu").plan.control == "relu"
-    assert prepare(arms="tanh,elu").plan.control == "tanh"
-    assert prepare(arms="tanh,relu", control="tanh").plan.control == "tanh"
+def test_the_control_is_the_first_or_the_one_named(prepare):
+    assert prepare(arms="tanh,relu").plan.control == "tanh"
+    assert prepare(arms="tanh,relu", control="relu").plan.control == "relu"
     spelt = prepare(arms="tanh,leaky_relu(1/100)", control="leaky_relu(0.01)")
     assert spelt.plan.control == "leaky_relu(1/100)"
 
@@ -126,7 +127,10 @@ def test_a_picture_leaves_out_what_is_not_finite(prepare, write_module):
         ({"epochs": 1.5}, ArgumentTypeError, "epochs is a whole number, but got 1.5"),
         ({"margin": 0}, ArgumentError, "`0 < margin` must hold"),
         ({"margin": float("nan")}, ArgumentError, "`0 < margin` must hold"),
-        ({"margin": "wide"}, ArgumentTypeError, "margin is a number, but got 'wide'"),
+        ({"margin": "wide"}, ArgumentError, "margin is `auto` or a number, but got 'wide'"),
+        ({"vary": "data"}, UnknownNameError, "unknown vary 'data'"),
+        ({"seeds": 3, "max_seeds": 9}, ArgumentError, "give one, but got seeds=3 and max_seeds=9"),
+        ({"seeds": None, "max_seeds": 1}, ArgumentError, "`max seeds >= 2` must hold, but got max seeds=1"),
         ({"confidence": 1}, ArgumentError, "`0 < confidence < 1` must hold"),
         ({"confidence": 95}, ArgumentError, "`0 < confidence < 1` must hold"),
         ({"momentum": 1}, ArgumentError, "`0 <= momentum < 1` must hold"),
@@ -273,7 +277,9 @@ def test_the_same_words_give_the_same_plan(prepare):
 
 
 def test_a_margin_below_one_test_sample_is_warned_of(prepare):
-    assert any("less than one test sample (25 %)" in text for text in prepare(margin=0.2).warnings)
+    assert [(n.code, "less than one test sample (25 %)" in n.text) for n in prepare(margin=0.2).warnings] == [
+        ("margin-below-one-sample", True)
+    ]
     assert prepare(margin=25).warnings == ()
 
 
@@ -284,4 +290,40 @@ def test_what_a_task_notes_about_its_data_is_warned_of(prepare, monkeypatch):
         digits, loader=lambda place: dataclasses.replace(load(place), notes=("found late",))
     )
     monkeypatch.setattr(tasks, "get", lambda name: noting)
-    assert prepare("digits").warnings[0] == "found late"
+    assert prepare("digits").warnings[0] == Notice("data", "found late")
+
+
+def test_each_kind_of_optimiser_has_its_own_grid(prepare):
+    sgd = prepare("digits", learning_rate="auto").plan.learning_rates
+    adam, adamw = (
+        prepare("digits", learning_rate="auto", optimizer=name).plan.learning_rates
+        for name in ("adam", "adamw")
+    )
+    assert adam == adamw != sgd
+    assert max(adam) < 0.1 < max(sgd)
+
+
+ONE_SET = """
+import torch
+def load():
+    g = torch.Generator().manual_seed(0)
+    y = torch.arange(120) % 3
+    return torch.randn(120, 4, generator=g) + y[:, None], y
+"""
+
+
+def test_one_set_of_ones_own_is_split_anew_with_every_seed(prepare, write_module):
+    path = write_module(ONE_SET) + ":load"
+    own = prepare(None, data=path)
+    assert (own.plan.vary, own.plan.train_size, own.plan.test_size) == ("split", 90, 30)
+    assert torch.bincount(own.y[own.parts("test", 0).held_out]).tolist() == [10, 10, 10]
+    fixed = prepare(None, data=path, vary="seeds")
+    assert fixed.plan.vary == "seeds"
+    assert fixed.parts("test", 0).held_out.tolist() == fixed.parts("test", 1).held_out.tolist()
+    assert torch.bincount(fixed.data.test_y).tolist() == [10, 10, 10]
+    assert prepare("digits").plan.vary == "seeds"
+
+
+@pytest.mark.parametrize("seeds, tuning", [(1, 1), (6, 1), (7, 2), (9, 2), (10, 3), (40, 3)])
+def test_choosing_rates_costs_no_more_trials_than_decide(prepare, seeds, tuning):
+    assert prepare("digits", seeds=seeds).plan.tuning_seeds == tuning

@@ -43,9 +43,7 @@ def test_a_trial_that_takes_too_long_has_crashed_and_its_process_is_replaced(pre
     with Processes(2, timeout=3.0) as runner:
         runs = {(run.trial.arm, run.trial.seed): run for run in told(runner, prepared)}
     assert {runs["relu", seed].outcome for seed in (0, 1)} == {"finished"}
-    assert {runs[f"{arm}:mine", seed].reason for seed in (0, 1)} == {
-        "took longer than 3 s (--trial-timeout)"
-    }
+    assert {runs[f"{arm}:mine", seed].reason for seed in (0, 1)} == {"took longer than 3 s (--trial-timeout)"}
 
 
 def test_a_trial_whose_process_dies_has_crashed_and_the_others_go_on(prepare, write_module):
@@ -105,7 +103,8 @@ def mine(x):
     return torch.relu(x) * 1.5
 
 def build(activation):
-    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 16), activation(16), torch.nn.Linear(16, 10))
+    from torch import nn
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), activation(16), nn.Linear(16, 10))
 
 result = rectifiers.compare(
     "digits", ["relu", mine], model="__main__:build", seeds=2, epochs=1, learning_rate=0.1,

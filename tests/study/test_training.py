@@ -8,15 +8,13 @@ import torch
 
 from rectifiers.records.events import EpochFinished
 from rectifiers.study.training import first_at_target, train
-from rectifiers.study.trials import trial
-from rectifiers.tasks import Data
 
 
 def one(prepared, arm=None, seed=0, phase="test", norm="none"):
     """Carry out one trial and return its record."""
     plan = prepared.plan
     arm = arm or plan.control
-    *epochs, run = train(prepared, trial(plan, phase, arm, norm, plan.learning_rates[0], seed))
+    *epochs, run = train(prepared, plan.trial(phase, arm, norm, plan.learning_rates[0], seed))
     assert [e.epoch for e in epochs] == list(range(1, run.epochs + 1))
     assert [e.train_loss for e in epochs] == list(run.train_loss)
     assert all(isinstance(e, EpochFinished) for e in epochs)
@@ -127,7 +125,7 @@ class OnlyInTraining(torch.nn.Module):
     arm = write_module(module) + ":OnlyInTraining"
     run = one(prepare(arms=["relu", arm]), arm)
     assert run.outcome == "diverged"
-    assert run.reason == "answers on the test set are not finite"
+    assert run.reason == "answers on samples that were held out are not finite"
 
 
 CRASHES = """
@@ -182,62 +180,77 @@ def test_ctrl_c_is_no_outcome(prepare, write_module):
 
 def test_what_a_watcher_raises_is_no_crash(prepare):
     prepared = prepare()
-    going = train(prepared, trial(prepared.plan, "test", "relu", "none", 0.1, 0))
+    going = train(prepared, prepared.plan.trial("test", "relu", "none", 0.1, 0))
     next(going)
     with pytest.raises(ValueError, match="from outside"):
         going.throw(ValueError("from outside"))
 
 
-class Watched(Data):
-    """Counts how often the test inputs are read."""
-
-    reads = 0
-
-    def __getattribute__(self, name):
-        if name == "test_x":
-            Watched.reads += 1
-        return super().__getattribute__(name)
-
-
-def test_the_test_set_is_read_once_per_test_trial_and_never_while_tuning(prepare):
-    prepared = prepare(learning_rate="0.1,0.3")
-    plain = prepared.data
-    watched = Watched(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(Data)})
-    prepared = dataclasses.replace(prepared, data=watched)
-    Watched.reads = 0
-    one(prepared, phase="tune")
-    assert Watched.reads == 0
-    one(prepared)
-    assert Watched.reads == 1
-    one(prepared, "tanh")
-    assert Watched.reads == 2
-
-
-def test_tuning_trains_and_validates_on_disjoint_parts_of_the_training_set(prepare, monkeypatch):
+@pytest.fixture
+def samples_seen(monkeypatch):
+    """Return which samples a trial is trained on and measured on, in the order of all there are."""
     from rectifiers.study import training
 
-    prepared = prepare("digits", epochs=1, learning_rate="0.1,0.3", batch_size=50)
-    seen = {}
-    score = training.score_on_train
+    def seen(prepared, **which):
+        numbers = torch.arange(len(prepared.y), dtype=torch.float32) / 4096
+        x = numbers[:, None].expand(-1, prepared.x[0].numel()).reshape(prepared.x.shape).contiguous()
+        trained, measured = [], []
+        score = training.score
 
-    def watched(model, data, indices):
-        seen["validation"] = set(indices.tolist())
-        return score(model, data, indices)
+        def watched(model, x, y, indices, loss):
+            measured.extend(indices.tolist())
+            return score(model, x, y, indices, loss)
 
-    monkeypatch.setattr(training, "score_on_train", watched)
-    split = training.split
+        def hook(module, inputs):
+            if module.training:
+                trained.extend((inputs[0].flatten(1)[:, 0] * 4096).long().tolist())
 
-    def watched_split(*args):
-        train, validation = split(*args)
-        seen["train"] = set(train.tolist())
-        return train, validation
+        monkeypatch.setattr(training, "score", watched)
+        with torch.nn.modules.module.register_module_forward_pre_hook(
+            lambda module, inputs: hook(module, inputs) if isinstance(module, torch.nn.Flatten) else None
+        ):
+            one(dataclasses.replace(prepared, x=x), **which)
+        monkeypatch.undo()
+        return trained, measured
 
-    monkeypatch.setattr(training, "split", watched_split)
-    run = one(prepared, phase="tune")
-    assert len(seen["validation"]) == prepared.plan.validation_size == 200
-    assert len(seen["train"]) == 1000
-    assert not seen["train"] & seen["validation"]
-    assert run.steps == 1000 // 50
+    return seen
+
+
+def test_the_test_set_is_read_once_per_trial_that_decides_and_never_while_tuning(prepare, samples_seen):
+    prepared = prepare("digits", epochs=2, learning_rate="0.1,0.3", batch_size=50)
+    trained, validated = samples_seen(prepared, phase="tune")
+    assert len(validated) == len(set(validated)) == prepared.plan.validation_size == 200
+    assert len(trained) == 2 * len(set(trained)) == 2 * 1000
+    assert sorted({*trained, *validated}) == list(range(1200))
+    for phase in ("test", "margin"):
+        trained, tested = samples_seen(prepared, phase=phase)
+        assert sorted(set(trained)) == list(range(1200))
+        assert tested == list(range(1200, 1797))
+
+
+def test_with_another_split_every_seed_arms_share_it_and_classes_keep_their_shares(prepare, samples_seen):
+    prepared = prepare("digits", epochs=1, vary="split", batch_size=50, learning_rate="0.1,0.3")
+    trained, tested = samples_seen(prepared, seed=0)
+    assert sorted({*trained, *tested}) == list(range(1797))
+    assert len(tested) == 597
+    assert samples_seen(prepared, seed=0, arm="tanh") == (trained, tested)
+    assert samples_seen(prepared, seed=1)[1] != tested
+    shares = torch.bincount(prepared.y[tested]) / torch.bincount(prepared.y)
+    assert float((shares - 597 / 1797).abs().max()) < 0.005
+    inner, validation = samples_seen(prepared, seed=0, phase="tune")
+    assert not set(inner) & set(validation)
+    assert len(validation) == 200
+
+
+def test_a_model_that_writes_into_its_input_changes_nobody_elses(prepare, write_module):
+    path = write_module(
+        "from torch import nn\ndef build(activation):\n    return nn.Sequential(nn.Flatten(), "
+        "nn.ReLU(inplace=True), nn.Linear(64, 8), activation(8), nn.Linear(8, 10))\n"
+    )
+    prepared = prepare("digits", model=f"{path}:build", width=None, epochs=1)
+    before = prepared.x.clone()
+    one(prepared)
+    assert torch.equal(prepared.x, before)
 
 
 def test_arms_of_one_seed_share_weights_order_and_noise_and_seeds_share_nothing(prepare):

@@ -125,7 +125,11 @@ INF[0, 0] = 1e300
     [
         (None, ArgumentTypeError, "but returned NoneType"),
         ((X, Y, X), ArgumentTypeError, "but returned tuple of 3"),
-        ((X, Y), ArgumentTypeError, r"items of a data set are pairs \(x, y\), but got Tensor"),
+        (
+            (X.tolist(), Y.tolist()),
+            ArgumentTypeError,
+            r"items of a data set are pairs \(x, y\), but got list",
+        ),
         ((5, 6), ArgumentTypeError, "a data set has a length and items"),
         ((Pairs([], []), Pairs([], [])), ArgumentError, "must have samples"),
         ((X, Y[:7], TEST_X, TEST_Y), ShapeError, "train of own_data:load has 8 samples and labels of shape"),

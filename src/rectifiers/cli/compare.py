@@ -107,7 +107,7 @@ def compare(
         str | None,
         _option(
             _DECIDE,
-            "What a seed changes: weights, order and noise, or the split into training and test samples as well. "
+            "What a seed changes: weights, order and noise; or the split into train and test, too. "
             "[default: seeds; split for own data given as one (x, y)]",
             metavar="seeds|split",
         ),
@@ -119,8 +119,8 @@ def compare(
         str,
         _option(
             _DECIDE,
-            "Smallest difference worth caring about, in units of the metric; auto: one standard error of the metric "
-            "on the test set.",
+            "Smallest difference worth caring about, in units of the metric; auto: one standard error of the "
+            "metric on the test set.",
             metavar="X",
         ),
     ] = "auto",
@@ -154,9 +154,9 @@ def compare(
 ) -> None:
     """Which activation should a network use? Trains it with each of them and decides.
 
-    All activations get the same seeds, weights and order of data, and each its own learning rate. They race: each
-    leaves once it is decided against the control. Stop with Ctrl-C whenever you like: the same command goes on
-    where it stopped; with more arms or seeds it trains what is missing.
+    All activations get the same seeds, weights and order of data, and each its own learning rate. They race:
+    each leaves once it is decided against the control. Stop with Ctrl-C whenever you like: the same command
+    goes on where it stopped; with more arms or seeds it trains what is missing.
     """
     from rectifiers import comparison
 

@@ -30,10 +30,12 @@ _TABLES = {
     ),
     "run": (
         "position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, session INTEGER REFERENCES session, "
-        "phase TEXT NOT NULL CHECK (phase IN ('tune', 'margin', 'test')), arm TEXT NOT NULL, norm TEXT NOT NULL, "
+        "phase TEXT NOT NULL CHECK (phase IN ('tune', 'margin', 'test')), arm TEXT NOT NULL, "
+        "norm TEXT NOT NULL, "
         "learning_rate REAL NOT NULL, seed INTEGER NOT NULL, "
         "outcome TEXT NOT NULL CHECK (outcome IN ('finished', 'diverged', 'crashed')), reason TEXT NOT NULL, "
-        "metric REAL, standard_error REAL, steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "
+        "metric REAL, standard_error REAL, "
+        "steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "
         "seconds REAL NOT NULL, peak_memory INTEGER, parameters INTEGER NOT NULL, "
         "init_hash TEXT NOT NULL, order_hash TEXT NOT NULL, noise_hash TEXT NOT NULL, started TEXT NOT NULL, "
         "CHECK ((outcome = 'finished') = (metric IS NOT NULL))"
@@ -43,7 +45,8 @@ _TABLES = {
         "train_loss REAL NOT NULL, train_error REAL, PRIMARY KEY (key, epoch)"
     ),
     "rate": (
-        "session INTEGER NOT NULL REFERENCES session, arm TEXT NOT NULL, norm TEXT NOT NULL, "
+        "session INTEGER NOT NULL REFERENCES session, arm TEXT NOT NULL, "
+        "norm TEXT NOT NULL, "
         "learning_rate REAL NOT NULL, at_edge INTEGER NOT NULL, PRIMARY KEY (session, arm, norm)"
     ),
     "margin": "session INTEGER PRIMARY KEY REFERENCES session, value REAL NOT NULL, rule TEXT NOT NULL",

@@ -12,7 +12,8 @@ found finished)::
       MarginFixed
       PhaseStarted("test")
         TrialStarted EpochFinished* TrialFinished
-        InterimAnalysis                       in a race, after every seed that all remaining arms have finished
+        InterimAnalysis                       in a race, after every seed that all remaining arms have
+        finished
     StudyFinished
 
 Trials may overlap, and one may begin before another that was started earlier is over.
@@ -49,7 +50,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """The study begins, or goes on: `done` of its at most `total` trials (both phases) are on disk already."""
+    """The study begins, or goes on: `done` of its at most `total` trials are on disk already."""
 
     plan: Plan
     total: int

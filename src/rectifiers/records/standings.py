@@ -12,7 +12,7 @@ __all__ = ["against_control", "judge"]
 
 
 def against_control(study: Study) -> dict[tuple[str, str], Standing]:
-    """Return every arm against the control of its norm, simultaneous over all of them; none without a margin."""
+    """Return every arm against the control of its norm, at the plan's confidence; none without margin."""
     plan, margin = study.plan, study.margin
     if margin is None:
         return {}

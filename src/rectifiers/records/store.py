@@ -163,8 +163,8 @@ class Store:
         known = self.plan()
         if known is not None and (told := differences(known, plan)):
             raise PlanMismatchError(
-                f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or the "
-                f"same options (arms, seeds, margin, confidence and rates may change)"
+                f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or "
+                f"the same options (arms, seeds, margin, confidence and rates may change)"
             )
         with self._writing() as connection:
             cursor = connection.execute(

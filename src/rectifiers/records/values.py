@@ -35,7 +35,8 @@ __all__ = [
 # Raised whenever the same trial would be trained or measured in another way.
 PROTOCOL = 2
 
-# The fields of a plan that ask something of the trials without changing any of them: a study may grow in these.
+# The fields of a plan that ask something of the trials without changing any of them: a study may grow in
+# these.
 QUESTION = (
     "arms",
     "control",
@@ -70,8 +71,8 @@ _DETERMINE = (
     "vary",
 )
 
-# "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and measured like
-# the trials that decide, but on seeds of its own; "test": decides.
+# "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
+# measured like the trials that decide, but on seeds of its own; "test": decides.
 Phase = Literal["tune", "margin", "test"]
 Outcome = Literal["finished", "diverged", "crashed"]
 
@@ -139,7 +140,7 @@ class Margin:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the reader of a result must know: a stable `code` (``"rate-at-edge"``) and one line of `text`."""
+    """What the reader of a result must know: a stable `code` (``"rate-at-edge"``) and one line of `text`."""
 
     code: str
     text: str
@@ -149,8 +150,8 @@ class Notice:
 class Plan:
     """What is compared, how, and by which rule it is decided: chosen before the data.
 
-    The fields named in `QUESTION` say what is asked and may change from session to session; all others are the
-    protocol, which says what a trial is.
+    The fields named in `QUESTION` say what is asked and may change from session to session; all others are
+    the protocol, which says what a trial is.
 
     Attributes
     ----------
@@ -190,7 +191,8 @@ class Plan:
     model_code, data_code : str or None
         ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
     paired : bool
-        Whether run i of one arm belongs to run i of another (same seed); without, arms are independent samples.
+        Whether run i of one arm belongs to run i of another (same seed); without, arms are independent
+        samples.
     vary : {"seeds", "split"}
         Whether a seed changes weights, order and noise only, or draws another split into training and test
         samples as well.
@@ -439,8 +441,8 @@ class Study:
     def first_analysis(self) -> int:
         """The number of seeds at which a race is first analysed.
 
-        Not before a cell has had as many deciding trials as tuning trials: choosing rates costs at most half of
-        a study, and the first verdicts do not rest on a handful of differences.
+        Not before a cell has had as many deciding trials as tuning trials: choosing rates costs at most half
+        of a study, and the first verdicts do not rest on a handful of differences.
         """
         tuned = Counter((run.trial.arm, run.trial.norm) for run in self.asked if run.trial.phase == "tune")
         return max(2, *tuned.values()) if self.plan.tuned and tuned else 2
@@ -452,8 +454,8 @@ class Study:
     def series(self, arm: str, norm: str) -> tuple[Run, ...]:
         """Return a cell's deciding runs in the order of their seeds, from seed 0 to before the first gap.
 
-        Evidence rests on these and no others: not on runs at a rate that was chosen before the study grew, nor
-        on a seed that came back early, nor on seeds beyond what is asked for.
+        Evidence rests on these and no others: not on runs at a rate that was chosen before the study grew,
+        nor on a seed that came back early, nor on seeds beyond what is asked for.
         """
         rate = self.rate(arm, norm)
         if rate is None:

@@ -130,15 +130,15 @@ def margin(value: str | float) -> float | None:
 
 
 def tuning_seeds(usual: int, seeds: int) -> int:
-    """Return on how many seeds rates are chosen, so that it costs no more trials than decide: 5 + 2 a further seed."""
-    return max(1, min(usual, 1 + (seeds - 5) // 2))
+    """Return on how many seeds rates are chosen: fewer where few decide, so that choosing costs no more."""
+    return min(usual, 1 if seeds < 7 else 2 if seeds < 10 else 3)
 
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds(name: str, value: str | float) -> float:
-    """Return a duration in seconds, given as such or as text with a unit: ``"90s"``, ``"10min"``, ``"2h"``."""
+    """Return a duration in seconds, given as such or as text: ``"90s"``, ``"10min"``, ``"2h"``."""
     if not isinstance(value, str):
         return real(name, value, 0)
     text = value.strip().lower()

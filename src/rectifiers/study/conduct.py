@@ -1,4 +1,4 @@
-"""Carry out a plan: choose rates, fix the margin, decide; everything finished is on disk before anyone hears."""
+"""Carry out a plan: choose rates, fix the margin, decide. What is finished is on disk before it is told."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def run(
     conductor.begin(before)
     decided = conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
     if not decided:
-        conductor.warn(
-            Notice("budget", f"stopped after the budget of {budget:g} s: the same command goes on")
-        )
+        # not kept: the same command may go on and finish
+        spent = f"the budget of {budget:g} s is spent: the same command goes on"
+        conductor.tell(Warned(Notice("budget", spent)))
     study = store.study()
     conductor.tell(StudyFinished(study))
     return study

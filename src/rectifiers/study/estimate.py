@@ -47,7 +47,7 @@ def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> Estim
     steps = plan.epochs * max(1, plan.train_size // min(plan.batch_size, plan.train_size))
     tuning = trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0
     each = {cell: found.step_seconds * steps * _EVALUATION for cell, found in prepared.cells.items()}
-    done = {cell: 0 for cell in each}
+    done = dict.fromkeys(each, 0)
     for run in known.runs if known else ():
         cell = (run.trial.arm, run.trial.norm)
         if cell in done:

@@ -15,7 +15,7 @@ _FAR_BELOW = 0.5
 
 
 def trials(study: Study) -> Iterator[Trial]:
-    """Yield the trials that tell what the test set resolves: the control's, at its rate; none for a given margin."""
+    """Yield the trials that tell what the test set resolves: the control's; none for a given margin."""
     plan = study.plan
     if plan.margin is not None:
         return
@@ -47,8 +47,8 @@ def too_fine(study: Study) -> Notice | None:
         return None
     return Notice(
         "margin-below-resolution",
-        f"margin {plan.margin:g} is far below what these data resolve, {resolved.value:.2g} ({resolved.rule}): "
-        f"many more seeds are needed, and other data may decide otherwise; leave out --margin",
+        f"margin {plan.margin:g} is far below what these data resolve, {resolved.value:.2g} "
+        f"({resolved.rule}): it takes many more seeds, and other data may decide otherwise; leave out --margin",
     )
 
 
@@ -66,4 +66,7 @@ def _resolved(study: Study, runs: Sequence[Run]) -> Margin:
         measured_on = plan.validation_size or plan.train_size if tuned else plan.test_size
         value = rules.of_standard_error(statistics.fmean(errors), measured_on, plan.test_size)
         return Margin(value, f"one standard error of {plan.metric} on {size}, as {plan.control} has it")
-    return Margin(rules.of_runs(metrics), f"half the standard deviation of {plan.control} over {len(metrics)} runs")
+    if len(metrics) < 2:
+        return Margin(0.0, f"none: {plan.control} finished in fewer than two runs of its own")
+    value = rules.of_runs(metrics)
+    return Margin(value, f"half the standard deviation of {plan.control} over {len(metrics)} runs of its own")

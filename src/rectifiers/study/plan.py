@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import torch
-
 from rectifiers.arms import Arm, code_identity, load_object, parse_arms
 from rectifiers.errors import ArgumentError, DataError
 from rectifiers.records.values import Notice, Plan
@@ -73,8 +71,8 @@ def make_plan(
     norms : str or iterable of str
         ``"none"``, ``"batch"``, or both: crossed with the arms. An own model takes ``"none"`` only.
     seeds : int, optional
-        Trials per arm and norm, exactly so many (a single one gives no interval). Without, the arms race: each
-        leaves once it is decided.
+        Trials per arm and norm, exactly so many (a single one gives no interval). Without, the arms race:
+        each leaves once it is decided.
     max_seeds : int, optional
         The most trials per arm and norm in a race; 40 by default.
     vary : {"seeds", "split"}, optional
@@ -104,8 +102,8 @@ def make_plan(
         Weights drawn anew and scaled by each arm's gain (default of the built-in models), or as the model
         itself draws them (default of an own model).
     margin : {"auto"} or float
-        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of the
-        metric on the test set, fixed on the control's tuning runs.
+        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of
+        the metric on the test set, fixed on the control's tuning runs.
     confidence : float
         Simultaneous, in (0, 1).
     target : float, optional
@@ -132,7 +130,8 @@ def make_plan(
     """
     if seeds is not None and max_seeds is not None:
         raise ArgumentError(
-            f"seeds is an exact number and max_seeds the most of a race: give one, but got {seeds=} and {max_seeds=}"
+            f"seeds is an exact number and max_seeds the most of a race: give one, but got {seeds=} and "
+            f"{max_seeds=}"
         )
     racing = seeds is None
     most = arguments.whole("max seeds", MAX_SEEDS if max_seeds is None else max_seeds, 2)

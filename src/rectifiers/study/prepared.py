@@ -35,7 +35,7 @@ class Cell:
 
     parameters: int
     peak_memory: int | None
-    step_seconds: float
+    step_seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ Cell = tuple[str, str]
 class Race:
     """Hands out deciding trials: all remaining arms on one seed, then on the next.
 
-    An arm leaves once it is decided against the control of its norm; the control stays while any arm does. In a
-    study of a fixed number of seeds nobody leaves. What is handed out depends on the evidence so far, so it
+    An arm leaves once it is decided against the control of its norm; the control stays while any arm does. In
+    a study of a fixed number of seeds nobody leaves. What is handed out depends on the evidence so far, so it
     must be iterated lazily, with `add` called for every run that comes back, in whatever order.
 
     Parameters
@@ -98,7 +98,7 @@ def reopened(before: Study, now: Study) -> list[str]:
     """Return, in words, the arms that were decided under one question and are open again under another."""
     then, standings = against_control(before), against_control(now)
     return [
-        f"{arm} was {then[arm, norm].verdict}{'' if norm == 'none' else f' with {norm} norm'} and is open again"
+        f"{arm if norm == 'none' else f'{arm} with {norm} norm'} was {then[arm, norm].verdict} and is open again"
         for (arm, norm), standing in standings.items()
         if (arm, norm) in then and then[arm, norm].verdict != "undecided" and standing.verdict == "undecided"
     ]

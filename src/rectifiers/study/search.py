@@ -1,22 +1,27 @@
-"""Which learning rate an arm is tested at, for less than half of what trying all of them would take.
+"""Which learning rate an arm is tested at, for at most half of what all rates on all tuning seeds would take.
 
-Successive halving on the tuning seeds. On the first seed every second rate of the grid is tried, then the
-neighbours of the best one, beyond the grid where it ends there, until the best one has a neighbour on either
-side. The best two go on to the other tuning seeds. Every arm spends the same, up to steps beyond the grid.
+Successive halving: the grid on the first tuning seed, then the best three rates on the others as far as half
+of the cost allows. With few seeds even the grid is too much: then every second rate is tried first, and the
+neighbours of the best one after it. Where the best rate lies at an end, the grid goes on, by up to three
+steps.
+
+A rate is judged by the mean of its own runs and of those at the rates beside it: a validation split is small,
+one run on it is noisy, and the rate next to one that diverges is a bad choice even when its own run went well
+(``benchmarks/TUNING.md`` compares this with trying everything).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from rectifiers.records.values import Notice, Run
 
 __all__ = ["Choice", "search", "trials_at_most"]
 
 STEPS_BEYOND = 3
+_FINALISTS = 3
 
 Tried = Callable[[float, int], Run | None]
 
@@ -52,27 +57,32 @@ def search(
     choice : Choice or None
     """
     rates = _extended(grid)
-    places = _coarse(grid)
-    for _ in count():
-        if missing := [(rates[i], 0) for i in places if tried(rates[i], 0) is None]:
+    places = _at_first(grid, seeds)
+    while True:
+        runs = {i: tried(rates[i], 0) for i in places}
+        if missing := [(rates[i], 0) for i, run in runs.items() if run is None]:
             return missing, None
-        best = _best(places, lambda i: _merit([tried(rates[i], 0)]))
-        beside = {best - 1, best + 1} if _finished(tried(rates[best], 0)) else {min(places) - 1}
-        further = sorted(place for place in beside - set(places) if 0 <= place < len(rates))
+        metrics = {i: run.metric for i, run in runs.items() if run is not None}
+        merits = _merits(metrics)
+        best = _middle([i for i in places if merits[i] == max(merits.values())])
+        beside = [best - 1, best + 1] if metrics[best] is not None else [min(places) - 1]
+        further = [i for i in beside if i not in places and 0 <= i < len(rates)]
         if not further:
             break
-        places = sorted({*places, *further})
-    final = sorted(places, key=lambda i: (_merit([tried(rates[i], 0)]), -abs(i - best)), reverse=True)[:2]
-    confirming = range(1, 1 + _confirmations(grid, seeds))
-    if missing := [(rates[i], s) for s in confirming for i in final if tried(rates[i], s) is None]:
+        places = sorted([*places, *further])
+    finalists = sorted(places, key=lambda i: (-merits[i], abs(i - best)))[:_FINALISTS]
+    others = range(1, 1 + _confirmations(grid, seeds))
+    if missing := [(rates[i], s) for s in others for i in finalists if tried(rates[i], s) is None]:
         return missing, None
-    chosen = _best(sorted(final), lambda i: _merit([tried(rates[i], s) for s in (0, *confirming)]))
-    return [], _choice(who, rates, places, chosen, tried)
+    repeated = [{i: _metric(tried, rates[i], seed) for i in finalists} for seed in others]
+    merits = _merits({**metrics, **_over_seeds(metrics, repeated)})
+    chosen = _middle([i for i in sorted(finalists) if merits[i] == max(merits[j] for j in finalists)])
+    return [], _choice(who, rates, metrics, chosen)
 
 
 def trials_at_most(grid: Sequence[float], seeds: int) -> int:
-    """Return how many trials a search takes at most."""
-    return _within(grid) + STEPS_BEYOND + 2 * _confirmations(grid, seeds)
+    """Return how many trials a search takes at most, steps beyond the grid included."""
+    return _on_first_seed(grid, seeds) + STEPS_BEYOND + _FINALISTS * _confirmations(grid, seeds)
 
 
 def _extended(grid: Sequence[float]) -> list[float]:
@@ -87,48 +97,76 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.3g}")
 
 
-def _coarse(grid: Sequence[float]) -> list[int]:
-    """Return the places, among the extended rates, of every second rate; of all rates of a short grid."""
-    step = 2 if len(grid) > 4 else 1
-    return list(range(STEPS_BEYOND + step - 1, STEPS_BEYOND + len(grid), step))
+def _at_first(grid: Sequence[float], seeds: int) -> list[int]:
+    """Return the places, among the extended rates, of the grid, or of every second rate of it."""
+    inside = range(STEPS_BEYOND, STEPS_BEYOND + len(grid))
+    thinned = len(grid) > 4 and len(grid) * seeds // 2 < len(grid)
+    return list(inside[1::2] if thinned else inside)
 
 
-def _within(grid: Sequence[float]) -> int:
-    return min(len(grid), len(_coarse(grid)) + 2)
+def _on_first_seed(grid: Sequence[float], seeds: int) -> int:
+    return min(len(grid), len(_at_first(grid, seeds)) + 2)
 
 
 def _confirmations(grid: Sequence[float], seeds: int) -> int:
-    """Return on how many further seeds the best two are tried: in all at most half of rates times seeds."""
-    return max(0, min(seeds - 1, (len(grid) * seeds // 2 - _within(grid)) // 2))
+    """Return on how many further seeds the finalists are tried: in all at most half of rates times seeds."""
+    left = len(grid) * seeds // 2 - _on_first_seed(grid, seeds)
+    return max(0, min(seeds - 1, left // _FINALISTS))
 
 
-def _finished(run: Run | None) -> bool:
-    return run is not None and run.outcome == "finished"
+def _merits(metrics: Mapping[int, float | None]) -> dict[int, float]:
+    """Return the mean of each place and its two neighbours; a failed one counts as the worst that finished.
+
+    A place at an end has its own metric: with one neighbour alone it would look better than the peak beside
+    it.
+    """
+    finished = [metric for metric in metrics.values() if metric is not None]
+    worst = min(finished, default=0.0)
+
+    def around(place: int) -> float:
+        beside = (place - 1, place + 1)
+        near = [metrics[place], *(metrics[i] for i in beside if all(j in metrics for j in beside))]
+        return statistics.fmean(worst if metric is None else metric for metric in near)
+
+    return {i: around(i) if metrics[i] is not None else float("-inf") for i in metrics}
 
 
-def _merit(runs: Sequence[Run | None]) -> tuple[int, float]:
-    metrics = [run.metric for run in runs if run is not None and run.metric is not None]
-    # fsum: the order in which the runs came must not decide between equals
-    return len(metrics) - len(runs), math.fsum(metrics) / max(1, len(metrics))
+def _metric(tried: Tried, rate: float, seed: int) -> float | None:
+    run = tried(rate, seed)
+    assert run is not None
+    return run.metric
 
 
-def _best(places: Sequence[int], merit: Callable[[int], tuple[int, float]]) -> int:
-    """Return the best place; among equals the middle one, as far from too slow as from diverging."""
-    highest = max(map(merit, places))
-    equals = [place for place in places if merit(place) == highest]
+def _over_seeds(
+    first: Mapping[int, float | None], others: Sequence[Mapping[int, float | None]]
+) -> dict[int, float | None]:
+    """Return the finalists' means over all seeds, each shifted to the first's level; None if one failed."""
+    rows = [{i: first[i] for i in others[0]}, *others] if others else []
+    levels = [statistics.fmean([m for m in row.values() if m is not None] or [0.0]) for row in rows]
+    found: dict[int, float | None] = {}
+    for i in rows[0] if rows else ():
+        values = [row[i] for row in rows]
+        shifted = [value - level for value, level in zip(values, levels, strict=True) if value is not None]
+        found[i] = levels[0] + statistics.fmean(shifted) if len(shifted) == len(rows) else None
+    return found
+
+
+def _middle(equals: Sequence[int]) -> int:
+    """Return the middle one of equally good places: as far from too slow as from diverging."""
     return equals[(len(equals) - 1) // 2]
 
 
-def _choice(who: str, rates: Sequence[float], places: Sequence[int], chosen: int, tried: Tried) -> Choice:
-    rate = rates[chosen]
-    if not any(_finished(tried(rates[place], 0)) for place in places):
-        text = f"{who}: no tuning trial finished at any learning rate; tested at {rate:g}"
+def _choice(who: str, rates: Sequence[float], metrics: Mapping[int, float | None], chosen: int) -> Choice:
+    if all(metric is None for metric in metrics.values()):
+        rate = rates[len(rates) // 2]
+        text = f"{who}: no tuning trial finished at any learning rate; tested at the middle one, {rate:g}"
         return Choice(rate, True, Notice("no-rate-finished", text))
-    if min(places) < chosen < max(places):
+    rate = rates[chosen]
+    if min(metrics) < chosen < max(metrics):
         return Choice(rate, False)
-    side, way = ("lowest", "lower") if chosen == min(places) else ("highest", "higher")
+    side, way = ("lowest", "lower") if chosen == min(metrics) else ("highest", "higher")
     text = (
-        f"{who}: the best learning rate, {rate:g}, is the {side} that was tried, {STEPS_BEYOND} steps beyond the "
-        f"grid; a {way} one may be better: move the grid with --lr"
+        f"{who}: the best learning rate, {rate:g}, is the {side} that was tried, {STEPS_BEYOND} steps beyond "
+        f"the grid; a {way} one may be better: move the grid with --lr"
     )
     return Choice(rate, True, Notice("rate-at-edge", text))

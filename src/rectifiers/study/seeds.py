@@ -57,8 +57,8 @@ def stratified(labels: Tensor | None, samples: int, held_out: int, phase: Phase,
     """
     shuffled = torch.randperm(samples, generator=generator(phase, "split", seed))
     if labels is not None:
-        # The j-th of c samples of a class stands at (j + 1/2) / c: the first of that order hold every class in
-        # its share. A stable sort leaves ties to the shuffle.
+        # The j-th of c samples of a class stands at (j + 1/2) / c: the first of that order hold every class
+        # in its share. A stable sort leaves ties to the shuffle.
         by_class = shuffled[torch.argsort(labels[shuffled], stable=True)]
         counts = torch.bincount(labels)
         starts = (torch.cumsum(counts, 0) - counts)[labels[by_class]]

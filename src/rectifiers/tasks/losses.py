@@ -78,7 +78,7 @@ class MeanSquaredError(Loss):
         return float(100 * (1 - (outputs - targets).square().sum() / spread))
 
     def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
-        """Return 100 sd(squared error) / (sqrt(n) variance of the targets); None with fewer than two samples."""
+        """Return 100 sd(squared error) / (sqrt(n) variance of the targets); None of a single sample."""
         n = len(targets)
         if n < 2:
             return None

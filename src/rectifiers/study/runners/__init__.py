@@ -25,7 +25,8 @@ class Runner(Protocol):
     def run(
         self, prepared: Prepared, trials: Iterable[Trial]
     ) -> Generator[Trial | EpochFinished | Run | Notice | None]:
-        """Carry out `trials`, which are drawn one by one as there is room for them: a run may change what follows.
+        """Carry out `trials`, which are drawn one by one as there is room for them: a run may change what
+        follows.
 
         Yields
         ------
@@ -34,8 +35,8 @@ class Runner(Protocol):
         EpochFinished
             When a trial is an epoch further; a runner that cannot tell leaves it out.
         Run
-            When a trial is over: exactly one for each, in any order. A trial that fails has a record that says
-            so; nothing a model or an activation raises ends the iteration.
+            When a trial is over: exactly one for each, in any order. A trial that fails has a record that
+            says so; nothing a model or an activation raises ends the iteration.
         Notice
             What the reader of the result must know of how the trials were run.
         None

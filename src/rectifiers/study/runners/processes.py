@@ -74,7 +74,8 @@ class Processes:
         if self._pool is None:
             yield from InProcess().run(prepared, trials)
             return
-        source, waiting = iter(trials), {}
+        source = iter(trials)
+        waiting: dict[Future[Run], Trial] = {}
         finished: queue.SimpleQueue[Future[Run]] = queue.SimpleQueue()
         try:
             while True:
@@ -113,12 +114,13 @@ class Processes:
 
         try:
             with _by_value(prepared):
-                payload = cloudpickle.dumps(dataclasses.replace(prepared, **dict.fromkeys(_DATA)))
+                nothing: dict[str, Any] = dict.fromkeys(_DATA)
+                payload = cloudpickle.dumps(dataclasses.replace(prepared, **nothing))
         except Exception as error:  # noqa: BLE001  pickling the user's objects may raise anything
             return f"the arms or the model cannot be sent to another ({_first_line(error)})"
         for tensor in (prepared.x, prepared.y):
-            tensor.share_memory_()
-        pool = ProcessPool(
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+        pool: Any = ProcessPool(
             max_workers=self.jobs,
             initializer=_begin,
             initargs=(payload, {name: getattr(prepared, name) for name in _DATA}),
