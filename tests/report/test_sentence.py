@@ -380,7 +380,7 @@ def test_the_scope_names_control_margin_and_confidence(make_plan: Callable[..., 
     [
         ({"vary": "split"}, "the one for new data about another data set of this size"),
         ({"paired": False}, "The runs are not paired"),
-        ({"epochs": 0}, "Verdicts hold for what these results were measured on only."),
+        ({"epochs": 0}, "Verdicts hold for the setting of these results only."),
     ],
 )
 def test_the_scope_says_what_intervals_are_about(

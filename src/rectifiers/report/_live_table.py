@@ -24,7 +24,6 @@ __all__ = ["View", "countdown", "design", "score", "sparkline"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-=+*#@"
 _PHASES = {"tune": "choosing rates", "margin": "fixing the margin", "test": "deciding"}
-_STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
 def countdown(seconds: float) -> str:
@@ -247,7 +246,7 @@ def _state(cell: Cell, control: str) -> Text:
     if standing.decided_at is None:
         return Text("open", style="dim")
     verdict = "out" if standing.out else standing.verdict
-    return Text(f"{verdict} at seed {standing.decided_at}", style=_STYLES[standing.verdict])
+    return Text(f"{verdict} at seed {standing.decided_at}", style=colours.VERDICTS[standing.verdict])
 
 
 def _rate(cell: Cell) -> Text:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rectifiers.activations import registry
 
-__all__ = ["BACKGROUND", "INK", "PALETTE", "Style", "of", "on_terminal", "styles"]
+__all__ = ["BACKGROUND", "INK", "PALETTE", "VERDICTS", "Style", "of", "on_terminal", "styles"]
 
 BACKGROUND = ("#ffffff", "#15181d")
 """What charts are drawn on, light and dark."""
@@ -29,6 +29,9 @@ PALETTE = (
 )
 INK = PALETTE[2]
 """The colour of ReLU and of the page's text."""
+
+VERDICTS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
+"""How a terminal shows a verdict, in the words of rich."""
 
 _DASHES: tuple[tuple[int, ...], ...] = (
     (2, 2),

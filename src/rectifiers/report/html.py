@@ -146,7 +146,7 @@ def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[
     split = ", split anew with every seed" if plan.vary == "split" else ""
     data: list[tuple[str, Any]] = [
         ("Task" if plan.epochs else "Results", plan.task),
-        ("Data", plan.data_source),
+        ("Data", plan.data_source if plan.data_source != plan.task else ""),
     ]
     training: list[tuple[str, Any]] = []
     if plan.epochs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from rectifiers.report import glossary, terminal
@@ -24,15 +24,10 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
     places : mapping of str to str
         What lies where, as in ``{"report": "runs/digits/report.html"}``.
     """
-    normed = summary.norms != ("none",)
-    heads = ["arm", *(["norm"] if normed else []), f"{summary.metric} {summary.unit}".strip()]
-    heads += ["failed", f"minus {summary.control}", "verdict"]
-    rows = [
-        _row([row.arm, *([row.norm] if normed else []), *_cells(summary, row)])
-        for norm in summary.norms
-        for row in summary.ranking(norm)
-    ]
-    head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in heads)
+    ranking = [row for norm in summary.norms for row in summary.ranking(norm)]
+    columns = _columns(summary, ranking)
+    head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in columns)
+    rows = "".join(map(_row, zip(*columns.values(), strict=True)))
     advice = summary.recommendation
     first = "".join(
         f"<p style='font-size:1.25em'><strong>{_marked(line)}</strong></p>" for line in advice.lines
@@ -46,7 +41,7 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
     )
     return (
         f"<div>{first}{command}<p>{scope}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{''.join(rest)}"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{''.join(rest)}"
         f"<details><summary>What the words mean</summary><dl>{meanings}</dl></details></div>"
     )
 
@@ -55,12 +50,22 @@ def _marked(text: str) -> str:
     return glossary.marked(text, _WORD)
 
 
-def _cells(summary: Summary, row: ArmRow) -> list[str]:
-    versus = summary.comparison(row.arm, row.norm)
-    failed = str(row.diverged + row.crashed or "")
-    verdict = terminal.verdict(versus, summary.racing).plain
-    return [terminal.score(row, summary.digits), failed, terminal.against(versus, summary.digits), verdict]
+def _columns(summary: Summary, ranking: Sequence[ArmRow]) -> dict[str, list[str]]:
+    versus = [summary.comparison(row.arm, row.norm) for row in ranking]
+    columns = {"arm": [row.arm for row in ranking]}
+    if summary.norms != ("none",):
+        columns["norm"] = [row.norm for row in ranking]
+    measured = f"{summary.metric} {summary.unit}".strip()
+    columns[measured] = [terminal.score(row, summary.digits) for row in ranking]
+    failed = [row.diverged + row.crashed for row in ranking]
+    if any(failed):
+        columns["failed"] = [str(count or "") for count in failed]
+    columns[f"minus {summary.control}"] = [terminal.against(other, summary.digits) for other in versus]
+    if any(other and other.new_data for other in versus):
+        columns["for new data"] = [terminal.for_new_data(other, summary.digits) for other in versus]
+    columns["verdict"] = [terminal.verdict(other, summary.racing).plain for other in versus]
+    return columns
 
 
-def _row(cells: list[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in cells) + "</tr>"

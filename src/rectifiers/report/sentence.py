@@ -138,9 +138,9 @@ def scope(study: Study) -> tuple[str, ...]:
         named = "margin: fixed once the learning rates are chosen"
         if margin is not None:
             named = f"margin: {_amount(plan, margin)}, {margin.rule}"
-        many = (
-            f" over all {words.count(plan.comparisons)} comparisons together" if plan.comparisons > 1 else ""
-        )
+        count = plan.comparisons
+        every = "both" if count == 2 else f"all {words.count(count)}"
+        many = f" over {every} comparisons together" if count > 1 else ""
         when = ", after every seed" if plan.racing else ""
         lines.append(f"Control: {plan.control}; {named}; {100 * plan.confidence:g} % confidence{many}{when}.")
     if not plan.paired:
@@ -153,8 +153,8 @@ def scope(study: Study) -> tuple[str, ...]:
             "Every seed draws another split: the interval over runs is about other seeds and splits of these "
             "data, the one for new data about another data set of this size."
         )
-    held = "this task, model and protocol" if plan.epochs else "what these results were measured on"
-    lines.append(f"Verdicts hold for {held} only.")
+    where = "this task, model and protocol only" if plan.epochs else "the setting of these results only"
+    lines.append(f"Verdicts hold for {where}.")
     return tuple(lines)
 
 
@@ -336,7 +336,8 @@ class _Writer:
         end = row.low if row.verdict == "better" else None if row.high is None else -row.high
         if end is None or row.low is None or row.high is None or end < 0.0:
             return f" ({row.note})" if row.note else ""
-        least, most = words.outward(*sorted((abs(row.low), abs(row.high))), self.digits)
+        least, most = sorted((abs(row.low), abs(row.high)))
+        least, most = words.outward(least, most, self.digits)
         range_ = f"up to {words.number(most, self.digits)}"
         if least:
             range_ = f"{words.number(least, self.digits)} to {words.number(most, self.digits)}"

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["VERDICT_STYLES", "against", "output", "plain", "remarks", "score", "show", "verdict"]
+__all__ = [
+    "against",
+    "for_new_data",
+    "output",
+    "plain",
+    "remarks",
+    "score",
+    "show",
+    "verdict",
+]
 
-VERDICT_STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 _LOG_WIDTH = 160
 
 
@@ -124,7 +132,7 @@ class _Ranking:
         versus = [summary.comparison(row.arm, self.norm) for row in self._rows]
         shades = [on_terminal(self._looks[row.arm]) for row in self._rows]
         column("arm", (Text.assemble((dot, c), row.arm) for row, c in zip(self._rows, shades, strict=True)))
-        if "rate" in extras:
+        if "rate" in extras and any(row.learning_rate is not None for row in self._rows):
             column("rate", (Text(words.rate_text(row.learning_rate)) for row in self._rows))
         metric = f"{summary.metric} {summary.unit}".strip()
         column(metric, (Text(score(row, summary.digits)) for row in self._rows))
@@ -140,7 +148,7 @@ class _Ranking:
         column("verdict", (verdict(other, summary.racing) for other in versus))
         if "new data" in extras and any(other and other.new_data for other in versus):
             column("for new data", (Text(for_new_data(other, summary.digits)) for other in versus))
-        if "time" in extras:
+        if "time" in extras and any(row.seconds_per_trial is not None for row in self._rows):
             column("time", (Text(words.duration(row.seconds_per_trial)) for row in self._rows))
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
@@ -178,7 +186,7 @@ def verdict(versus: ComparisonRow | None, racing: bool) -> Text:
 
     if versus is None:
         return Text("control", style="dim")
-    text = Text("out" if versus.out else versus.verdict, style=VERDICT_STYLES[versus.verdict])
+    text = Text("out" if versus.out else versus.verdict, style=colours.VERDICTS[versus.verdict])
     if racing and versus.decided_at is not None:
         text.append(f" at seed {versus.decided_at}", style="dim")
     return text
