@@ -267,6 +267,15 @@ def test_progress_of_a_race(race: Study) -> None:
     assert progress.seconds_left == 0.0
 
 
+def test_trials_that_end_after_the_last_decision_count(race: Study) -> None:
+    progress = Progress(Clock())
+    for event in race_script(race):
+        progress.apply(event)
+    for run in race.of("test")[:3]:
+        progress.apply(events.TrialFinished(run))
+    assert progress.total == progress.done == len(race.runs) + 3
+
+
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
 def test_the_race_is_seen(race: Study, width: int) -> None:
     progress = Progress(Clock())

@@ -111,6 +111,7 @@ class Progress:
             case events.TrialFinished(run=run):
                 self._add(run)
                 self.done += 1
+                self.total = max(self.total, self.done)  # processes that ran ahead of the last decision
                 self.active.pop(run.trial.key, None)
                 self._shares.pop(run.trial.key, None)
             case events.RateChosen():
@@ -154,7 +155,7 @@ class Progress:
             cell.crashed += 1
 
     def _judge(self, standings: Mapping[Key, Standing], at_most: int) -> None:
-        self.total = at_most
+        self.total = max(at_most, self.done)
         for key, standing in standings.items():
             self.cells[key].standing = standing
             if standing.decided_at is not None and key not in self.left:
