@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
     from rectifiers.backends import Explanation, backend, explain, keep_freed_memory
-    from rectifiers.comparison import ComparisonResult, Execution, compare
+    from rectifiers.comparison import ComparisonResult, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
+    from rectifiers.study import Execution
 
 _MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "ComparisonResult": "rectifiers.comparison",
     "backend": "rectifiers.backends",
     "compare": "rectifiers.comparison",
-    "Execution": "rectifiers.comparison",
+    "Execution": "rectifiers.study",
     "Explanation": "rectifiers.backends",
     "elementwise": "rectifiers.activations",
     "explain": "rectifiers.backends",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rectifiers.errors import ArgumentError, StoreError
+from rectifiers.errors import StoreError
 from rectifiers.records.values import Plan, Study
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
     from rectifiers.report.sentence import Recommendation
     from rectifiers.report.summary import Summary
-    from rectifiers.study import Prepared, Runner
+    from rectifiers.study import Execution, Runner, Settled
 
-__all__ = ["DEFAULT_ARMS", "ComparisonResult", "Execution", "Interrupted", "compare", "outlook"]
+__all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outlook"]
 
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
@@ -48,26 +47,6 @@ class Interrupted(KeyboardInterrupt):
             f"stopped: {done} of at most {total} trials are kept in {directory}; the same command goes on"
         )
         self.done, self.total, self.directory = done, total, directory
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a comparison is run: nothing here changes any result.
-
-    Attributes
-    ----------
-    jobs : int, optional
-        Worker processes, of one thread each; by default as many as there are cores, and this process alone on
-        an accelerator.
-    trial_timeout : float or str, optional
-        Seconds (or ``"10min"``) after which a trial counts as crashed; needs `jobs` of at least 2.
-    budget : float or str, optional
-        Seconds (or ``"10min"``) after which the comparison ends with what is decided.
-    """
-
-    jobs: int | None = None
-    trial_timeout: float | str | None = None
-    budget: float | str | None = None
 
 
 @dataclass(frozen=True)
@@ -317,11 +296,11 @@ def compare(
     planned = {name: value for name, value in locals().items() if name not in _ASIDE}
     from rectifiers.report.live import watching
 
-    jobs, timeout, budget = _execution(execution, device)
     with watching(progress) as watcher:
         from rectifiers import study
         from rectifiers.records.store import Store
 
+        execution = execution or study.Execution()
         prepared = study.make_plan(**planned)
         plan = prepared.plan
         directory = _directory(plan, out)
@@ -333,14 +312,14 @@ def compare(
             known = None if store.plan() is None else store.study()
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))
-            getattr(watcher, "announce", str)(_announced(prepared, jobs, known))
+            settled = execution.settle(prepared, known)
+            watcher.announce(_announced(plan, settled))
             runner: Runner = study.InProcess()
-            if jobs > 1:
-                runner = stack.enter_context(study.Processes(jobs, timeout))
+            if settled.jobs > 1:
+                runner = stack.enter_context(study.Processes(settled.jobs, settled.timeout))
+            command, budget = _command(plan, data_dir), settled.budget
             try:
-                finished = study.run(
-                    prepared, store, watcher, command=_command(plan, data_dir), runner=runner, budget=budget
-                )
+                finished = study.run(prepared, store, watcher, command=command, runner=runner, budget=budget)
             except KeyboardInterrupt:
                 state = watcher.progress
                 raise Interrupted(state.done, state.total, directory) from None
@@ -355,33 +334,11 @@ def outlook(*, out: str | Path | None = None, execution: Execution | None = None
     """
     from rectifiers import study
 
-    jobs, _, _ = _execution(execution, planned.get("device", "cpu"))
+    execution = execution or study.Execution()
     prepared = study.make_plan(**planned)
     file = _directory(prepared.plan, out) / _STORE
     known = ComparisonResult.load(file).study if file.exists() else None
-    return _announced(prepared, jobs, known)
-
-
-def _execution(execution: Execution | None, device: str) -> tuple[int, float | None, float | None]:
-    from rectifiers.study import arguments
-
-    wished = execution or Execution()
-    if wished.jobs is None:
-        jobs = _cores() if device == "cpu" else 1
-    else:
-        jobs = arguments.whole("jobs", wished.jobs, 1)
-    timeout = (
-        None if wished.trial_timeout is None else arguments.seconds("trial timeout", wished.trial_timeout)
-    )
-    budget = None if wished.budget is None else arguments.seconds("budget", wished.budget)
-    if timeout is not None and jobs == 1:
-        raise ArgumentError("a trial timeout needs worker processes, but got jobs=1: use at least 2")
-    return jobs, timeout, budget
-
-
-def _cores() -> int:
-    # what this process may use, which in a container or a job is less than the machine has
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return _announced(prepared.plan, execution.settle(prepared, known))
 
 
 def _directory(plan: Plan, out: str | Path | None) -> Path:
@@ -389,18 +346,16 @@ def _directory(plan: Plan, out: str | Path | None) -> Path:
     return Path("runs", f"{name}-{plan.hash[:8]}") if out is None else Path(out)
 
 
-def _announced(prepared: Prepared, jobs: int, known: Study | None) -> str:
+def _announced(plan: Plan, settled: Settled) -> str:
     """Return what will be done and how long at most, in one line."""
     from rectifiers.report import words
-    from rectifiers.study import estimate
 
-    plan, found = prepared.plan, estimate(prepared, jobs, known)
     norms = f" x {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
     seeds = f"up to {plan.seeds} seeds" if plan.racing else f"{plan.seeds} seeds"
-    processes = "1 process" if jobs == 1 else f"{jobs} processes"
-    about, most = words.rough_duration(found.seconds), words.rough_duration(found.at_most)
-    least = f"about {about}, at most {most}" if about != most else f"about {about}"
-    return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {least}"
+    processes = "1 process" if settled.jobs == 1 else f"{settled.jobs} processes"
+    about, most = words.rough_duration(settled.seconds), words.rough_duration(settled.at_most)
+    took = f"about {about}, at most {most}" if about != most else f"about {about}"
+    return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {took}"
 
 
 def _command(plan: Plan, data_dir: str | Path | None) -> str:

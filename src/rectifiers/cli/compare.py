@@ -158,6 +158,7 @@ def compare(
     each leaves once it is decided against the control. Stop with Ctrl-C whenever you like: the same command
     goes on where it stopped; with more arms or seeds it trains what is missing.
     """
+    import rectifiers
     from rectifiers import comparison
 
     named = comparison.DEFAULT_ARMS if arms is None else arms
@@ -189,7 +190,7 @@ def compare(
         "confidence": confidence,
         "target": target,
         "out": out,
-        "execution": comparison.Execution(jobs, trial_timeout, budget),
+        "execution": rectifiers.Execution(jobs, trial_timeout, budget),
     }
     # What the user's code prints while it trains must not get between the JSON.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():

@@ -13,9 +13,9 @@ the store yet, in this process or on several, and may be interrupted anywhere.
 from __future__ import annotations
 
 from rectifiers.study.conduct import run
-from rectifiers.study.estimate import Estimate, estimate
+from rectifiers.study.execution import Execution, Settled
 from rectifiers.study.plan import make_plan
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.runners import InProcess, Processes, Runner
 
-__all__ = ["Estimate", "InProcess", "Prepared", "Processes", "Runner", "estimate", "make_plan", "run"]
+__all__ = ["Execution", "InProcess", "Prepared", "Processes", "Runner", "Settled", "make_plan", "run"]

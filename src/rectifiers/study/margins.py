@@ -48,7 +48,7 @@ def too_fine(study: Study) -> Notice | None:
     return Notice(
         "margin-below-resolution",
         f"margin {plan.margin:g} is far below what these data resolve, {resolved.value:.2g} "
-        f"({resolved.rule}): it takes many more seeds, and other data may decide otherwise; leave out --margin",
+        f"({resolved.rule}): many more seeds are needed, and other data may decide otherwise; leave it out",
     )
 
 

@@ -98,7 +98,11 @@ def reopened(before: Study, now: Study) -> list[str]:
     """Return, in words, the arms that were decided under one question and are open again under another."""
     then, standings = against_control(before), against_control(now)
     return [
-        f"{arm if norm == 'none' else f'{arm} with {norm} norm'} was {then[arm, norm].verdict} and is open again"
+        f"{arm}{_under(norm)} was {then[arm, norm].verdict} and is open again"
         for (arm, norm), standing in standings.items()
         if (arm, norm) in then and then[arm, norm].verdict != "undecided" and standing.verdict == "undecided"
     ]
+
+
+def _under(norm: str) -> str:
+    return "" if norm == "none" else f" with {norm} norm"
