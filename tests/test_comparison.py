@@ -113,7 +113,8 @@ def test_arguments_left_out_are_the_tasks(tmp_path: Path) -> None:
     plan = result.study.plan
     assert plan.control == "relu"
     assert plan.norms == ("none",)
-    assert plan.margin == 0.2
+    assert plan.margin is None
+    assert result.study.margin is not None
     assert plan.confidence == 0.95
 
 
@@ -134,8 +135,8 @@ def test_an_interruption_keeps_what_is_finished_and_the_same_call_goes_on(
         patched.setattr("rectifiers.report.live.Watcher", _Stop)
         with pytest.raises(Interrupted) as caught:
             rectifiers.compare("xor", "relu,elu", out=tmp_path, progress=False, **QUICK)
-    assert (caught.value.done, caught.value.total) == (2, 6)
-    expected = f"stopped: 2 of 6 trials are kept in {tmp_path}; the same command goes on"
+    assert (caught.value.done, caught.value.total) == (2, 9)
+    expected = f"stopped: 2 of at most 9 trials are kept in {tmp_path}; the same command goes on"
     assert str(caught.value) == expected
     assert isinstance(caught.value, KeyboardInterrupt)
     kept = ComparisonResult.load(tmp_path)
@@ -147,10 +148,10 @@ def test_an_interruption_keeps_what_is_finished_and_the_same_call_goes_on(
     assert [run.metric for run in result.study.runs] == [run.metric for run in uninterrupted.study.runs]
 
 
-def test_another_plan_is_refused_and_the_first_is_kept(tmp_path: Path) -> None:
+def test_another_protocol_is_refused_and_the_first_is_kept(tmp_path: Path) -> None:
     result = rectifiers.compare("xor", "relu,elu", out=tmp_path, report=False, **QUICK)
-    with pytest.raises(PlanMismatchError, match="seeds"):
-        rectifiers.compare("xor", "relu,elu", out=tmp_path, report=False, **{**QUICK, "seeds": 4})
+    with pytest.raises(PlanMismatchError, match="epochs"):
+        rectifiers.compare("xor", "relu,elu", out=tmp_path, report=False, **{**QUICK, "epochs": 4})
     assert ComparisonResult.load(tmp_path) == dataclasses.replace(result, report=None)
 
 
@@ -177,3 +178,29 @@ def test_the_memory_of_a_step_is_not_that_of_the_data_set(tmp_path: Path) -> Non
         assert row.parameters is not None
         assert row.peak_memory is not None
         assert 4 * 3 * row.parameters < row.peak_memory < data_set
+
+
+def test_processes_measure_what_this_one_does_and_take_what_is_defined_here(tmp_path: Path) -> None:
+    def alike(runs: Any) -> Any:
+        found = [dataclasses.replace(run, seconds=0.0, started="") for run in runs]
+        return sorted(found, key=lambda run: run.trial.key)
+
+    results = [
+        rectifiers.compare(
+            "xor",
+            ["relu", Wave, bent],
+            out=tmp_path / str(jobs),
+            report=False,
+            execution=rectifiers.Execution(jobs=jobs),
+            **QUICK,
+        )
+        for jobs in (1, 2)
+    ]
+    assert alike(results[0].study.runs) == alike(results[1].study.runs)
+    assert results[0].to_json()["comparisons"] == results[1].to_json()["comparisons"]
+
+
+def test_the_recommendation_is_the_first_thing_said(result: ComparisonResult) -> None:
+    assert str(result).split()[:3] == result.recommendation.sentence.split()[:3]
+    assert result.to_json()["recommendation"]["sentence"] == result.recommendation.sentence
+    assert result.recommendation.status in ("decided", "open")

@@ -309,6 +309,7 @@ def compare(
             Store.open(file) if file.exists() else Store.create(file) as store,
             contextlib.ExitStack() as stack,
         ):
+            store.check(plan)
             known = None if store.plan() is None else store.study()
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))

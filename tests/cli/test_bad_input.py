@@ -103,11 +103,11 @@ def test_an_output_directory_that_cannot_be_made(say: Say, place: Path) -> None:
     assert (place / "file").read_text() == "in the way"
 
 
-def test_another_plan_in_the_same_directory(quick: Say, say: Say, place: Path) -> None:
+def test_another_protocol_in_the_same_directory(quick: Say, say: Say, place: Path) -> None:
     assert quick("xor", "--arms", "relu,elu")[0] == 0  # type: ignore[index]
     before = (place / "study" / "study.db").read_bytes()
-    text = line(say("compare", "xor", "--arms", "relu,elu", "--seeds", "9", "--lr", "1", "--out", "study"))
-    assert "seeds" in text
+    text = line(say("compare", "xor", "--arms", "relu,elu", "--epochs", "9", "--lr", "1", "--out", "study"))
+    assert "epochs" in text
     assert (place / "study" / "study.db").read_bytes() == before
 
 

@@ -79,7 +79,7 @@ def test_sequential_is_more_careful(say: Say, place: Path) -> None:
     (grown,) = json.loads(say("evidence", "results.csv", "--json", "--sequential").out)["comparisons"]
     assert fixed["e_value"] is None
     assert grown["e_value"] > 1
-    assert grown["low"] < fixed["low"]
+    assert grown["low"] is None or grown["low"] < fixed["low"]
 
 
 @pytest.mark.parametrize(

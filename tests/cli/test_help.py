@@ -71,7 +71,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["compare", "--sedes", "3"], "--seeds"),
         (["compare", "--seeds", "three"], "--seeds"),
-        (["compare", "--margin", "tiny"], "--margin"),
+        (["compare", "--margin", "tiny"], "margin is"),
         (["comprae"], "'compare'"),
         (["report"], "DIR"),
         (["show"], "ACTIVATION"),

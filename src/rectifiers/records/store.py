@@ -160,12 +160,8 @@ class Store:
             If the trials of the study in the file are not those of this plan; the message says in what they
             differ.
         """
+        self.check(plan)
         known = self.plan()
-        if known is not None and (told := differences(known, plan)):
-            raise PlanMismatchError(
-                f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or "
-                f"the same options (arms, seeds, margin, confidence and rates may change)"
-            )
         with self._writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO session (started, command) VALUES (?, ?)", (_now(), command)
@@ -179,6 +175,15 @@ class Store:
                 _insert_protocol(connection, plan)
             if known != plan:
                 _insert_question(connection, plan, self._session)
+
+    def check(self, plan: Plan) -> None:
+        """Raise `PlanMismatchError` if the trials in the file are not those of a plan."""
+        known = self.plan()
+        if known is not None and (told := differences(known, plan)):
+            raise PlanMismatchError(
+                f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or "
+                f"the same options (arms, seeds, margin, confidence and rates may change)"
+            )
 
     def plan(self) -> Plan | None:
         """Return the protocol with the question that was asked last, or None while none is written."""

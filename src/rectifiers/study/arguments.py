@@ -145,6 +145,7 @@ def seconds(name: str, value: str | float) -> float:
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = text[len(number) :].strip() or "s"
     try:
-        return real(name, float(number) * _UNITS[unit], 0)
+        found = float(number) * _UNITS[unit]
     except (ValueError, KeyError):
         raise ArgumentError(f"{name} is a duration such as 90s, 10min or 2h, but got {value!r}") from None
+    return real(name, found, 0)
