@@ -201,7 +201,9 @@ def compare(
     target: float | None = None,
     data: str | None = None,
     data_dir: str | Path | None = None,
+    standardize: bool = False,
     device: str = "cpu",
+    allow: str | Iterable[str] = (),
     out: str | Path | None = None,
     progress: bool | None = None,
     report: bool = True,
@@ -265,8 +267,12 @@ def compare(
         y; replaces `task`.
     data_dir : path, optional
         Where the task's files are or will be kept.
+    standardize : bool
+        Whether the inputs of own data are shifted and scaled to mean 0 and variance 1 by the training part.
     device : str
         Where it is trained.
+    allow : str or iterable of str
+        Codes of validity checks to overrule; the report says so.
     out : path, optional
         Directory of the study; by default ``runs/<task>-<hash of the protocol>``.
     progress : bool, optional
@@ -393,6 +399,7 @@ def _command(plan: Plan, data_dir: str | Path | None) -> str:
         "margin": "auto" if plan.margin is None else plan.margin,
         "confidence": plan.confidence,
         "target": plan.target,
+        "allow": ",".join(plan.allow) or None,
     }
     for name, value in options.items():
         if value is not None:

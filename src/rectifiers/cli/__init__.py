@@ -1,6 +1,6 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 2 bad input (one line on the error stream), 130 stopped with Ctrl-C; anything
+Exit codes: 0 done, 2 bad input (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C; anything
 unforeseen is a bug and shows its traceback.
 """
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from rectifiers.comparison import ComparisonResult
     from rectifiers.judging import Judgement
 
-__all__ = ["print_result"]
+__all__ = ["INVALID", "print_result"]
+
+INVALID = 3  # exit code of a study that has no verdict because a validity check withheld it
 
 
 def print_result(result: ComparisonResult | Judgement, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rectifiers.cli._result import print_result
+from rectifiers.cli._result import INVALID, print_result
 
 __all__ = ["compare"]
 
@@ -66,6 +66,10 @@ def compare(
             metavar="DATA",
         ),
     ] = None,
+    standardize: Annotated[
+        bool,
+        _option(_WHAT, "Scale the inputs of your own data to mean 0, variance 1.", "--standardize"),
+    ] = False,
     data_dir: Annotated[
         Path | None, _option(_WHAT, "Where data files lie or are kept.", metavar="DIR")
     ] = None,
@@ -128,6 +132,10 @@ def compare(
     target: Annotated[
         float | None, _option(_DECIDE, "Training error in % whose first crossing is timed.", metavar="X")
     ] = None,
+    allow: Annotated[
+        str | None,
+        _option(_DECIDE, "Overrule checks of validity by their codes; the report says so.", metavar="CODES"),
+    ] = None,
     jobs: Annotated[int | None, _option(_RUN, "Worker processes. [default: the cores]", metavar="N")] = None,
     budget: Annotated[
         str | None, _option(_RUN, "End with what is decided by then: 90s, 10min, 2h.", metavar="TIME")
@@ -189,6 +197,8 @@ def compare(
         "margin": margin,
         "confidence": confidence,
         "target": target,
+        "standardize": standardize,
+        "allow": allow or (),
         "out": out,
         "execution": rectifiers.Execution(jobs, trial_timeout, budget),
     }
@@ -203,3 +213,5 @@ def compare(
             typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None
     print_result(result, as_json=as_json)
+    if result.recommendation.status == "invalid":
+        raise typer.Exit(INVALID)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rectifiers.cli._result import print_result
+from rectifiers.cli._result import INVALID, print_result
 
 __all__ = ["report"]
 
@@ -43,3 +43,5 @@ def report(
 
     result = ComparisonResult.load(directory).write(out, svg=svg, png=png)
     print_result(result, as_json=as_json)
+    if result.recommendation.status == "invalid":
+        raise typer.Exit(INVALID)

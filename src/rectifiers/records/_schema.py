@@ -34,7 +34,7 @@ _TABLES = {
         "norm TEXT NOT NULL, "
         "learning_rate REAL NOT NULL, seed INTEGER NOT NULL, "
         "outcome TEXT NOT NULL CHECK (outcome IN ('finished', 'diverged', 'crashed')), reason TEXT NOT NULL, "
-        "metric REAL, standard_error REAL, "
+        "metric REAL, standard_error REAL, balanced REAL, "
         "steps INTEGER NOT NULL, epochs INTEGER NOT NULL, steps_to_target INTEGER, "
         "seconds REAL NOT NULL, peak_memory INTEGER, parameters INTEGER NOT NULL, "
         "init_hash TEXT NOT NULL, order_hash TEXT NOT NULL, noise_hash TEXT NOT NULL, started TEXT NOT NULL, "
@@ -50,7 +50,10 @@ _TABLES = {
         "learning_rate REAL NOT NULL, at_edge INTEGER NOT NULL, PRIMARY KEY (session, arm, norm)"
     ),
     "margin": "session INTEGER PRIMARY KEY REFERENCES session, value REAL NOT NULL, rule TEXT NOT NULL",
-    "warning": ("position INTEGER PRIMARY KEY, code TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (code, text)"),
+    "warning": (
+        "position INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES session, code TEXT NOT NULL, "
+        "text TEXT NOT NULL, severity TEXT NOT NULL, UNIQUE (session, code, text)"
+    ),
 }
 
 

@@ -240,10 +240,14 @@ class Store:
             )
 
     def add_warning(self, notice: Notice) -> bool:
-        """Write a warning unless it is there already; return whether it is new."""
+        """Write a warning unless this session wrote it already; return whether it is new.
+
+        What an earlier session warned of counts no more, unless it is about how the study came to be.
+        """
         with self._writing() as connection:
             cursor = connection.execute(
-                "INSERT OR IGNORE INTO warning (code, text) VALUES (?, ?)", (notice.code, notice.text)
+                "INSERT OR IGNORE INTO warning (session, code, text, severity) VALUES (?, ?, ?, ?)",
+                (self._session, notice.code, notice.text, notice.severity),
             )
         return cursor.rowcount > 0
 
@@ -274,7 +278,13 @@ class Store:
             },
             margin=Margin(*margins[0]) if margins else None,
             warnings=tuple(
-                Notice(*row) for row in self._select("SELECT code, text FROM warning ORDER BY position")
+                dict.fromkeys(
+                    Notice(*row)
+                    for row in self._select(
+                        "SELECT code, text, severity FROM warning WHERE code IN ('elsewhere', 'reopened') "
+                        "OR session = (SELECT max(session) FROM session) ORDER BY position"
+                    )
+                )
             ),
             environment=dict(
                 self._select(

@@ -44,6 +44,7 @@ QUESTION = (
     "seeds",
     "racing",
     "paired",
+    "allow",
     "tuning_seeds",
     "learning_rates",
     "margin",
@@ -140,10 +141,14 @@ class Margin:
 
 @dataclass(frozen=True)
 class Notice:
-    """What the reader of a result must know: a stable `code` (``"rate-at-edge"``) and one line of `text`."""
+    """What the reader of a result must know: a stable `code` (``"rate-at-edge"``) and one line of `text`.
+
+    Where `severity` is ``"withheld"`` no arm has a verdict, unless the plan allows the code.
+    """
 
     code: str
     text: str
+    severity: Literal["warned", "withheld"] = "warned"
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,12 @@ class Plan:
     paired : bool
         Whether run i of one arm belongs to run i of another (same seed); without, arms are independent
         samples.
+    allow : tuple of str
+        Codes of the validity checks that the user overrules.
+    labels : tuple of str
+        What the classes were called in the user's own data, in their order; empty where they were numbers 0, 1, ...
+    baseline : float or None
+        The metric of the best constant answer on the test set; None where it is not known.
     vary : {"seeds", "split"}
         Whether a seed changes weights, order and noise only, or draws another split into training and test
         samples as well.
@@ -236,6 +247,9 @@ class Plan:
     data_code: str | None = None
     racing: bool = False
     paired: bool = True
+    allow: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    baseline: float | None = None
     vary: Literal["seeds", "split"] = "seeds"
     protocol: int = PROTOCOL
 
@@ -330,6 +344,8 @@ class Run:
     standard_error : float or None
         Of `metric`, over the samples it was measured on, where it is a mean of values per sample (R2); None
         for accuracy, whose level tells it, and for what has no value per sample.
+    balanced : float or None
+        Mean share of every class's samples that were classified rightly, in %, where accuracy is measured.
     steps_to_target : int or None
         First step at which the training error over the last epoch's worth of batches was <= the
         plan's target; None when it never was, or without a target.
@@ -366,6 +382,7 @@ class Run:
     noise_hash: str
     started: str
     standard_error: float | None = None
+    balanced: float | None = None
 
     def __post_init__(self) -> None:
         if self.outcome == "finished" and (self.metric is None or not math.isfinite(self.metric)):

@@ -39,6 +39,7 @@ __all__ = [
     "pairing",
     "ranked",
     "rate_rows",
+    "without_verdict",
 ]
 
 _NO_MARGIN = "the margin is fixed once the learning rates are chosen"
@@ -95,6 +96,11 @@ def comparison_rows(study: Study, standings: Standings, runs: Deciding) -> tuple
             row = replace(row, new_data=_for_new_data(plan, runs[arm, norm], runs[plan.control, norm]))
         found.append(row)
     return tuple(found)
+
+
+def without_verdict(row: ComparisonRow) -> ComparisonRow:
+    """Return a comparison of a study that means nothing."""
+    return replace(row, verdict="undecided", decided_at=None, more_seeds=None, note="withheld", out=False)
 
 
 def ranked(arms: Iterable[ArmRow], comparisons: Iterable[ComparisonRow], norm: str) -> tuple[ArmRow, ...]:

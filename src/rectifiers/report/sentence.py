@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rectifiers.evidence import divergence
-from rectifiers.records.values import Margin, Plan, Study
+from rectifiers.records.values import Margin, Notice, Plan, Study
 from rectifiers.report import words
 from rectifiers.report.facts import ArmRow, ComparisonRow
 
@@ -70,7 +70,8 @@ class Recommendation:
     @property
     def lines(self) -> tuple[str, ...]:
         """The sentence in parts, without the command."""
-        return tuple(filter(None, (self.opening, *(one.sentence for one in self.per_norm), self.remedy)))
+        said = dict.fromkeys(one.sentence for one in self.per_norm)
+        return tuple(filter(None, (self.opening, *said, self.remedy)))
 
     @property
     def sentence(self) -> str:
@@ -87,6 +88,7 @@ def recommend(
     best: Mapping[str, tuple[str, ...]],
     *,
     finished: bool,
+    withheld: Sequence[Notice] = (),
 ) -> Recommendation:
     """Return what the reader of a study should do.
 
@@ -101,8 +103,14 @@ def recommend(
         Per normalisation, the arms that are not shown to be worse than another.
     finished : bool
         Whether all is there that was asked for.
+    withheld : sequence of Notice
+        Why the study means nothing; empty where it does.
     """
     plan = study.plan
+    if withheld:
+        text = " ".join(f"{notice.text} [{notice.code}]." for notice in withheld)
+        nothing = tuple(Advice(norm, None, f"No verdict: {text}", "invalid", ()) for norm in plan.norms)
+        return Recommendation(None, "invalid", nothing, "", "", "")
     advice = []
     for norm in plan.norms:
         versus = [row for row in comparisons if row.norm == norm]
@@ -130,10 +138,10 @@ def recommend(
     )
 
 
-def scope(study: Study) -> tuple[str, ...]:
-    """Return by which rule it was decided, and what the verdicts hold for, a line each."""
+def scope(study: Study, overruled: Sequence[Notice] = ()) -> tuple[str, ...]:
+    """Return what was overruled, by which rule it was decided and what the verdicts hold for, a line each."""
     plan, margin = study.plan, study.margin
-    lines = []
+    lines = [f"Overruled ({notice.code}): {notice.text}." for notice in overruled]
     if len(plan.arms) > 1:
         named = "margin: fixed once the learning rates are chosen"
         if margin is not None:

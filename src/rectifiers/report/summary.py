@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rectifiers import validity
 from rectifiers.records.standings import against_control
 from rectifiers.records.values import Margin, Notice, Study
 from rectifiers.report import rows, sentence, words
@@ -153,7 +154,10 @@ class Summary:
                 "saved": self.cost.saved,
                 "speculated": self.cost.speculated,
             },
-            "warnings": [{"code": notice.code, "text": notice.text} for notice in self.warnings],
+            "warnings": [
+                {"code": notice.code, "text": notice.text, "severity": notice.severity}
+                for notice in self.warnings
+            ],
         }
 
 
@@ -180,6 +184,12 @@ def summarize(study: Study) -> Summary:
     arms = rows.arm_rows(study, runs)
     comparisons = rows.comparison_rows(study, standings, runs)
     leads = rows.lead_rows(study, arms, comparisons, runs)
+    warnings = (*study.warnings, *rows.notices(plan, runs), *validity.at_end(study, runs))
+    withheld = [
+        notice for notice in warnings if notice.severity == "withheld" and notice.code not in plan.allow
+    ]
+    if withheld:
+        comparisons, leads = (tuple(map(rows.without_verdict, part)) for part in (comparisons, leads))
     return Summary(
         task=plan.task,
         metric=plan.metric,
@@ -206,8 +216,9 @@ def summarize(study: Study) -> Summary:
             leads,
             {norm: rows.best(norm, arms, comparisons, leads) for norm in plan.norms},
             finished=finished,
+            withheld=withheld,
         ),
-        scope=sentence.scope(study),
-        warnings=(*study.warnings, *rows.notices(plan, runs)),
+        scope=sentence.scope(study, [notice for notice in warnings if notice.code in plan.allow]),
+        warnings=warnings,
         digits=words.finer(0.2 if margin is None else margin.value),
     )

@@ -70,6 +70,7 @@ def run(
     Returns
     -------
     Study
+        Without runs where a check before training withholds every verdict.
 
     Raises
     ------
@@ -83,6 +84,13 @@ def run(
     store.write_plan(prepared.plan, prepared.environment, command)
     conductor = _Conductor(prepared, store, on_event, runner or InProcess(), lambda: _over(deadline, clock))
     conductor.begin(before)
+    if any(
+        notice.severity == "withheld" and notice.code not in prepared.plan.allow
+        for notice in prepared.warnings
+    ):
+        study = store.study()
+        conductor.tell(StudyFinished(study))
+        return study
     decided = conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
     if not decided:
         # not kept: the same command may go on and finish

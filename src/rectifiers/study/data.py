@@ -15,14 +15,18 @@ from rectifiers.tasks import Data, Task
 __all__ = ["load", "to_device"]
 
 
-def load(task: str | None, data: str | None, data_dir: str | Path | None) -> tuple[Task, Data]:
+def load(
+    task: str | None, data: str | None, data_dir: str | Path | None, *, standardize: bool = False
+) -> tuple[Task, Data]:
     """Return a named task, or the user's own, with its data."""
     if data is None:
+        if standardize:
+            raise ArgumentError("--standardize is for data of your own: the tasks bring theirs standardised")
         found = tasks.get("digits" if task is None else task)
         return found, found.load(data_dir)
     if task is not None:
         raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r}")
-    return tasks.own(data)
+    return tasks.own(data, **({"standardize": True} if standardize else {}))
 
 
 def to_device(data: Data, device: torch.device) -> tuple[Data, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rectifiers.tasks import Data, losses
 
-__all__ = ["NotFiniteError", "Score", "constant_loss", "score"]
+__all__ = ["NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
 
 _CHUNK = 1024  # samples evaluated at once: bounds the memory, and is large enough to cost no time
 
@@ -37,6 +37,13 @@ def constant_loss(data: Data) -> float:
     else:
         answer = torch.zeros(len(y), data.outputs, device=y.device)
     return float(loss.loss(answer, y))
+
+
+def constant_score(data: Data) -> float:
+    """Return the test metric of the best constant answer: its most frequent class alone; 0 for R2."""
+    if data.classes is None:
+        return 0.0
+    return 100.0 * float(torch.bincount(data.test_y.long().cpu()).max()) / len(data.test_y)
 
 
 def score(model: nn.Module, x: Tensor, y: Tensor, indices: Tensor, loss: losses.Loss) -> Score:

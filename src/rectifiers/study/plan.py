@@ -7,16 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from rectifiers import validity
 from rectifiers.arms import Arm, code_identity, load_object, parse_arms
 from rectifiers.errors import ArgumentError, DataError
 from rectifiers.records.values import Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import load, to_device
 from rectifiers.study.environment import environment
+from rectifiers.study.evaluation import constant_score
 from rectifiers.study.isolation import prepare_device
 from rectifiers.study.optimisers import ADAPTIVE_RATES, OPTIMIZERS, SCHEDULES
 from rectifiers.study.preflight import try_every_arm
 from rectifiers.study.prepared import Prepared
+from rectifiers.study.probing import probe
 from rectifiers.study.specs import specs_of
 from rectifiers.tasks import Data, Defaults, losses
 
@@ -54,7 +57,9 @@ def make_plan(
     target: float | None = None,
     data: str | None = None,
     data_dir: str | Path | None = None,
+    standardize: bool = False,
     device: str = "cpu",
+    allow: str | Iterable[str] = (),
 ) -> Prepared:
     """Validate what is to be compared and how, load the data, and take a first step with every arm.
 
@@ -112,8 +117,12 @@ def make_plan(
         ``package.module:load`` instead of a task.
     data_dir : path, optional
         Where the task's files are.
+    standardize : bool
+        Whether the inputs of own data are shifted and scaled to mean 0 and variance 1 by the training part.
     device : str
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; never chosen for the user, because it is part of the result.
+    allow : str or iterable of str
+        Codes of validity checks (`rectifiers.validity`) to overrule.
 
     Returns
     -------
@@ -145,13 +154,14 @@ def make_plan(
         "match": arguments.one_of("match", match, ("parameters", "width")),
         "margin": arguments.margin(margin),
         "confidence": arguments.real("confidence", confidence, 0, 1),
+        "allow": validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
     }
     model, data = arguments.import_path("model", model), arguments.import_path("data", data)
     parsed = parse_arms(arms)
     if len(parsed) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
     place = arguments.device(device)
-    found, loaded = load(task, data, data_dir)
+    found, loaded = load(task, data, data_dir, standardize=standardize)
     own_model = model is not None and ":" in model
     defaults = found.defaults_for(None if own_model else model)
     chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
@@ -184,6 +194,8 @@ def make_plan(
         target=_target(target, loaded),
         device=str(place),
         vary="split" if one_set else "seeds",
+        labels=loaded.labels,
+        baseline=constant_score(loaded),
         data_code=None if data is None else code_identity(data),
         **protocol,
         **chosen,
@@ -209,10 +221,11 @@ def make_plan(
     )
     cells, found_starting = try_every_arm(prepared)
     notes = tuple(Notice("data", note) for note in loaded.notes)
+    found_by_checks = validity.before(probe(prepared))
     return dataclasses.replace(
         prepared,
         cells=cells,
-        warnings=notes + warnings + found_starting,
+        warnings=notes + warnings + found_starting + found_by_checks,
         environment=environment(place, prepared.threads),
     )
 

@@ -77,6 +77,10 @@ class Data:
         What it is and who made it, for the record; the same wherever the files were found.
     notes : tuple of str
         What the user should know about how it was found, one line each.
+    labels : tuple of str
+        What the classes were called, in their order; empty where they were numbers 0, 1, ...
+    frozen_augmentation : bool
+        Whether the data set gives another sample each time it is asked: it was asked once.
     one_set : bool
         Whether nobody set the test samples apart: they were drawn here, and may be drawn anew.
     """
@@ -89,6 +93,8 @@ class Data:
     loss: LossName
     source: str
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    frozen_augmentation: bool = False
     one_set: bool = False
 
     @property
