@@ -15,6 +15,7 @@
     ├── DataError             (OSError)         a data file is missing, truncated or altered
     │   └── DownloadError     (ConnectionError) a data file could not be fetched
     └── StoreError            (OSError)         the study's file cannot be read or written
+        ├── StoreLostError                      it went away or is full while a study was written
         ├── SchemaError                         it was written by another version
         └── PlanMismatchError (ValueError)      it holds trials of another protocol
 
@@ -41,6 +42,7 @@ __all__ = [
     "SchemaError",
     "ShapeError",
     "StoreError",
+    "StoreLostError",
     "UnknownNameError",
     "UserCodeError",
 ]
@@ -126,6 +128,10 @@ class DownloadError(DataError, ConnectionError):
 
 class StoreError(RectifiersError, OSError):
     """The study's file cannot be read or written."""
+
+
+class StoreLostError(StoreError):
+    """The study's file was deleted, or its disk is full, while it was written; what is kept is said."""
 
 
 class SchemaError(StoreError):

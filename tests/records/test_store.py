@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
+from rectifiers.errors import PlanMismatchError, SchemaError, StoreError, StoreLostError
 from rectifiers.records import _schema
 from rectifiers.records.store import Store
 from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Trial, content_hash
@@ -254,7 +255,7 @@ def test_there_must_be_something_to_open_and_nothing_to_create(file, tmp_path):
 
 
 def test_a_file_is_made_whole_or_not_at_all(file, monkeypatch):
-    monkeypatch.setattr("rectifiers.records.store.statements", lambda: [*_schema.statements(), "nonsense"])
+    monkeypatch.setattr("rectifiers.records._file.statements", lambda: [*_schema.statements(), "nonsense"])
     with pytest.raises(StoreError, match=r"cannot make .*syntax error"):
         Store.create(file)
     assert not file.exists()
@@ -337,3 +338,44 @@ with Store.open({str(file)!r}, readonly=True) as store:
 assert not {{"torch", "numpy", "scipy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_that_is_deleted_while_it_is_written_is_told_at_once_and_written_again(store, file, make_run):
+    store.add(make_run(seed=0))
+    for path in file.parent.iterdir():
+        path.unlink()
+    with pytest.raises(StoreLostError, match=r"was deleted or replaced .* is there again") as caught:
+        store.add(make_run(seed=1))
+    assert "\n" not in str(caught.value)
+    with Store.open(file, readonly=True) as again:
+        assert again.study().runs == (make_run(seed=0),)
+
+
+def test_a_directory_that_is_deleted_while_it_is_written_is_made_again(store, file, make_run):
+    store.add(make_run(seed=0))
+    shutil.rmtree(file.parent)
+    with pytest.raises(StoreLostError, match="is there again"):
+        store.add(make_run(seed=1))
+    with Store.open(file, readonly=True) as again:
+        assert again.study().runs == (make_run(seed=0),)
+
+
+def test_a_file_that_is_replaced_is_left_alone(store, file, make_run):
+    store.add(make_run(seed=0))
+    file.unlink()
+    file.write_text("somebody else's")
+    with pytest.raises(StoreLostError, match="its runs are lost"):
+        store.add(make_run(seed=1))
+    assert file.read_text() == "somebody else's"
+
+
+def test_warnings_of_an_earlier_session_count_no_more_unless_they_tell_how_it_came_to_be(store, file, plan):
+    moved = Notice("elsewhere", "continued elsewhere")
+    store.add_warning(CAREFUL)
+    store.add_warning(moved)
+    store.close()
+    with Store.open(file) as again:
+        again.write_plan(plan, ENVIRONMENT)
+        withheld = Notice("shared", "layers are shared", "withheld")
+        again.add_warning(withheld)
+        assert again.study().warnings == (moved, withheld)

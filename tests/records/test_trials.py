@@ -48,6 +48,9 @@ DOES_NOT = {
     "confidence": 0.5,
     "data_code": "x",
     "racing": True,
+    "allow": ("x",),
+    "labels": ("cat",),
+    "baseline": 7.0,
     "paired": False,
 }
 

@@ -1,7 +1,7 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 2 bad input (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C; anything
-unforeseen is a bug and shows its traceback.
+Exit codes: 0 done, 1 the study's file was lost or its disk is full, 2 bad input (one line on the error stream),
+3 done but the study is invalid, 130 stopped with Ctrl-C; anything unforeseen is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rectifiers.errors import RectifiersError, UserCodeError
+from rectifiers.errors import RectifiersError, StoreLostError, UserCodeError
 
 __all__ = ["main"]
 
+_LOST = 1
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=given or ["--help"], prog_name="rectifiers", standalone_mode=False)
         sys.stdout.flush()
+    except StoreLostError as error:
+        _fail(str(error))
+        return _LOST
     except RectifiersError as error:
         return _fail(str(error), error.frames if isinstance(error, UserCodeError) else "")
     except typer.TyperException as error:

@@ -26,7 +26,10 @@ _OPTIONS = {
     "device": "--device",
     "vary": "--vary",
 }
-_DATA = {"data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"}
+_DATA = {
+    *("data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"),
+    *("labels", "baseline"),
+}
 _FROM_TASK = {"metric", "unit", "resolution"}
 
 

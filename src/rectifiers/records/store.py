@@ -10,14 +10,12 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rectifiers._version import __version__
-from rectifiers.errors import PlanMismatchError, SchemaError, StoreError
-from rectifiers.records._schema import APPLICATION_ID, SCHEMA, statements
+from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
+from rectifiers.records import _file
 from rectifiers.records.differences import differences
 from rectifiers.records.values import QUESTION, Margin, Notice, Plan, Run, Study, Trial
 
@@ -49,6 +47,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = lock
+        self._inode = path.stat().st_ino
         self._session: int | None = None
 
     @classmethod
@@ -69,16 +68,16 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"cannot make the directory {path.parent}: {_reason(error)}; choose another --out"
+                f"cannot make the directory {path.parent}: {_file.reason(error)}; choose another --out"
             ) from error
         if path.exists():
             raise StoreError(f"{path} exists already: open it, or choose another --out")
-        lock = _take_lock(path)
+        lock = _file.take_lock(path)
         try:
-            with _translated(path, "make"):
-                _make(path)
-                connection = _connect(path)
-                _tune(connection)
+            with _file.translated(path, "make"):
+                _file.make(path)
+                connection = _file.connect(path)
+                _file.tune(connection)
         except BaseException:
             lock.close()
             raise
@@ -108,14 +107,14 @@ class Store:
             raise StoreError(
                 f"there is no study at {path}: run `rectifiers compare --out {path.parent}` first"
             )
-        lock = None if readonly else _take_lock(path)
+        lock = None if readonly else _file.take_lock(path)
         try:
-            with _translated(path, "open"):
-                connection = _connect_readonly(path) if readonly else _connect(path)
+            with _file.translated(path, "open"):
+                connection = _file.connect_readonly(path) if readonly else _file.connect(path)
                 try:
-                    _check_schema(path, connection)
+                    _file.check_schema(path, connection)
                     if not readonly:
-                        _tune(connection)
+                        _file.tune(connection)
                 except BaseException:
                     connection.close()
                     raise
@@ -164,7 +163,7 @@ class Store:
         known = self.plan()
         with self._writing() as connection:
             cursor = connection.execute(
-                "INSERT INTO session (started, command) VALUES (?, ?)", (_now(), command)
+                "INSERT INTO session (started, command) VALUES (?, ?)", (_file.now(), command)
             )
             self._session = cursor.lastrowid
             connection.executemany(
@@ -311,31 +310,28 @@ class Store:
         return tuple(runs)
 
     def _select(self, query: str, *values: Any) -> list[Any]:
-        with _translated(self.path, "read"):
+        with _file.translated(self.path, "read"):
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         if self._lock is None:
             raise StoreError(f"{self.path} was opened for reading: open it with readonly=False to write")
-        with _translated(self.path, "write"), _transaction(self._connection):
+        self._check_there()
+        with _file.translated(self.path, "write"), _file.transaction(self._connection):
             yield self._connection
 
-
-def _make(path: Path) -> None:
-    """Make an empty study file under another name first: a file of that name is whole, whatever happens."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    with contextlib.closing(_connect(draft)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        with _transaction(connection):
-            for statement in statements():
-                connection.execute(statement)
-            connection.executemany(
-                "INSERT INTO meta VALUES (?, ?)",
-                [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", _now())],
-            )
-    draft.replace(path)
+    def _check_there(self) -> None:
+        """Raise where the file was deleted or replaced: SQLite would go on writing into nothing."""
+        try:
+            there = self.path.stat().st_ino == self._inode
+        except OSError:
+            there = False
+        if there:
+            return
+        kept = _file.rescue(self.path, self._connection) if not self.path.exists() else None
+        saved = f"what it held is there again ({kept})" if kept else "its runs are lost"
+        raise StoreLostError(f"{self.path} was deleted or replaced while in use: {saved}; start again")
 
 
 def _insert_protocol(connection: sqlite3.Connection, plan: Plan) -> None:
@@ -354,97 +350,3 @@ def _insert_question(connection: sqlite3.Connection, plan: Plan, session: int | 
             "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (session, position, *(arm[k] for k in ("label", "identity", "name", "gain", "width")), curve),
         )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # transactions are begun by hand: isolation_level=None keeps the module from beginning its own
-    return sqlite3.connect(path, isolation_level=None)
-
-
-def _connect_readonly(path: Path) -> sqlite3.Connection:
-    address = path.resolve().as_uri() + "?mode=ro"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None)
-    try:
-        connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.Error as error:
-        connection.close()
-        if not isinstance(error, sqlite3.OperationalError) or path.with_name(path.name + "-wal").exists():
-            raise
-        # a closed study in a directory that cannot be written: SQLite cannot make the WAL's index there
-        connection = sqlite3.connect(address + "&immutable=1", uri=True, isolation_level=None)
-    return connection
-
-
-def _tune(connection: sqlite3.Connection) -> None:
-    # a finished run survives even a power cut; the fsync costs 2 ms a run
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE cannot get round the triggers
-
-
-def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (schema,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise StoreError(f"{path} is a database, but not a study of rectifiers: choose another --out")
-    if schema < SCHEMA:
-        raise SchemaError(
-            f"{path} was written by an older rectifiers (schema {schema}; this one reads {SCHEMA}): choose "
-            f"another --out, or read it with the version in its table `meta`"
-        )
-    if schema > SCHEMA:
-        raise SchemaError(
-            f"{path} was written by a newer rectifiers (schema {schema}; this one reads {SCHEMA}): "
-            f"upgrade rectifiers"
-        )
-
-
-def _take_lock(path: Path) -> sqlite3.Connection:
-    """Hold an exclusive lock on ``<path>.lock`` until the returned connection is closed.
-
-    SQLite's own file lock, because it is the same on every system and dies with the process.
-    """
-    try:
-        lock = sqlite3.connect(path.with_name(path.name + ".lock"), timeout=0, isolation_level=None)
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except BaseException:
-            lock.close()
-            raise
-    except sqlite3.Error as error:
-        if "locked" in str(error):
-            raise StoreError(
-                f"{path} is being written by another run: wait for it, stop it, or choose another --out"
-            ) from error
-        raise StoreError(f"cannot write in {path.parent}: {error}; choose another --out") from error
-    return lock
-
-
-@contextlib.contextmanager
-def _translated(path: Path, verb: str) -> Iterator[None]:
-    try:
-        yield
-    except StoreError:
-        raise
-    except (sqlite3.DatabaseError, OSError) as error:
-        raise StoreError(f"cannot {verb} {path}: {error}") from error
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk makes SQLite roll back by itself
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

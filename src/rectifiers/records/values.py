@@ -201,7 +201,7 @@ class Plan:
     allow : tuple of str
         Codes of the validity checks that the user overrules.
     labels : tuple of str
-        What the classes were called in the user's own data, in their order; empty where they were numbers 0, 1, ...
+        What the user's own data call the classes, in order; empty where they were numbers 0, 1, ...
     baseline : float or None
         The metric of the best constant answer on the test set; None where it is not known.
     vary : {"seeds", "split"}

@@ -1,0 +1,149 @@
+"""The file behind a store: made whole, opened with its settings, locked, and its errors told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rectifiers._version import __version__
+from rectifiers.errors import SchemaError, StoreError, StoreLostError
+from rectifiers.records._schema import APPLICATION_ID, SCHEMA, statements
+
+__all__ = [
+    "check_schema",
+    "connect",
+    "connect_readonly",
+    "make",
+    "now",
+    "reason",
+    "rescue",
+    "take_lock",
+    "transaction",
+    "translated",
+    "tune",
+]
+
+
+def make(path: Path) -> None:
+    """Make an empty study file under another name first: a file of that name is whole, whatever happens."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with contextlib.closing(connect(draft)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            for statement in statements():
+                connection.execute(statement)
+            connection.executemany(
+                "INSERT INTO meta VALUES (?, ?)",
+                [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", now())],
+            )
+    draft.replace(path)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    # transactions are begun by hand: isolation_level=None keeps the module from beginning its own
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def connect_readonly(path: Path) -> sqlite3.Connection:
+    address = path.resolve().as_uri() + "?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if not isinstance(error, sqlite3.OperationalError) or path.with_name(path.name + "-wal").exists():
+            raise
+        # a closed study in a directory that cannot be written: SQLite cannot make the WAL's index there
+        connection = sqlite3.connect(address + "&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def tune(connection: sqlite3.Connection) -> None:
+    # a finished run survives even a power cut; the fsync costs 2 ms a run
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE cannot get round the triggers
+
+
+def check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path} is a database, but not a study of rectifiers: choose another --out")
+    if schema < SCHEMA:
+        raise SchemaError(
+            f"{path} was written by an older rectifiers (schema {schema}; this one reads {SCHEMA}): choose "
+            f"another --out, or read it with the version in its table `meta`"
+        )
+    if schema > SCHEMA:
+        raise SchemaError(
+            f"{path} was written by a newer rectifiers (schema {schema}; this one reads {SCHEMA}): "
+            f"upgrade rectifiers"
+        )
+
+
+def take_lock(path: Path) -> sqlite3.Connection:
+    """Hold an exclusive lock on ``<path>.lock`` until the returned connection is closed.
+
+    SQLite's own file lock, because it is the same on every system and dies with the process.
+    """
+    try:
+        lock = sqlite3.connect(path.with_name(path.name + ".lock"), timeout=0, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except BaseException:
+            lock.close()
+            raise
+    except sqlite3.Error as error:
+        if "locked" in str(error):
+            raise StoreError(
+                f"{path} is being written by another run: wait for it, stop it, or choose another --out"
+            ) from error
+        raise StoreError(f"cannot write in {path.parent}: {error}; choose another --out") from error
+    return lock
+
+
+@contextlib.contextmanager
+def translated(path: Path, verb: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except (sqlite3.DatabaseError, OSError) as error:
+        kind = StoreLostError if verb == "write" else StoreError
+        raise kind(f"cannot {verb} {path}: {error}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk makes SQLite roll back by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def rescue(path: Path, connection: sqlite3.Connection) -> Path | None:
+    """Write what a connection still holds of a file that is gone to its place again; None if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(connect(path)) as copy:
+            connection.backup(copy)
+    except (sqlite3.Error, OSError):
+        return None
+    return path
