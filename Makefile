@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 ARGS ?=
 SET_UP := $(VENV)/.set-up
 SET_UP_DEV := $(VENV)/.set-up-dev
+SET_UP_BENCH := $(VENV)/.set-up-bench
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics bench clean
+.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics bench bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +73,16 @@ statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benc
 
 bench: $(SET_UP)  ## time and memory of the activations beside torch's own; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.activations $(ARGS)
+
+$(SET_UP_BENCH): $(SET_UP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[bench]'
+	@touch $@
+
+bench-study: $(SET_UP_BENCH)  ## whole studies beside a loop by hand, Optuna, Ray Tune; writes benchmarks/STUDY.md
+	$(BIN)/python -m benchmarks.study $(ARGS)
+
+bench-tuning: $(SET_UP)  ## what choosing rates costs against the whole grid; writes benchmarks/TUNING.md
+	$(BIN)/python benchmarks/tuning.py $(ARGS)
 
 clean:  ## remove what was made (not .venv, not runs/)
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

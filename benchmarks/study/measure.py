@@ -1,0 +1,205 @@
+"""Time each method in a fresh process, in turn."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.study import jobs
+from benchmarks.study.jobs import Job, Trial
+
+from rectifiers.comparison import ComparisonResult
+
+__all__ = ["METHODS", "ROOT", "Found", "Timing", "study"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+METHODS = {
+    "a": "loop by hand",
+    "b": "Optuna around it",
+    "c": "Ray Tune around it",
+    "d": "rectifiers, --seeds 10",
+    "e": "rectifiers, race",
+}
+_BY_LOOP = {"a": "loop", "b": "optuna", "c": "ray"}
+
+
+@dataclass
+class Timing:
+    """What one method took: seconds per repetition, of which until the first training; trainings made.
+
+    `whole` has the seconds of the whole study: those measured, scaled by the number of trainings where only
+    part of them was made.
+    """
+
+    measured: list[float] = field(default_factory=list)
+    start: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    trainings: int = 0
+
+
+@dataclass
+class Found:
+    """Everything found out about one job."""
+
+    job: Job
+    share: int
+    load: float
+    timings: dict[str, Timing]
+    results: dict[str, Any]  # what (d) and (e) print with --json
+    test: dict[str, list[float]]  # accuracies of (d) per arm
+    check: dict[str, list[float]]  # those of the loop at the same rates
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild it from `dataclasses.asdict`, after a detour through JSON."""
+        timings = {method: Timing(**timing) for method, timing in value["timings"].items()}
+        return cls(**{**value, "job": jobs.from_json(value["job"]), "timings": timings})
+
+
+def study(job: Job, data_dir: Path | None, methods: str, repetitions: int, share: int) -> Found:
+    """Time the methods one after the other, and that again.
+
+    Parameters
+    ----------
+    job : Job
+    data_dir : path or None
+        Of the files of the task.
+    methods : str
+        Letters.
+    repetitions : int
+    share : int
+        (a) to (c) make one in so many of their trainings.
+    """
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place)
+        job = _prepared(job, data_dir, directory / "data.pt")
+        found = Found(job, share, load, {method: Timing() for method in methods}, {}, {}, {})
+        for repetition in range(repetitions):
+            for method in methods:
+                _say(f"{job.name}, {repetition + 1} of {repetitions}: ({method}) {METHODS[method]}")
+                if method in _BY_LOOP:
+                    _loop(found, method, directory)
+                else:
+                    _ours(found, method, directory / f"{method}{repetition}", data_dir)
+        if "d" in methods:
+            _say(f"{job.name}: the loop at the rates of (d)")
+            _check(found, directory)
+    return found
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _prepared(job: Job, data_dir: Path | None, file: Path) -> Job:
+    """Write the data for the loop, and take the rates and gains from the library."""
+    import torch
+
+    from rectifiers import tasks
+    from rectifiers.arms import parse_arms
+
+    task = tasks.get(job.task)
+    data = task.load(data_dir)
+    parts = {name: getattr(data, name) for name in ("train_x", "train_y", "test_x", "test_y")}
+    torch.save(parts, file)
+    return dataclasses.replace(
+        job,
+        rates=job.rates or task.defaults.learning_rates,
+        gains=tuple(arm.gain for arm in parse_arms(",".join(job.arms))),
+        sizes=(data.train_x[0].numel(), data.outputs),
+    )
+
+
+def _run(command: Sequence[str], **variables: str) -> tuple[str, float, float]:
+    """Run a command; return what it printed, when it began, and when it ended."""
+    begin = time.time()
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **variables},
+        capture_output=True,
+        text=True,
+    )
+    end = time.time()
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout, begin, end
+
+
+def _requested(
+    job: Job, method: str, trials: Sequence[Trial] | None, directory: Path, name: str
+) -> tuple[list[str], Path]:
+    """Write a request; return the command that carries it out, and where the answer will be."""
+    request, answer = directory / f"{name}-request.json", directory / f"{name}-answer.json"
+    asked = {
+        "method": method,
+        "job": dataclasses.asdict(job),
+        "data": str(directory / "data.pt"),
+        "trials": trials,
+    }
+    request.write_text(json.dumps(asked), encoding="utf-8")
+    return [sys.executable, "-m", "benchmarks.study.worker", str(request), str(answer)], answer
+
+
+def _loop(found: Found, method: str, directory: Path) -> None:
+    trials = None if found.share == 1 else jobs.part(found.job, found.share)
+    command, answer = _requested(found.job, _BY_LOOP[method], trials, directory, method)
+    _, begin, end = _run(command)
+    outcomes = json.loads(answer.read_text(encoding="utf-8"))["outcomes"]
+    first, last = min(o[1] for o in outcomes), max(o[2] for o in outcomes)
+    timing = found.timings[method]
+    timing.trainings = len(outcomes)
+    timing.measured.append(end - begin)
+    timing.start.append(first - begin)
+    # starting and ending happen once, however many trainings there are
+    outside = (first - begin) + (end - last)
+    timing.whole.append(outside + (last - first) * found.job.trainings / len(outcomes))
+
+
+def _ours(found: Found, method: str, out: Path, data_dir: Path | None) -> None:
+    job = found.job
+    decide = ["--seeds", str(job.test_seeds)] if method == "d" else ["--max-seeds", str(job.max_seeds)]
+    command = [sys.executable, "-m", "rectifiers", *job.words(data_dir), *decide]
+    command += ["--out", str(out), "--json", "--quiet"]
+    printed, begin, end = _run(command)
+    known = ComparisonResult.load(out).study
+    found.results[method] = json.loads(printed)
+    timing = found.timings[method]
+    timing.trainings = len(known.runs)
+    timing.measured.append(end - begin)
+    timing.whole.append(end - begin)
+    # the same command with nothing left to train: imports, data, a step of every arm, processes, report
+    _, begin, end = _run(command)
+    timing.start.append(end - begin)
+    if method == "d":
+        for arm in job.arms:
+            series = known.series(arm, "none")
+            found.test[arm] = [run.metric for run in series if run.metric is not None]
+
+
+def _check(found: Found, directory: Path) -> None:
+    """Test the loop at the rates of (d), on two processes; not timed."""
+    job = found.job
+    rates = {row["arm"]: row["learning_rate"] for row in found.results["d"]["arms"]}
+    trials = jobs.tests(job, [rates[arm] for arm in job.arms])
+    halves = [_requested(job, "loop", trials[i::2], directory, f"check{i}") for i in range(2)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environment) for command, _ in halves]
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise SystemExit("the check of accuracies failed")
+    for i, (_, answer) in enumerate(halves):
+        outcomes = json.loads(answer.read_text(encoding="utf-8"))["outcomes"]
+        for (_, arm, _, _), outcome in zip(trials[i::2], outcomes, strict=True):
+            found.check.setdefault(arm, []).append(outcome[0])
