@@ -25,6 +25,7 @@ from rectifiers.study.training import crashed, train
 
 __all__ = ["Processes"]
 
+_LONGEST_START = 120.0  # seconds: torch on a slow disk
 _TICK = 0.2  # seconds between two chances to stop
 _DATA = ("data", "x", "y")  # what is shared and not sent
 
@@ -127,7 +128,8 @@ class Processes:
             context=_Context(),
         )
         try:
-            refused: str | None = pool.schedule(_refused).result()
+            # a worker that dies while it starts is started again, for ever
+            refused: str | None = pool.schedule(_refused).result(timeout=_LONGEST_START)
         except BaseException as error:
             pool.stop()
             pool.join()

@@ -1,0 +1,301 @@
+"""What is planned: a protocol, which says what a trial is, and a question that is asked of trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+__all__ = [
+    "PROTOCOL",
+    "QUESTION",
+    "ArmSpec",
+    "Curve",
+    "Margin",
+    "Phase",
+    "Plan",
+    "Trial",
+    "content_hash",
+]
+
+# Raised whenever the same trial would be trained or measured in another way.
+PROTOCOL = 2
+
+# The fields of a plan that ask something of the trials without changing any of them: a study may grow in
+# these.
+QUESTION = (
+    "arms",
+    "control",
+    "norms",
+    "seeds",
+    "racing",
+    "paired",
+    "allow",
+    "tuning_seeds",
+    "learning_rates",
+    "margin",
+    "confidence",
+)
+
+# The fields of a plan that determine what any of its trials measures.
+_DETERMINE = (
+    "protocol",
+    "data_hash",
+    "metric",
+    "outputs",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "model",
+    "model_code",
+    "depth",
+    "initialization",
+    "target",
+    "device",
+    "vary",
+)
+
+# "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
+# measured like the trials that decide, but on seeds of its own; "test": decides.
+Phase = Literal["tune", "margin", "test"]
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON-able value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ArmSpec:
+    """One arm as it was compared.
+
+    Attributes
+    ----------
+    label : str
+        As the user wrote it, e.g. ``"leaky_relu(1/5.5)"``; unique within a plan.
+    identity : str
+        What it means, e.g. ``"leaky_relu(negative_slope=0.18181818181818182)"``; equal for two
+        spellings of one thing, and different when the user's code behind it changed.
+    name : str
+        The registry name (``"leaky_relu"``), or ``""`` for a torch module or the user's own.
+    gain : float
+        Initialisation gain of the layers this arm feeds (1 when gains are not matched).
+    width : int or None
+        Hidden width after matching; None for the user's own model.
+    curve : Curve or None
+        The function and its derivative on a grid, for drawing; None where it has no such picture.
+    """
+
+    label: str
+    identity: str
+    name: str
+    gain: float
+    width: int | None = None
+    curve: Curve | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function sampled on a grid: `x`, its value `f` and its derivative `df`, equally long."""
+
+    x: tuple[float, ...]
+    f: tuple[float, ...]
+    df: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The smallest difference worth caring about, as it was fixed before the first deciding trial.
+
+    Attributes
+    ----------
+    value : float
+        In units of the metric.
+    rule : str
+        Where it comes from, in words: ``"as given"``, ``"one standard error of accuracy on 597 test samples
+        at 94.3 %"``.
+    """
+
+    value: float
+    rule: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, how, and by which rule it is decided: chosen before the data.
+
+    The fields named in `QUESTION` say what is asked and may change from session to session; all others are
+    the protocol, which says what a trial is.
+
+    Attributes
+    ----------
+    task, data_source, data_hash : str
+        Name of the task, where its data came from, SHA-256 of the tensors.
+    metric, unit : str
+        What is measured on the test set (higher is better) and in which unit.
+    resolution : float
+        Smallest step of the metric (100 / number of test samples for accuracy in %); 0 if continuous.
+    train_size, validation_size, test_size, outputs : int
+        Samples in each part (validation is taken out of train while tuning), classes or targets.
+    input_shape : tuple of int
+        Shape of one sample.
+    arms : tuple of ArmSpec
+        In the order given; `control` is the label of one of them.
+    norms : tuple of str
+        Normalisations crossed with the arms: ``"none"``, ``"batch"``.
+    seeds : int
+        Test seeds per cell (0 .. seeds-1): exactly so many, or at most so many in a race.
+    racing : bool
+        Whether an arm leaves as soon as it is decided; intervals are then valid at all seeds together.
+    tuning_seeds : int
+        Seeds on which rates are chosen, disjoint from the test seeds by construction.
+    learning_rates : tuple of float
+        The grid, equal for every arm; a single value means it was given, not tuned.
+    margin : float or None
+        Smallest difference worth caring about, in units of the metric; None for what the test set resolves
+        (`Study.margin` has the number once it is known).
+    confidence : float
+        Simultaneous confidence level over all comparisons of the plan.
+    target : float or None
+        Training error (in %) whose first crossing gives `Run.steps_to_target`.
+    match : {"parameters", "width"}
+        What is kept equal for arms that change the width (Maxout, CReLU).
+    initialization : {"gain", "own"}
+        Gains matched per arm, or the model's own initialisation.
+    model_code, data_code : str or None
+        ``package.module:name`` with the SHA-256 of its source, when the user brought their own.
+    paired : bool
+        Whether run i of one arm belongs to run i of another (same seed); without, arms are independent
+        samples.
+    allow : tuple of str
+        Codes of the validity checks that the user overrules.
+    labels : tuple of str
+        What the user's own data call the classes, in order; empty where they were numbers 0, 1, ...
+    baseline : float or None
+        The metric of the best constant answer on the test set; None where it is not known.
+    vary : {"seeds", "split"}
+        Whether a seed changes weights, order and noise only, or draws another split into training and test
+        samples as well.
+    protocol : int
+        Version of the rules of training and measuring; runs made under different rules never mix.
+    """
+
+    task: str
+    data_source: str
+    data_hash: str
+    metric: str
+    unit: str
+    resolution: float
+    train_size: int
+    validation_size: int
+    test_size: int
+    outputs: int
+    input_shape: tuple[int, ...]
+    arms: tuple[ArmSpec, ...]
+    control: str
+    norms: tuple[str, ...]
+    seeds: int
+    tuning_seeds: int
+    learning_rates: tuple[float, ...]
+    epochs: int
+    batch_size: int
+    optimizer: str
+    momentum: float
+    weight_decay: float
+    schedule: str
+    model: str
+    width: int
+    depth: int
+    match: Literal["parameters", "width"]
+    initialization: Literal["gain", "own"]
+    margin: float | None
+    confidence: float
+    target: float | None
+    device: str
+    model_code: str | None = None
+    data_code: str | None = None
+    racing: bool = False
+    paired: bool = True
+    allow: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    baseline: float | None = None
+    vary: Literal["seeds", "split"] = "seeds"
+    protocol: int = PROTOCOL
+
+    @property
+    def tuned(self) -> bool:
+        """Whether each arm's learning rate is chosen on the grid."""
+        return len(self.learning_rates) > 1
+
+    @property
+    def comparisons(self) -> int:
+        """Number of comparisons with the control the intervals are corrected for."""
+        return max(1, (len(self.arms) - 1) * len(self.norms))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the protocol: equal for all questions whose trials can be shared."""
+        fields = self.to_json()
+        return content_hash({name: value for name, value in fields.items() if name not in QUESTION})
+
+    def arm(self, label: str) -> ArmSpec:
+        """Return the arm of that label."""
+        return next(arm for arm in self.arms if arm.label == label)
+
+    def trial(self, phase: Phase, arm: str, norm: str, learning_rate: float, seed: int) -> Trial:
+        """Return one trial.
+
+        Its key hashes everything that determines the outcome and nothing else: neither the label an arm goes
+        by, nor which other arms there are, nor how many seeds, nor by which margin it will be decided.
+        """
+        spec = self.arm(arm)
+        determines: dict[str, Any] = {name: getattr(self, name) for name in _DETERMINE}
+        determines |= {
+            "identity": spec.identity,
+            "width": spec.width,
+            "phase": phase,
+            "norm": norm,
+            "learning_rate": learning_rate,
+            "seed": seed,
+            "validation_size": self.validation_size if phase == "tune" else None,
+        }
+        return Trial(content_hash(determines), phase, arm, norm, learning_rate, seed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON-able values."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild a plan from `to_json`."""
+        plain: dict[str, Any] = {}
+        plain.update((key, tuple(v) if isinstance(v, list) else v) for key, v in value.items())
+        plain["arms"] = tuple(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"])
+        return cls(**plain)
+
+
+def _curve(value: dict[str, Any] | None) -> Curve | None:
+    return None if value is None else Curve(**{key: tuple(v) for key, v in value.items()})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run to be made: (arm, norm, learning rate, seed) in a phase.
+
+    `key` is the content hash of everything that determines its outcome, so that a trial is never
+    run twice and survives a change of anything else.
+    """
+
+    key: str
+    phase: Phase
+    arm: str
+    norm: str
+    learning_rate: float
+    seed: int
