@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rectifiers import _tables
+from rectifiers import _tables, validity
 from rectifiers._tables import Measured
 from rectifiers.errors import ArgumentError, StoreError, UnknownNameError
 from rectifiers.evidence import margin as margins
@@ -117,6 +117,7 @@ def judge(
     metric: str | None = None,
     unit: str = "",
     lower_is_better: bool = False,
+    allow: str | Iterable[str] = (),
 ) -> Judgement:
     """Decide between the arms of a table of results, wherever they were measured.
 
@@ -145,6 +146,8 @@ def judge(
         What was measured; by default the name of the column. A difference in ``"%"`` is told in points.
     lower_is_better : bool
         Whether the metric is a loss: its negative is compared.
+    allow : str or iterable of str
+        Codes of validity checks to overrule; the report says so.
 
     Returns
     -------
@@ -184,12 +187,12 @@ def judge(
         confidence=float(confidence),
         racing=sequential,
         paired=not why,
+        allow=validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
     )
     warnings = (
         *_about_reading(results.runs, name, lower_is_better),
         *_about_pairing(why, incomplete),
         *about_margin,
-        *_about_values(values, lower_is_better),
     )
     sizes = sorted({len(runs) for runs in values.values()})
     many = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) + (" run" if sizes == [1] else " runs")
@@ -249,13 +252,10 @@ def _margin(
     finished = [value for value in runs.values() if value is not None]
     if not finished:
         raise ArgumentError(f"a control has finished runs, but {control} has none: name another --control")
-    few = []
-    if len(finished) == 1:
-        few = [Notice("one-run", f"{control} has one finished run: it takes two to tell how runs differ")]
     if given is not None:
-        return Margin(given, "as given"), few
-    if few:
-        return Margin(0.0, f"for want of a second run of {control}"), few
+        return Margin(given, "as given"), []
+    if len(finished) == 1:
+        return Margin(0.0, f"for want of a second run of {control}"), []
     rule = f"half the standard deviation of {control}'s own runs"
     if min(finished) == max(finished):
         raise ArgumentError(f"the margin is {rule}, but these are all equal: give --margin")
@@ -290,29 +290,6 @@ def _about_pairing(why: str, incomplete: Sequence[str]) -> list[Notice]:
         text = f"{len(incomplete)} of the seeds left out, not run with every arm: {_some(incomplete)}"
         return [Notice("missing-pairs", text)]
     return []
-
-
-def _about_values(values: Values, lower_is_better: bool) -> list[Notice]:
-    """Return what makes a careful reader doubt that the runs are what they should be."""
-    finished = {arm: [v for v in runs.values() if v is not None] for arm, runs in values.items()}
-    finished = {arm: runs for arm, runs in finished.items() if len(runs) > 1}
-    top = max(map(max, finished.values()), default=0.0)
-    bounded = top == 0.0 if lower_is_better else top in (1.0, 100.0)
-    found, capped = [], set()
-    for arm, runs in finished.items():
-        if bounded and 2 * runs.count(top) >= len(runs):
-            capped.add(arm)
-            text = f"{runs.count(top)} of {len(runs)} runs of {arm} are at {abs(top):g}: better cannot show"
-            found.append(Notice("ceiling", text))
-        elif len(set(runs)) == 1:
-            same = -runs[0] if lower_is_better else runs[0]
-            text = f"all runs of {arm} are {same:g}: if a seed changes nothing, they are one run"
-            found.append(Notice("constant", text))
-    for arm, other in combinations(finished, 2):
-        if values[arm] == values[other] and not capped & {arm, other}:
-            text = f"{arm} and {other} have the same number in every run: they may be one and the same"
-            found.append(Notice("equal-arms", text))
-    return found
 
 
 def _some(names: Sequence[str]) -> str:

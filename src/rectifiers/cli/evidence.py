@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rectifiers.cli._result import print_result
+from rectifiers.cli._result import INVALID, print_result
 
 __all__ = ["evidence"]
 
@@ -64,6 +64,10 @@ def evidence(
             "--sequential",
         ),
     ] = False,
+    allow: Annotated[
+        str | None,
+        _option(_DECIDE, "Overrule checks of validity by their codes; the report says so.", metavar="CODES"),
+    ] = None,
     out: Annotated[Path | None, _option(_OUT, "Directory for report.html.", metavar="DIR")] = None,
     as_json: Annotated[bool, _option(_OUT, "Print one JSON object on standard output.", "--json")] = False,
 ) -> None:
@@ -86,8 +90,11 @@ def evidence(
         metric=metric,
         unit=unit,
         lower_is_better=lower_is_better,
+        allow=allow or (),
     )
     if out is not None:
         result = result.write(out)
     typer.echo(result.taken, err=True)
     print_result(result, as_json=as_json)
+    if result.recommendation.status == "invalid":
+        raise typer.Exit(INVALID)

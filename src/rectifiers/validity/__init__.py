@@ -12,3 +12,15 @@ from rectifiers.validity._check import CHECKS, Check, Finding, Probe, Seen, allo
 __all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before"]
 
 # One line a check, in the order of the documentation.
+
+# isort: off
+# At the end, on the records alone.
+from rectifiers.validity import no_arm_learned as no_arm_learned
+from rectifiers.validity import seeds_change_nothing as seeds_change_nothing
+from rectifiers.validity import equal_arms as equal_arms
+from rectifiers.validity import constant as constant
+from rectifiers.validity import doubled_runs as doubled_runs
+from rectifiers.validity import ceiling as ceiling
+from rectifiers.validity import one_run as one_run
+from rectifiers.validity import runs_failed as runs_failed
+# isort: on
