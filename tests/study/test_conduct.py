@@ -286,6 +286,16 @@ def test_a_study_grows_and_trains_only_what_is_missing(prepare, conduct, measure
     assert against_control(grown) == against_control(anew)
 
 
+def test_a_number_of_seeds_that_is_chosen_after_some_were_analysed_is_warned_of(prepare, conduct):
+    def codes(study):
+        return [notice.code for notice in study.warnings]
+
+    assert codes(conduct(prepare(seeds=2))) == []
+    assert codes(conduct(prepare(seeds=3))) == ["analysed-before"]
+    assert codes(conduct(prepare(seeds=3))) == ["analysed-before"]
+    assert codes(conduct(prepare(seeds=None, max_seeds=4))) == []
+
+
 def test_an_arm_whose_code_changed_is_trained_anew_and_the_others_are_not(prepare, conduct, write_module):
     text = "import torch\ndef mine(x):\n    return torch.relu(x) * {}\n"
     arms = ["relu", write_module(text.format(1)) + ":mine"]

@@ -280,7 +280,9 @@ class Store:
                 dict.fromkeys(
                     Notice(*row)
                     for row in self._select(
-                        "SELECT code, text, severity FROM warning WHERE code IN ('elsewhere', 'reopened') "
+                        "SELECT code, text, severity FROM warning WHERE code = 'elsewhere' "
+                        "OR code IN ('reopened', 'analysed-before') "
+                        "AND session >= (SELECT max(session) FROM question) "
                         "OR session = (SELECT max(session) FROM session) ORDER BY position"
                     )
                 )

@@ -22,7 +22,7 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Margin, Notice, Phase, Run, Study, Trial
+from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial
 from rectifiers.study import margins
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.race import Race, reopened
@@ -143,7 +143,8 @@ class _Conductor:
         each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
         ahead = cells * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
         self.tell(StudyStarted(plan, ahead, done=len(self._runs)))
-        for notice in (*self.prepared.warnings, *_elsewhere(before, self.prepared)):
+        found = (*_elsewhere(before, self.prepared), *_analysed_before(before, plan))
+        for notice in (*self.prepared.warnings, *found):
             self.warn(notice)
 
     def choose_rates(self) -> bool:
@@ -262,6 +263,19 @@ def _reopened(arms: list[str], before: Study, margin: Margin, comparisons: int) 
     if before.margin is not None and before.margin.value != margin.value:
         reasons.append(f"the margin is {margin.value:.3g}, not {before.margin.value:.3g}")
     return f"{'; '.join(arms)}: {' and '.join(reasons) or 'the question is another one'}"
+
+
+def _analysed_before(before: Study | None, plan: Plan) -> list[Notice]:
+    """Say where a fixed number of seeds was chosen by somebody who had seen what some of them gave."""
+    if plan.racing or before is None or not before.of("test"):
+        return []
+    if (before.plan.racing, before.plan.seeds) == (False, plan.seeds):
+        return []
+    text = (
+        f"{plan.seeds} seeds were asked for after some of them had been analysed: Student's intervals do not "
+        f"allow for that; leave out --seeds for a race, whose intervals do"
+    )
+    return [Notice("analysed-before", text)]
 
 
 def _elsewhere(before: Study | None, prepared: Prepared) -> list[Notice]:
