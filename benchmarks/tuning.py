@@ -14,6 +14,7 @@ import math
 import os
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,13 +86,13 @@ class Collected:
         return statistics.fmean(finished or [0.0]), 1 - len(finished) / len(metrics)
 
     def best(self, arm: str) -> float:
-        """Return the accuracy at the arm's best rate, where a diverged run counts as an accuracy of 0."""
+        """Return the arm's best rate on the test seeds, where a diverged run counts as an accuracy of 0."""
 
         def merit(rate: float) -> float:
             mean, diverged = self.tested(arm, rate)
             return mean * (1 - diverged)
 
-        return self.tested(arm, max(self.rates, key=merit))[0]
+        return max(self.rates, key=merit)
 
 
 def collect(setting: Setting, data_dir: Path | None, cache: Path) -> Collected:
@@ -185,10 +186,12 @@ class _Tried:
 class Costs:
     """What a rule cost in accuracy (points), per arm and group of tuning seeds.
 
-    `diverged` is the share of test runs at the chosen rates that did, `trials` the mean per arm.
+    `chosen` has the rates each arm was given, `diverged` is the share of test runs there that did, `trials`
+    the mean per arm.
     """
 
     costs: list[float]
+    chosen: dict[str, Counter[float]]
     diverged: float
     trials: float
     outside: int = 0
@@ -210,7 +213,9 @@ def groups(found: Collected) -> Iterator[tuple[str, list[list[int]]]]:
 def replay(found: Collected, tuning_seeds: int | None) -> Costs:
     """Return what the search costs with so many tuning seeds; with None, what the whole grid costs."""
     costs, diverged, trials, outside = [], [], [], 0
+    chosen: dict[str, Counter[float]] = {arm: Counter() for arm in found.arms}
     for arm, rotations in groups(found):
+        best, _ = found.tested(arm, found.best(arm))
         of_group = []
         for seeds in rotations:
             if tuning_seeds is None:
@@ -223,15 +228,17 @@ def replay(found: Collected, tuning_seeds: int | None) -> Costs:
                 outside += searched.outside
             # a rate outside is never chosen: it counts as diverged
             accuracy, share = found.tested(arm, rate)
-            of_group.append(found.best(arm) - accuracy)
+            of_group.append(best - accuracy)
+            chosen[arm][rate] += 1
             diverged.append(share)
         costs.append(statistics.fmean(of_group))
-    return Costs(costs, statistics.fmean(diverged), statistics.fmean(trials), outside)
+    return Costs(costs, chosen, statistics.fmean(diverged), statistics.fmean(trials), outside)
 
 
 def margin(found: Collected) -> tuple[float, float]:
     """Return the control's accuracy at its best rate, and one standard error there."""
-    level = found.best(found.arms[0])
+    control = found.arms[0]
+    level, _ = found.tested(control, found.best(control))
     return level, margins.of_accuracy(level, found.test_size)
 
 
@@ -265,6 +272,11 @@ _HEAD = (
     "more than the whole grid (points)",
     "in margins",
     "at most .1 of a margin",
+)
+
+_ACCURACIES = (
+    "Mean test accuracy (%) at each rate, in parentheses the share of runs that diverged, and how often each "
+    "rule (the search with 3 seeds) chose which rate:\n"
 )
 
 _PAGE = """# What choosing learning rates costs
@@ -310,18 +322,39 @@ def section(setting: Setting, found: Collected) -> str:
         f"{len(found.tune):,} on tuning seeds diverged. Margin {unit:.3f} points ({arms[0]} at {level:.2f} % "
         f"on {found.test_size:,} samples).\n"
     )
+    whole, ours = replay(found, None), replay(found, _GROUP)
     means = _table(
-        ["arm", *(f"{rate:g}" for rate in found.rates)],
-        [[arm, *line] for arm, line in zip(arms, every, strict=True)],
+        ["arm", *(f"{rate:g}" for rate in found.rates), "whole grid chose", "search chose"],
+        [
+            [arm, *line, _chosen(whole.chosen[arm]), _chosen(ours.chosen[arm])]
+            for arm, line in zip(arms, every, strict=True)
+        ],
     )
+    missed = [
+        f"The {rule} chose a rate lower than the one that tested best in {_share(found, costs, -1)} of all "
+        f"cases, a higher one in {_share(found, costs, 1)}."
+        for rule, costs in (("whole grid", whole), ("search", ours))
+    ]
     return "\n".join(
         [
             text,
             _table(_HEAD, rows(found)),
-            "Mean test accuracy (%) at each rate; in parentheses the share of runs that diverged:\n",
+            " ".join(missed) + "\n",
+            _ACCURACIES,
             means,
         ]
     )
+
+
+def _chosen(rates: Counter[float]) -> str:
+    return ", ".join(f"{rate:g} ({rates[rate]} x)" for rate in sorted(rates))
+
+
+def _share(found: Collected, costs: Costs, side: int) -> str:
+    """Return how often a rule chose a lower (-1) or higher (1) rate than the best, in %."""
+    all_of_them = [(arm, rate) for arm, rates in costs.chosen.items() for rate in rates.elements()]
+    off = sum(side * (rate - found.best(arm)) > 0 for arm, rate in all_of_them)
+    return f"{100 * off / len(all_of_them):.0f} %"
 
 
 def _cell(accuracy: float, diverged: float) -> str:

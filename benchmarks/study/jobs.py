@@ -38,6 +38,7 @@ class Job:
     test_seeds: int = 10
     max_seeds: int = 40
     validation: float = 1 / 6
+    processes: int = 2
 
     @property
     def trainings(self) -> int:
@@ -49,7 +50,7 @@ class Job:
         grid = ",".join(f"{rate:g}" for rate in self.rates)
         found = ["compare", self.task, "--arms", ",".join(self.arms), "--epochs", str(self.epochs)]
         found += ["--width", str(self.width), "--depth", str(self.depth), "--batch-size", str(self.batch)]
-        found += ["--lr", grid, "--tuning-seeds", str(self.tuning_seeds)]
+        found += ["--lr", grid, "--tuning-seeds", str(self.tuning_seeds), "--jobs", str(self.processes)]
         return found + (["--data-dir", str(data_dir)] if data_dir else [])
 
 
@@ -68,6 +69,7 @@ TINY = dataclasses.replace(
     tuning_seeds=1,
     test_seeds=3,
     max_seeds=4,
+    processes=1,
 )
 
 

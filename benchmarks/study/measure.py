@@ -189,17 +189,18 @@ def _ours(found: Found, method: str, out: Path, data_dir: Path | None) -> None:
 
 
 def _check(found: Found, directory: Path) -> None:
-    """Test the loop at the rates of (d), on two processes; not timed."""
+    """Test the loop at the rates of (d), on as many processes; not timed."""
     job = found.job
     rates = {row["arm"]: row["learning_rate"] for row in found.results["d"]["arms"]}
     trials = jobs.tests(job, [rates[arm] for arm in job.arms])
-    halves = [_requested(job, "loop", trials[i::2], directory, f"check{i}") for i in range(2)]
+    shares = [trials[i :: job.processes] for i in range(job.processes)]
+    asked = [_requested(job, "loop", share, directory, f"check{i}") for i, share in enumerate(shares)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen(command, cwd=ROOT, env=environment) for command, _ in halves]
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environment) for command, _ in asked]
     codes = [process.wait() for process in processes]
     if any(codes):
         raise SystemExit("the check of accuracies failed")
-    for i, (_, answer) in enumerate(halves):
+    for share, (_, answer) in zip(shares, asked, strict=True):
         outcomes = json.loads(answer.read_text(encoding="utf-8"))["outcomes"]
-        for (_, arm, _, _), outcome in zip(trials[i::2], outcomes, strict=True):
+        for (_, arm, _, _), outcome in zip(share, outcomes, strict=True):
             found.check.setdefault(arm, []).append(outcome[0])
