@@ -204,3 +204,11 @@ def test_the_recommendation_is_the_first_thing_said(result: ComparisonResult) ->
     assert str(result).split()[:3] == result.recommendation.sentence.split()[:3]
     assert result.to_json()["recommendation"]["sentence"] == result.recommendation.sentence
     assert result.recommendation.status in ("decided", "open")
+
+
+def test_the_command_goes_on_in_the_same_place_and_is_left_out_where_none_can(tmp_path: Path) -> None:
+    named = rectifiers.compare("xor", "relu,elu", out=tmp_path / "a", report=False, **QUICK)
+    words = shlex.split(named.study.command)
+    assert words[words.index("--out") + 1] == str(tmp_path / "a")
+    own = rectifiers.compare("xor", ["relu", bent], out=tmp_path / "b", report=False, **QUICK)
+    assert own.study.command == ""

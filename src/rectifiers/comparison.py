@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -304,6 +303,7 @@ def compare(
 
     with watching(progress) as watcher:
         from rectifiers import study
+        from rectifiers.records.command import command_of
         from rectifiers.records.store import Store
 
         execution = execution or study.Execution()
@@ -324,9 +324,12 @@ def compare(
             runner: Runner = study.InProcess()
             if settled.jobs > 1:
                 runner = stack.enter_context(study.Processes(settled.jobs, settled.timeout))
-            command, budget = _command(plan, data_dir), settled.budget
+            places = {"data_dir": data_dir, "out": out}
+            command = command_of(plan, arms, standardize=standardize, **places)
             try:
-                finished = study.run(prepared, store, watcher, command=command, runner=runner, budget=budget)
+                finished = study.run(
+                    prepared, store, watcher, command=command, runner=runner, budget=settled.budget
+                )
             except KeyboardInterrupt:
                 state = watcher.progress
                 raise Interrupted(state.done, state.total, directory) from None
@@ -363,45 +366,3 @@ def _announced(plan: Plan, settled: Settled) -> str:
     about, most = words.rough_duration(settled.seconds), words.rough_duration(settled.at_most)
     took = f"about {about}, at most {most}" if about != most else f"about {about}"
     return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {took}"
-
-
-def _command(plan: Plan, data_dir: str | Path | None) -> str:
-    """Return the command line that reproduces a plan, with every choice spelt out."""
-    words = ["rectifiers", "compare"]
-    options: dict[str, Any] = {}
-    if plan.data_code is None:
-        words.append(plan.task)
-    else:
-        options["data"] = plan.data_code.rpartition("@")[0]
-    options |= {
-        "data-dir": data_dir,
-        "arms": ",".join(arm.label for arm in plan.arms),
-        "control": plan.control,
-        "norm": ",".join(plan.norms),
-        "model": plan.model,
-    }
-    if plan.model_code is None:
-        options |= {"width": plan.width, "depth": plan.depth}
-    options |= {
-        "epochs": plan.epochs,
-        "batch-size": plan.batch_size,
-        "lr": ",".join(str(rate) for rate in plan.learning_rates),
-        "optimizer": plan.optimizer,
-        "momentum": plan.momentum if plan.optimizer == "sgd" else None,
-        "weight-decay": plan.weight_decay,
-        "schedule": plan.schedule,
-        "match": plan.match,
-        "init": plan.initialization,
-        "device": plan.device,
-        "vary": plan.vary,
-        "max-seeds" if plan.racing else "seeds": plan.seeds,
-        "tuning-seeds": plan.tuning_seeds,
-        "margin": "auto" if plan.margin is None else plan.margin,
-        "confidence": plan.confidence,
-        "target": plan.target,
-        "allow": ",".join(plan.allow) or None,
-    }
-    for name, value in options.items():
-        if value is not None:
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)

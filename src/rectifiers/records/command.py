@@ -1,0 +1,70 @@
+"""The command line that reproduces a study."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rectifiers.records.plan import Plan
+
+__all__ = ["command_of"]
+
+
+def command_of(
+    plan: Plan,
+    arms: str | Iterable[Any],
+    *,
+    standardize: bool = False,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+) -> str:
+    """Return the command line that reproduces a plan, every choice spelt out; empty where none can.
+
+    Arms that were passed as objects, and what a script or notebook defines, have no name on a command line.
+    """
+    named = [arms] if isinstance(arms, str) else list(arms)
+    paths = [*named, plan.model, plan.data_code or ""]
+    if not all(isinstance(path, str) and "__main__:" not in path for path in paths):
+        return ""
+    words = ["rectifiers", "compare"]
+    options: dict[str, Any] = {}
+    if plan.data_code is None:
+        words.append(plan.task)
+    else:
+        options["data"] = plan.data_code.rpartition("@")[0]
+    options |= {
+        "data-dir": data_dir,
+        "arms": ",".join(arm.label for arm in plan.arms),
+        "control": plan.control,
+        "norm": ",".join(plan.norms),
+        "model": plan.model,
+    }
+    if plan.model_code is None:
+        options |= {"width": plan.width, "depth": plan.depth}
+    options |= {
+        "epochs": plan.epochs,
+        "batch-size": plan.batch_size,
+        "lr": ",".join(str(rate) for rate in plan.learning_rates),
+        "optimizer": plan.optimizer,
+        "momentum": plan.momentum if plan.optimizer == "sgd" else None,
+        "weight-decay": plan.weight_decay,
+        "schedule": plan.schedule,
+        "match": plan.match,
+        "init": plan.initialization,
+        "device": plan.device,
+        "vary": plan.vary,
+        "max-seeds" if plan.racing else "seeds": plan.seeds,
+        "tuning-seeds": plan.tuning_seeds,
+        "margin": "auto" if plan.margin is None else plan.margin,
+        "confidence": plan.confidence,
+        "target": plan.target,
+        "allow": ",".join(plan.allow) or None,
+        "out": out,
+    }
+    words += ["--standardize"] if standardize else []
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
