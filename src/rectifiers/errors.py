@@ -45,7 +45,33 @@ __all__ = [
     "StoreLostError",
     "UnknownNameError",
     "UserCodeError",
+    "one_line",
 ]
+
+_LONGEST = 500
+
+
+def one_line(text: object, longest: int = _LONGEST) -> str:
+    """Return text as one line of printable characters: white space joined, others escaped, the end cut off.
+
+    Parameters
+    ----------
+    text : object
+        What the user's code said: an exception, a label. Its ``__str__`` may raise.
+    longest : int
+        The most characters.
+    """
+    try:
+        said = " ".join(str(text).split())
+    except Exception as error:  # noqa: BLE001  the user's __str__ may raise anything
+        said = f"a {type(text).__name__} whose text raises {type(error).__name__}"
+    said = _printable(said)
+    return said if len(said) <= longest else said[: longest - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    # a lone surrogate fits into no file, a control character changes the terminal
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class RectifiersError(Exception):
@@ -100,14 +126,14 @@ class UserCodeError(RectifiersError, RuntimeError):
     Parameters
     ----------
     message : str
-        One line: which of the user's functions raised what.
+        Which of the user's functions raised what; made one printable line.
     frames : str, optional
         The traceback shortened to the user's own frames, shown below the message.
     """
 
     def __init__(self, message: str, frames: str = "") -> None:
-        super().__init__(message)
-        self.frames = frames
+        super().__init__(one_line(message))
+        self.frames = "\n".join(_printable(line.expandtabs(4)) for line in frames.splitlines())
 
 
 class BackendError(RectifiersError, RuntimeError):

@@ -29,14 +29,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rectifiers.arms._arm import Arm, Sampled
-    from rectifiers.arms._objects import code_identity, load_object, user_code
+    from rectifiers.arms._identity import code_identity
+    from rectifiers.arms._objects import load_object, user_code
     from rectifiers.arms._parsing import parse_arms
 
 # Resolved on first use: reading an arm's text (`_text`) is wanted where torch is not.
 _PLACES = {
     "Arm": "_arm",
     "Sampled": "_arm",
-    "code_identity": "_objects",
+    "code_identity": "_identity",
     "load_object": "_objects",
     "parse_arms": "_parsing",
     "user_code": "_objects",

@@ -65,7 +65,7 @@ class Arm:
 
     def __reduce__(self) -> tuple[Any, ...]:
         rebuild, origin = self._rebuild  # a modules' maker need not be picklable, what it came from is
-        return rebuild, (origin,)
+        return rebuild, (origin, self.label, self.identity)
 
     def outputs(self, units: int) -> int:
         """Return how many features come out when `units` go in (CReLU: twice as many)."""
@@ -122,7 +122,7 @@ class Arm:
         x = torch.arange(-last, last + 1, dtype=torch.float64) / _CURVE_STEPS
         column = x.unsqueeze(1).requires_grad_()
         with torch.enable_grad():
-            y = self._applied(column)
+            y = self._applied(column.clone())  # which may be overwritten
             mirrored = torch.stack([x, -x], dim=1)
             again = self._applied(mirrored).detach()
             expected = torch.stack([y, y.flip(0)], dim=1).detach().squeeze(2)
@@ -130,7 +130,8 @@ class Arm:
                 return None  # the value at x depends on what else is there
             df = torch.zeros_like(column)
             if y.requires_grad:
-                (df,) = torch.autograd.grad(y.sum(), column)
+                with self._blaming(f"differentiating arm {self.label!r}"):
+                    (df,) = torch.autograd.grad(y.sum(), column, allow_unused=True, materialize_grads=True)
         return Sampled(*(tuple(t.detach().flatten().tolist()) for t in (x, y, df)))
 
     def _blaming(self, what: str, *passing: type[Exception]) -> AbstractContextManager[None]:

@@ -14,7 +14,7 @@ from torch import nn
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError
 
-__all__ = ["maker"]
+__all__ = ["maker", "signature_of"]
 
 CHANNEL_PARAMETERS = ("channels", "num_channels", "in_channels", "num_parameters", "num_features", "features")
 # how a module is run, not what it computes: no part of what an arm means
@@ -45,7 +45,7 @@ def maker(
         raise ArgumentTypeError(
             f"an arm is a module class, a module or a function, but {label!r} is {type(target).__name__}"
         )
-    signature = _signature(target)
+    signature = signature_of(target)
     channel = next((name for name in CHANNEL_PARAMETERS if name in signature.parameters), None)
     if inspect.isclass(target) or channel is not None or not signature.parameters:
         given = _bound(signature, positional, named, label)
@@ -100,7 +100,8 @@ class _Function(nn.Module):
         return self._function(x, *self._positional, **self._named)
 
 
-def _signature(target: Callable[..., Any]) -> inspect.Signature:
+def signature_of(target: Callable[..., Any]) -> inspect.Signature:
+    """Return a signature; that of any function on tensors where there is none."""
     try:
         return inspect.signature(target)
     except ValueError:  # written in C: a function on tensors that takes what it takes

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from rectifiers.activations import Activation, registry
 from rectifiers.arms import _text
 from rectifiers.arms._arm import Arm
+from rectifiers.arms._identity import code_identity, fingerprint, without_addresses
+from rectifiers.arms._labels import label_of
 from rectifiers.arms._making import maker
 from rectifiers.arms._names import unknown
-from rectifiers.arms._objects import code_identity, fingerprint, load_object
-from rectifiers.errors import ArgumentError, ArgumentTypeError
+from rectifiers.arms._objects import load_object
+from rectifiers.errors import ArgumentError, ArgumentTypeError, one_line
 
 __all__ = ["parse_arms"]
 
 
-def parse_arms(arms: str | Iterable[Any]) -> tuple[Arm, ...]:
+def parse_arms(arms: str | Mapping[str, Any] | Iterable[Any]) -> tuple[Arm, ...]:
     """Read a list of arms.
 
     Parameters
     ----------
-    arms : str or iterable
+    arms : str, iterable or mapping
         Text such as ``"relu,leaky_relu(1/5.5),torch:nn.Hardswish"``, or a list whose elements are such text,
-        arms, or the objects themselves (module classes, instances, functions, records).
+        arms, or the objects themselves (module classes, instances, functions, records). A mapping, also as an
+        element, gives them labels: ``{"weak": Mine(0.1), "strong": Mine(0.2)}``.
 
     Returns
     -------
@@ -39,16 +46,27 @@ def parse_arms(arms: str | Iterable[Any]) -> tuple[Arm, ...]:
     ImportPathError, UserCodeError
         For a path that leads nowhere, or code of the user's that raises.
     """
+    alone = isinstance(arms, str | Mapping | nn.Module) or not isinstance(arms, Iterable)
     found: list[Arm] = []
-    for entry in [arms] if isinstance(arms, str) else arms:
+    unnamed: list[int] = []  # places of the arms whose labels were chosen here
+    for entry in [arms] if alone else arms:
         if isinstance(entry, str):
-            found += map(_of_text, _text.split(entry))
+            found += map(_of_text, _texts(entry))
+        elif isinstance(entry, Mapping):
+            found += [_named(name, value) for name, value in entry.items()]
         else:
+            unnamed += [] if isinstance(entry, Arm) else [len(found)]
             found.append(entry if isinstance(entry, Arm) else _of_object(entry))
     if not found:
         raise ArgumentError("at least one arm is needed, but got an empty list")
+    labels = {arm.label for place, arm in enumerate(found) if place not in unnamed}
+    for place in unnamed:
+        label = found[place].label
+        numbered = (label, *(f"{label} #{n}" for n in range(2, len(found) + 2)))
+        found[place] = _called(found[place], next(name for name in numbered if name not in labels))
+        labels.add(found[place].label)
     by_identity: dict[str, Arm] = {}
-    labels: set[str] = set()
+    labels = set()
     for arm in found:
         first = by_identity.setdefault(arm.identity, arm)
         if first is not arm:
@@ -62,13 +80,43 @@ def parse_arms(arms: str | Iterable[Any]) -> tuple[Arm, ...]:
     return tuple(found)
 
 
+def _texts(text: str) -> list[str]:
+    return _text.split(text, lambda path: Path(path).is_file())
+
+
+def _named(label: Any, target: Any) -> Arm:
+    """Make the arm of a mapping's entry."""
+    if not (isinstance(label, str) and label and label == one_line(label)):
+        raise ArgumentError(f"labels of arms are text of one line, but got {label!r}")
+    if isinstance(target, Arm):
+        return _called(target, label)
+    if not isinstance(target, str):
+        return _of_object(target, label)
+    texts = _texts(target)
+    if len(texts) > 1:
+        raise ArgumentError(f"a label names one arm, but {label!r} names {target!r}")
+    return _called(_of_text(*texts), label)
+
+
+def _called(arm: Arm, label: str) -> Arm:
+    return arm if arm.label == label else dataclasses.replace(arm, label=label)
+
+
+def _text_again(text: str, label: str, identity: str) -> Arm:
+    """Make an arm again in another process."""
+    arm = _of_text(text)
+    if arm.identity != identity:
+        raise ArgumentError(f"code must stay the same while a study runs, but that of {label!r} has changed")
+    return _called(arm, label)
+
+
 def _of_text(label: str) -> Arm:
     head, positional, named = _text.head_and_arguments(label)
     if ":" in head:
         target = load_object(head)
         meaning = head if head.startswith("torch:") else code_identity(head)
         make, arguments = maker(target, positional, named, label)
-        return _tried(Arm(label, meaning + _shown(arguments), "", arguments, make, (_of_text, label)))
+        return _tried(Arm(label, meaning + _shown(arguments), "", arguments, make, (_text_again, label)))
     from rectifiers import nn
 
     if head not in registry:
@@ -82,21 +130,18 @@ def _of_text(label: str) -> Arm:
         if label in str(error):
             raise
         raise type(error)(f"{error} (in arm {label!r})") from None
-    return Arm(label, head + _shown(arguments), head, arguments, make, (_of_text, label))
+    return Arm(label, head + _shown(arguments), head, arguments, make, (_text_again, label))
 
 
-def _of_object(target: Any) -> Arm:
+def _of_object(target: Any, label: str = "", identity: str = "") -> Arm:
     """Make an arm of an object that was passed instead of text."""
     if isinstance(target, Activation) and registry.get(target.name) is target:
-        return _of_text(target.name)
-    label = (
-        target.name if isinstance(target, Activation) else getattr(target, "__name__", None) or repr(target)
-    )
-    label = " ".join(label.split())
+        arm = _of_text(target.name)
+        return _called(arm, label or arm.label)
+    label = label or label_of(target)
     make, arguments = maker(target, (), {}, label)
-    return _tried(
-        Arm(label, fingerprint(target) + _shown(arguments), "", arguments, make, (_of_object, target))
-    )
+    identity = identity or fingerprint(target) + _shown(arguments)
+    return _tried(Arm(label, identity, "", arguments, make, (_of_object, target)))
 
 
 def _tried(arm: Arm) -> Arm:
@@ -105,4 +150,5 @@ def _tried(arm: Arm) -> Arm:
 
 
 def _shown(arguments: dict[str, Any]) -> str:
-    return f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())})" if arguments else ""
+    text = f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())})" if arguments else ""
+    return without_addresses(text)

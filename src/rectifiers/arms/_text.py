@@ -6,13 +6,14 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rectifiers.errors import ArgumentError
 
 # a file's path may hold brackets, a name none
 _ARM = re.compile(r"(?P<head>(?:.+?\.py:|[^():]+:)?[^():]+?)\s*(?P<arguments>\(.*\))?", re.DOTALL).fullmatch
+_PATH = re.compile(r"(.+?\.py):").match
 _LONGEST = 300
 _LARGEST_EXPONENT = 1000
 _CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
@@ -27,8 +28,15 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos,
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-def split(text: str) -> list[str]:
-    """Split at commas outside brackets and quotes; empty parts are an error."""
+def split(text: str, is_file: Callable[[str], bool] = lambda path: False) -> list[str]:
+    """Split at commas outside brackets and quotes; empty parts are an error.
+
+    Parameters
+    ----------
+    text : str
+    is_file : callable, optional
+        Whether a path is that of a file: then the commas in it do not split.
+    """
     parts, start, depth, quote = [], 0, 0, ""
     for i, c in enumerate(text):
         if quote:
@@ -42,16 +50,28 @@ def split(text: str) -> list[str]:
             if depth < 0:
                 raise ArgumentError(f"brackets must match, but {text[: i + 1]!r} closes one too many")
         elif c == "," and not depth:
-            parts.append(text[start:i].strip())
+            parts.append(text[start:i])
             start = i + 1
     if depth or quote:
         raise ArgumentError(f"brackets and quotes must be closed, but got {text!r}")
-    parts.append(text[start:].strip())
+    parts = [part.strip() for part in _joined([*parts, text[start:]], is_file)]
     if not all(parts):
         raise ArgumentError(
             f"arms are separated by single commas and there is at least one, but got {text!r}"
         )
     return parts
+
+
+def _joined(parts: list[str], is_file: Callable[[str], bool]) -> Iterator[str]:
+    while parts:
+        n = len(parts)
+        while n > 1:
+            path = _PATH(",".join(parts[:n]).strip())
+            if path and path[1].count(",") >= n - 1 and is_file(path[1]):
+                break
+            n -= 1
+        yield ",".join(parts[:n])
+        parts = parts[n:]
 
 
 def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
