@@ -66,6 +66,7 @@ class Collected:
 
     rates: list[float]  # the grid, and one step beyond it at each end
     test_size: int
+    validation_size: int
     tune: _Metrics
     test: _Metrics
 
@@ -114,7 +115,8 @@ def collect(setting: Setting, data_dir: Path | None, cache: Path) -> Collected:
     found: dict[str, _Metrics] = {"tune": {}, "test": {}}
     for phase, arm, rate, seed, metric in kept["runs"]:
         found[phase][arm, rate, seed] = metric
-    return Collected(kept["rates"], kept["test_size"], found["tune"], found["test"])
+    sizes = kept["test_size"], kept["validation_size"]
+    return Collected(kept["rates"], *sizes, found["tune"], found["test"])
 
 
 def _train(setting: Setting, data_dir: Path | None) -> dict[str, Any]:
@@ -136,7 +138,8 @@ def _train(setting: Setting, data_dir: Path | None) -> dict[str, Any]:
                 runs.append([trial.phase, trial.arm, trial.learning_rate, trial.seed, event.metric])
                 if len(runs) % 100 == 0:
                     print(f"{setting.task}: {len(runs)} of {len(trials)} trainings", file=sys.stderr)
-    return {"rates": rates, "test_size": plan.test_size, "runs": runs}
+    sizes = {"test_size": plan.test_size, "validation_size": plan.validation_size}
+    return {"rates": rates, **sizes, "runs": runs}
 
 
 def full_grid(found: Collected, arm: str, seeds: Sequence[int]) -> float:
@@ -169,7 +172,10 @@ def halving(found: Collected, arm: str, seeds: Sequence[int]) -> Searched:
         asked.add((rate, seed))
         return _Tried(found.tune.get((arm, rate, seeds[seed])))
 
-    missing, choice = search(arm, found.grid, len(seeds), tried)
+    def noise(metric: float) -> float:
+        return margins.of_accuracy(metric, found.validation_size)
+
+    missing, choice = search(arm, found.grid, len(seeds), tried, noise)
     assert choice is not None, missing
     outside = [rate for rate, _ in asked if rate not in found.rates]
     return Searched(choice.rate, len(asked), len(outside))

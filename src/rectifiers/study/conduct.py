@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from rectifiers.evidence.margin import of_accuracy
 from rectifiers.records.events import (
     EpochFinished,
     Event,
@@ -178,6 +180,7 @@ class _Conductor:
             plan.learning_rates,
             plan.tuning_seeds,
             lambda rate, seed: self._runs.get(trial(rate, seed).key),
+            self._noise,
         )
         if choice is None:
             return [trial(rate, seed) for rate, seed in missing]
@@ -187,6 +190,14 @@ class _Conductor:
             self.store.add_rate(arm, norm, choice.rate, at_edge=choice.at_edge)
             self.tell(RateChosen(arm, norm, choice.rate, choice.at_edge))
         return []
+
+    def _noise(self, metric: float) -> float:
+        """Return the standard error of a metric on the validation split; 0 where it is not known."""
+        plan = self.plan
+        if plan.metric == "accuracy":
+            return of_accuracy(metric, plan.validation_size or plan.train_size)
+        known = [run.standard_error for run in self._runs.values() if run.trial.phase == "tune"]
+        return statistics.median_low([error for error in known if error is not None] or [0.0])
 
     def fix_margin(self, before: Study | None) -> bool:
         """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""

@@ -9,20 +9,29 @@ from torch import Tensor, nn
 
 from rectifiers.tasks import Data, losses
 
-__all__ = ["NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
+__all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
 
 _CHUNK = 1024  # samples evaluated at once: bounds the memory, and is large enough to cost no time
+HOPELESS = 3.0  # times the loss of a constant answer: what is worse has diverged
 
 
 class NotFiniteError(ArithmeticError):
     """A model's answers are nan or infinite."""
 
 
+class HopelessError(NotFiniteError):
+    """A model's answers are finite, but far worse than one and the same answer."""
+
+
 class Score(NamedTuple):
-    """A metric, and its standard error where it is a mean of values per sample (None for accuracy)."""
+    """A metric, and its standard error where it is a mean of values per sample (None for accuracy).
+
+    `balanced` is the balanced accuracy in %; None for regression.
+    """
 
     metric: float
     standard_error: float | None
+    balanced: float | None = None
 
 
 def constant_loss(data: Data) -> float:
@@ -59,4 +68,17 @@ def score(model: nn.Module, x: Tensor, y: Tensor, indices: Tensor, loss: losses.
     if not outputs.isfinite().all():
         raise NotFiniteError("answers on samples that were held out are not finite")
     targets = y[indices]
-    return Score(loss.score(outputs, targets), loss.standard_error(outputs, targets))
+    metric = loss.score(outputs, targets)
+    if metric != metric or metric == -float("inf"):
+        raise NotFiniteError(
+            f"{loss.metric} has no value on {len(targets)} samples whose targets are the same"
+        )
+    # Both constants, for the samples held out may be few and much alike, or unlike the others.
+    if y.is_floating_point() and metric < 100 * (1 - HOPELESS):
+        found, constant = loss.loss(outputs, targets), loss.loss(y.mean(0).expand_as(y), y)
+        if found > HOPELESS * constant:
+            raise HopelessError(
+                f"{loss.metric} is {metric:.3g} {loss.unit} on samples that were held out: squared error "
+                f"{found:.3g}, more than {HOPELESS:g} times that of a constant answer ({constant:.3g})"
+            )
+    return Score(metric, loss.standard_error(outputs, targets), loss.balanced(outputs, targets))

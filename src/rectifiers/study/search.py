@@ -5,9 +5,10 @@ of the cost allows. With few seeds even the grid is too much: then every second 
 neighbours of the best one after it. Where the best rate lies at an end, the grid goes on, by up to three
 steps.
 
-A rate is judged by the mean of its own runs and of those at the rates beside it: a validation split is small,
-one run on it is noisy, and the rate next to one that diverges is a bad choice even when its own run went well
-(``benchmarks/TUNING.md`` compares this with trying everything).
+A rate is judged by the mean of its own runs and of those at the two rates beside it, of which each counts as
+at most one standard error worse: a validation split is small and a run on it noisy, so that neighbours tell a
+plateau from luck, but the best rate may well stand beside one that diverges (``benchmarks/TUNING.md`` compares
+this with trying everything).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ STEPS_BEYOND = 3
 _FINALISTS = 3
 
 Tried = Callable[[float, int], Run | None]
+Noise = Callable[[float], float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Choice:
 
 
 def search(
-    who: str, grid: Sequence[float], seeds: int, tried: Tried
+    who: str, grid: Sequence[float], seeds: int, tried: Tried, noise: Noise
 ) -> tuple[list[tuple[float, int]], Choice | None]:
     """Return the trials the search needs next, or its choice once it needs none.
 
@@ -50,6 +52,8 @@ def search(
         Number of tuning seeds.
     tried : callable
         Returns the run of a rate and a tuning seed, None where there is none yet.
+    noise : callable
+        Returns the standard error of a metric, over the samples it was measured on.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def search(
         if missing := [(rates[i], 0) for i, run in runs.items() if run is None]:
             return missing, None
         metrics = {i: run.metric for i, run in runs.items() if run is not None}
-        merits = _merits(metrics)
+        merits = _merits(metrics, noise)
         best = _middle([i for i in places if merits[i] == max(merits.values())])
         beside = [best - 1, best + 1] if metrics[best] is not None else [min(places) - 1]
         further = [i for i in beside if i not in places and 0 <= i < len(rates)]
@@ -75,7 +79,7 @@ def search(
     if missing := [(rates[i], s) for s in others for i in finalists if tried(rates[i], s) is None]:
         return missing, None
     repeated = [{i: _metric(tried, rates[i], seed) for i in finalists} for seed in others]
-    merits = _merits({**metrics, **_over_seeds(metrics, repeated)})
+    merits = _merits({**metrics, **_over_seeds(metrics, repeated)}, noise)
     chosen = _middle([i for i in sorted(finalists) if merits[i] == max(merits[j] for j in finalists)])
     return [], _choice(who, rates, metrics, chosen)
 
@@ -114,21 +118,20 @@ def _confirmations(grid: Sequence[float], seeds: int) -> int:
     return max(0, min(seeds - 1, left // _FINALISTS))
 
 
-def _merits(metrics: Mapping[int, float | None]) -> dict[int, float]:
-    """Return the mean of each place and its two neighbours; a failed one counts as the worst that finished.
+def _merits(metrics: Mapping[int, float | None], noise: Noise) -> dict[int, float]:
+    """Return the mean of each place and its two neighbours, each of them at most one standard error worse.
 
-    A place at an end has its own metric: with one neighbour alone it would look better than the peak beside
-    it.
+    A place at an end has its own metric: with one neighbour it would look better than the peak beside it.
     """
-    finished = [metric for metric in metrics.values() if metric is not None]
-    worst = min(finished, default=0.0)
 
-    def around(place: int) -> float:
-        beside = (place - 1, place + 1)
-        near = [metrics[place], *(metrics[i] for i in beside if all(j in metrics for j in beside))]
-        return statistics.fmean(worst if metric is None else metric for metric in near)
+    def around(place: int, own: float) -> float:
+        beside = [metrics[i] for i in (place - 1, place + 1) if i in metrics]
+        if len(beside) < 2:
+            return own
+        least = own - noise(own)
+        return statistics.fmean([own, *(least if m is None else max(m, least) for m in beside)])
 
-    return {i: around(i) if metrics[i] is not None else float("-inf") for i in metrics}
+    return {i: float("-inf") if own is None else around(i, own) for i, own in metrics.items()}
 
 
 def _metric(tried: Tried, rate: float, seed: int) -> float | None:
