@@ -7,8 +7,8 @@ steps.
 
 A rate is judged by the mean of its own runs and of those at the two rates beside it, of which each counts as
 at most one standard error worse: a validation split is small and a run on it noisy, so that neighbours tell a
-plateau from luck, but the best rate may well stand beside one that diverges (``benchmarks/TUNING.md`` compares
-this with trying everything).
+plateau from luck, but the best rate may well stand beside one that diverges (``benchmarks/TUNING.md``
+compares this with trying everything).
 """
 
 from __future__ import annotations
