@@ -52,3 +52,15 @@ def test_mean_squared_error_and_explained_variance() -> None:
     assert float(loss.loss(outputs, targets)) == pytest.approx(5 / 6)
     spread = targets.numpy().var(0).sum() * 3
     assert loss.score(outputs, targets) == pytest.approx(100 * (1 - 5 / spread))
+
+
+def test_balanced_accuracy_is_the_mean_of_the_classes_that_occur() -> None:
+    targets = torch.tensor([0, 0, 0, 0, 0, 0, 2, 2])
+    right, always = torch.eye(4)[targets], torch.eye(4)[torch.zeros(8, dtype=torch.long)]
+    loss = of("cross entropy")
+    assert (loss.score(always, targets), loss.balanced(always, targets)) == (75.0, 50.0)
+    assert loss.balanced(right, targets) == 100.0
+    right[6] = torch.eye(4)[3]  # a class that does not occur
+    assert loss.balanced(right, targets) == 75.0
+    assert of("binary cross entropy").balanced(-torch.ones(4, 1), torch.tensor([0, 0, 0, 1])) == 50.0
+    assert of("mean squared error").balanced(torch.ones(2, 1), torch.ones(2, 1)) is None

@@ -196,6 +196,21 @@ def normed(activation):
     return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), activation(8), nn.Linear(8, 3))
 
 
+def lazy(activation):
+    return nn.Sequential(
+        nn.LazyBatchNorm1d(), nn.LazyLinear(6), activation(6), nn.Dropout(0.5), nn.LazyLinear(3)
+    )
+
+
+class Unreached(nn.Module):
+    def __init__(self, activation):
+        super().__init__()
+        self.through, self.never = nn.Linear(4, 3), nn.LazyLinear(2)
+
+    def forward(self, x):
+        return self.through(x)
+
+
 def raises(activation):
     return nn.Linear("four", 8)
 
@@ -271,3 +286,22 @@ def test_own_model_that_does_not_fit(here: Path, name: str, text: str, said: str
 def test_samples_of_another_shape_than_the_model_takes(here: Path) -> None:
     with pytest.raises(UserCodeError, match=r"on samples of shape \(7,\) raised RuntimeError: mat1 and mat2"):
         models.own("own_net:build", arm("relu"), input_shape=(7,), outputs=3)
+
+
+def test_lazy_layers_take_their_shapes_and_draw_their_weights_at_once(here: Path) -> None:
+    torch.manual_seed(1)
+    model = models.own("own_net:lazy", arm("rrelu"), input_shape=(4,), outputs=3)
+    assert models.count_parameters(model) == 2 * 4 + 4 * 6 + 6 + 6 * 3 + 3
+    assert model.training
+    assert model[0].num_batches_tracked == 0  # zeros are no data
+    drawn = model[1].weight.clone()
+    torch.manual_seed(1)
+    again = models.own("own_net:lazy", arm("relu"), input_shape=(4,))
+    assert torch.equal(again[1].weight, drawn)
+    assert torch.equal(again[4].weight, model[4].weight)
+
+
+@pytest.mark.parametrize("shape", [(4,), None])
+def test_lazy_layers_that_get_no_shape_are_one_line(here: Path, shape: tuple[int, ...] | None) -> None:
+    with pytest.raises(UserCodeError, match=r"layer .* but never\.weight of own_net:Unreached has none yet"):
+        models.own("own_net:Unreached", arm("relu"), input_shape=shape)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from rectifiers.arms import load_object, user_code
-from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, ShapeError, one_line
+from rectifiers.tasks._reading import Part, read
 from rectifiers.tasks._task import Data, Defaults, Task
 
 __all__ = ["own"]
@@ -24,14 +23,11 @@ _DEFAULTS = Defaults(
     batch_size=64,
     learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
 )
+_FEW = 20  # distinct values: as many classes, or ratings
+_SCALES = (0.01, 100.0)
 
 
-class _Part(NamedTuple):
-    x: Tensor
-    y: Tensor
-
-
-def own(path: str) -> tuple[Task, Data]:
+def own(path: str, *, standardize: bool = False) -> tuple[Task, Data]:
     """Load the user's own data.
 
     Parameters
@@ -40,10 +36,12 @@ def own(path: str) -> tuple[Task, Data]:
         ``package.module:load`` or ``path/to/file.py:load``, a function without arguments. It returns
         ``(train_x, train_y, test_x, test_y)``, tensors or arrays, or ``(train, test)``, data sets of
         ``(x, y)`` pairs as in `torch.utils.data`, or one ``(x, y)``, tensors or arrays, of which a quarter is
-        held out to test on. Inputs are used as they are, as float32: standardise
-        them in `load`. Whole-numbered labels ``0 .. C-1`` make a classification with cross entropy, measured
-        by accuracy; targets of floating point, ``(n,)`` or ``(n, outputs)``, a regression with mean squared
-        error, measured by R2.
+        held out to test on. Inputs are used as they are, as float32. Labels that are whole numbers, texts or
+        booleans make a classification with cross entropy, measured by accuracy: in sorted order they are the
+        classes 0 .. C-1. Targets of floating point, ``(n,)`` or ``(n, outputs)``, make a regression with mean
+        squared error, measured by R2; each is standardised by the training part.
+    standardize : bool
+        Whether to standardise the inputs too, each feature (axis 1) by its training part.
 
     Returns
     -------
@@ -57,34 +55,24 @@ def own(path: str) -> tuple[Task, Data]:
     UserCodeError
         If `load` raises.
     ArgumentError, ArgumentTypeError, ShapeError
-        If what it returns cannot be learned: lengths that differ, NaN or infinite numbers, labels that have
-        gaps or are all the same.
+        If what it returns cannot be learned: lengths that differ, NaN or infinite numbers, labels that are
+        all the same or occur in the test part alone. If it does not say what is to be learned: targets
+        ``(n,)`` of floating point with two values. Whole numbers are labels, and ``(n, 1)`` a regression.
+
+    Notes
+    -----
+    The scale of the inputs, of which a note tells where it is beyond 0.01 .. 100, is the RMS of the largest
+    feature over its entries that are not 0. That feature bounds the learning rate; zeros would hide the scale
+    of sparse inputs, and a single outlier would set that of the maximum.
     """
     function = load_object(path)
     if not callable(function):
         raise ArgumentTypeError(f"{path} must be a function, but is {type(function).__name__}")
     with user_code(path):
         returned = function()
-    one_set = _is_one_set(returned)
-    if one_set:
-        train, test = _held_out(
-            _prepared(_Part(*(_tensor(part, path) for part in returned)), f"data of {path}")
-        )
-    else:
-        train, test = _parts(returned, path)
-        train, test = _prepared(train, f"train of {path}"), _prepared(test, f"test of {path}")
-    if train.x.shape[1:] != test.x.shape[1:]:
-        raise ShapeError(
-            f"{path}: train and test samples must have one shape, "
-            f"but got {tuple(train.x.shape[1:])} and {tuple(test.x.shape[1:])}"
-        )
-    labelled = not train.y.is_floating_point()
-    if labelled == test.y.is_floating_point():
-        raise ArgumentTypeError(
-            f"{path}: train and test labels must be of one kind, but got {train.y.dtype} and {test.y.dtype}"
-        )
-    data = (_classification if labelled else _regression)(train, test, path)
-    data = dataclasses.replace(data, one_set=one_set)
+    with user_code(f"reading what {path} returned", RectifiersError):
+        data = _data(returned, path, standardize)
+    labelled = data.classes is not None
     metric = "accuracy" if labelled else "R2"
     kind = f"{data.classes} classes" if labelled else f"{data.outputs} targets"
     summary = f"{len(data.train_x)} samples to train on, {len(data.test_x)} to test on, {kind}."
@@ -92,139 +80,126 @@ def own(path: str) -> tuple[Task, Data]:
     return Task(path, path, summary, lambda _: data, _DEFAULTS, variants, metric), data
 
 
-def _is_one_set(returned: Any) -> bool:
-    arrays = (Tensor, np.ndarray)
-    return (
-        isinstance(returned, Sequence) and len(returned) == 2 and all(isinstance(r, arrays) for r in returned)
+def _data(returned: Any, path: str, standardize: bool) -> Data:
+    train, test, names, one_set, frozen = read(returned, path)
+    if train.y.is_floating_point():
+        data = _regression(train, test, path)
+    else:
+        data = _classification(train, test, names, path)
+    if standardize:
+        (train_x, test_x), *_ = _standardised(data.train_x, data.test_x)
+        note: tuple[str, ...] = ("inputs are standardised by the training part (--standardize)",)
+    else:
+        train_x, test_x, note = data.train_x, data.test_x, _about_scale(data.train_x)
+    return dataclasses.replace(
+        data,
+        train_x=train_x.float().contiguous(),
+        test_x=test_x.float().contiguous(),
+        notes=data.notes + note,
+        one_set=one_set,
+        frozen_augmentation=frozen,
     )
 
 
-def _held_out(part: _Part) -> tuple[_Part, _Part]:
-    """Set a quarter of the samples apart, drawn at random: the order of a file often means something."""
-    samples = len(part.y)
-    if samples < 4:
-        raise ArgumentError(f"a set of which a quarter is held out needs 4 samples, but got {samples}")
-    drawn = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
-    if not part.y.is_floating_point():  # every class in its share
-        drawn = drawn[torch.argsort(part.y[drawn], stable=True)]
-    fourth = torch.arange(samples) % 4 == 3
-    train, test = drawn[~fourth], drawn[fourth]
-    return _Part(part.x[train], part.y[train]), _Part(part.x[test], part.y[test])
+def _standardised(train: Tensor, test: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+    """Return both parts with mean 0 and variance 1 per training feature (axis 1), means and deviations."""
+    train, test = train.double(), test.double()
+    others = [axis for axis in range(train.ndim) if axis != 1]
+    mean = train.mean(others, keepdim=True)
+    deviation = train.std(others, correction=0, keepdim=True)
+    # of equal numbers the deviation is not 0 but rounding
+    deviation = torch.where(deviation > 1e-12 * train.abs().amax(others, keepdim=True), deviation, 1.0)
+    return ((train - mean) / deviation, (test - mean) / deviation), mean.flatten(), deviation.flatten()
 
 
-def _classification(train: _Part, test: _Part, path: str) -> Data:
-    labels = torch.unique(train.y)
-    if len(labels) == 1:
-        raise ArgumentError(f"{path}: all training labels are the same ({int(labels[0])}): nothing to learn")
+def _about_scale(x: Tensor) -> tuple[str, ...]:
+    others = [axis for axis in range(x.ndim) if axis != 1]
+    x = x.float()
+    peak = float(x.abs().max()) or 1.0  # squares overflow
+    squares = (x / peak).square().sum(others, dtype=torch.float64)
+    scale = peak * float((squares / (x != 0).sum(others).clamp(min=1)).max().sqrt())
+    if scale == 0 or _SCALES[0] <= scale <= _SCALES[1]:
+        return ()
+    return (f"inputs have a scale of {scale:.3g} (RMS of the largest feature): --standardize makes it 1",)
+
+
+def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) -> Data:
+    def told(code: Tensor) -> str:
+        return names[int(code)] if names else str(int(code))
+
+    labels = torch.unique(train.y)  # sorted
     classes = len(labels)
-    if int(labels[0]) != 0 or int(labels[-1]) != classes - 1:
+    if classes == 1:
+        raise ArgumentError(f"{path}: all training labels are the same ({told(labels[0])}): nothing to learn")
+    if classes > max(_FEW, len(train.y) // 2):
         raise ArgumentError(
-            f"{path}: labels must be 0 .. C-1 without gaps, but the training labels are {classes} numbers "
-            f"from {int(labels[0])} to {int(labels[-1])}: "
-            "number them anew with torch.unique(labels, return_inverse=True)"
+            f"{path}: a class needs samples, but {len(train.y)} training samples have {classes} labels: "
+            "return targets of a regression as floating point"
         )
-    strange = test.y[(test.y < 0) | (test.y >= classes)]
+    strange = test.y[~torch.isin(test.y, labels)]
     if len(strange):
         raise ArgumentError(
-            f"{path}: test labels must occur in training (0 .. {classes - 1}), but got {int(strange[0])}"
+            f"{path}: test labels must occur in training ({told(labels[0])} .. {told(labels[-1])}), "
+            f"but got {told(strange[0])}"
         )
-    return Data(train.x, train.y, test.x, test.y, classes, "cross entropy", f"the user's own: {path}")
+    called, notes = tuple(map(told, labels)), tuple[str, ...]()
+    if called == tuple(map(str, range(classes))):
+        called = ()
+    else:
+        shown = ", ".join(called if classes <= _FEW else (*called[:3], "...", called[-1]))
+        notes = (one_line(f"labels {shown} are the classes 0 .. {classes - 1}"),)
+    train_y, test_y = (torch.searchsorted(labels, y) for y in (train.y, test.y))
+    source = f"the user's own: {path}"
+    return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called)
 
 
-def _regression(train: _Part, test: _Part, path: str) -> Data:
-    if train.y.shape[1:] != test.y.shape[1:]:
+def _regression(train: Part, test: Part, path: str) -> Data:
+    question = _question(train.y, path)
+    y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
+    if y.shape[1:] != test_y.shape[1:]:
         raise ShapeError(
             f"{path}: train and test targets must have one shape, "
-            f"but got {tuple(train.y.shape[1:])} and {tuple(test.y.shape[1:])}"
+            f"but got {tuple(y.shape[1:])} and {tuple(test_y.shape[1:])}"
         )
-    for name, part in (("training", train), ("test", test)):
-        if bool((part.y == part.y[0]).all()):
-            raise ArgumentError(f"{path}: all {name} targets are the same ({part.y[0].tolist()})")
-    return Data(train.x, train.y, test.x, test.y, None, "mean squared error", f"the user's own: {path}")
-
-
-def _parts(returned: Any, path: str) -> tuple[_Part, _Part]:
-    if isinstance(returned, Sequence) and len(returned) == 4:
-        train_x, train_y, test_x, test_y = (_tensor(part, path) for part in returned)
-        return _Part(train_x, train_y), _Part(test_x, test_y)
-    if isinstance(returned, Sequence) and len(returned) == 2:
-        train, test = (_collated(part, path) for part in returned)
-        return train, test
-    count = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
-    raise ArgumentTypeError(
-        f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets (train, test), "
-        f"but returned {type(returned).__name__}{count}"
+    for name, part in (("training", y), ("test", test_y)):
+        if bool((part == part[0]).all()):
+            raise ArgumentError(f"{path}: all {name} targets are the same ({part[0].tolist()})")
+    (y, test_y), mean, deviation = _standardised(y, test_y)
+    if y.shape[1] == 1:
+        rule = f"mean {mean.item():.4g}, standard deviation {deviation.item():.4g}): R2 is the same"
+    else:
+        rule = "each by itself): all count alike in R2"
+    notes = (*question, f"targets are standardised by the training part ({rule}")
+    return Data(
+        train.x,
+        y.float(),
+        test.x,
+        test_y.float(),
+        None,
+        "mean squared error",
+        f"the user's own: {path}",
+        notes,
+        target_mean=tuple(mean.tolist()),
+        target_deviation=tuple(deviation.tolist()),
     )
 
 
-def _collated(dataset: Any, path: str) -> _Part:
-    """Return a data set of pairs as two tensors."""
-    if isinstance(dataset, torch.utils.data.TensorDataset) and len(dataset.tensors) == 2:
-        return _Part(*dataset.tensors)
-    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise ArgumentTypeError(
-            f"{path}: a data set has a length and items (x, y), but got {type(dataset).__name__}"
+def _question(y: Tensor, path: str) -> tuple[str, ...]:
+    """Return a note on targets that might be labels; refuse those that are as likely the one as the other."""
+    values = torch.unique(y)
+    whole = len(values) <= _FEW and bool((values == values.round()).all())
+    if y.ndim == 2:
+        if y.shape[1] > 1 and values.tolist() == [0, 1] and bool((y.sum(1) == 1).all()):
+            return ("targets look one-hot, and are learned as a regression: return y.argmax(1) for classes",)
+    elif len(values) == 2:
+        low, high = values.tolist()
+        raise ArgumentError(
+            f"{path}: targets of floating point with two values ({low:g} and {high:g}) may be classes or "
+            "numbers: return whole numbers for a classification, or y[:, None] for a regression"
         )
-    with user_code(f"a data set of {path}"):
-        pairs = [dataset[i] for i in range(len(dataset))]
-    if not pairs:
-        raise ArgumentError(f"{path}: a data set must have samples, but got an empty one")
-    if not all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
-        raise ArgumentTypeError(
-            f"{path}: items of a data set are pairs (x, y), but got {type(pairs[0]).__name__}"
+    elif whole and len(y) > _FEW:
+        return (
+            f"targets are {len(values)} whole numbers as floating point, and are learned as a regression: "
+            "return them as whole numbers for a classification, or as y[:, None] to say so",
         )
-    return _Part(*(_stacked([pair[i] for pair in pairs], path) for i in range(2)))
-
-
-def _stacked(values: list[Any], path: str) -> Tensor:
-    tensors = [_tensor(value, path) for value in values]
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ShapeError(
-            f"{path}: samples must have one shape, but got {' and '.join(map(str, sorted(shapes)))}"
-        )
-    return torch.stack(tensors)
-
-
-def _tensor(value: Any, path: str) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    try:
-        return torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(
-            f"{path}: data are tensors or arrays of numbers, but got {type(value).__name__} ({error})"
-        ) from None
-
-
-def _prepared(part: _Part, name: str) -> _Part:
-    """Return a part with float32 inputs and int64 labels ``(n,)`` or float32 targets ``(n, outputs)``."""
-    if part.x.ndim < 2 or part.x.numel() == 0:
-        raise ShapeError(
-            f"inputs must have shape (n, ...) and none of it 0, but {name} has {tuple(part.x.shape)}"
-        )
-    if len(part.x) != (len(part.y) if part.y.ndim else 0):
-        raise ShapeError(
-            f"there must be one label for each sample, but {name} has {len(part.x)} samples and labels of "
-            f"shape {tuple(part.y.shape)}"
-        )
-    if part.x.is_complex() or part.y.is_complex():
-        raise ArgumentTypeError(f"inputs and labels must be real, but {name} has complex numbers")
-    x, y = part.x.float(), part.y
-    if y.is_floating_point():
-        y = y.float()
-        y = y.unsqueeze(1) if y.ndim == 1 else y
-        if y.ndim != 2:
-            raise ShapeError(f"targets must have shape (n,) or (n, outputs), but {name} has {tuple(y.shape)}")
-    else:
-        y = y.long()
-        if y.ndim != 1:
-            raise ShapeError(
-                f"labels must have shape (n,), but {name} has {tuple(y.shape)} (one-hot? use argmax(1))"
-            )
-    for what, tensor in (("inputs", x), ("targets", y)):
-        if bad := int((~torch.isfinite(tensor)).sum()):
-            raise ArgumentError(
-                f"{what} must be finite in float32, but {name} has {bad} NaN or infinite numbers"
-            )
-    return _Part(x.contiguous(), y.contiguous())
+    return ()

@@ -83,6 +83,9 @@ class Data:
         Whether the data set gives another sample each time it is asked: it was asked once.
     one_set : bool
         Whether nobody set the test samples apart: they were drawn here, and may be drawn anew.
+    target_mean, target_deviation : tuple of float
+        What was subtracted from each target, and what it was then divided by; empty where targets are as they
+        were. An answer in original units is ``answer * target_deviation + target_mean``.
     """
 
     train_x: Tensor
@@ -96,6 +99,8 @@ class Data:
     labels: tuple[str, ...] = ()
     frozen_augmentation: bool = False
     one_set: bool = False
+    target_mean: tuple[float, ...] = ()
+    target_deviation: tuple[float, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

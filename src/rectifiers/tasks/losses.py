@@ -23,9 +23,27 @@ class Loss(ABC):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss over a batch, a tensor without axes to be minimised."""
 
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
+        """Return for each sample whether it is classified wrongly; None for regression."""
+        return None
+
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
         """Return how many samples of a batch are classified wrongly; None for regression."""
-        return None
+        wrong = self.wrong(outputs, targets)
+        return None if wrong is None else wrong.sum()
+
+    def balanced(self, outputs: Tensor, targets: Tensor) -> float | None:
+        """Return the balanced accuracy in %: the mean of each class's own, over the classes that occur.
+
+        None for regression.
+        """
+        wrong = self.wrong(outputs, targets)
+        if wrong is None:
+            return None
+        samples = torch.bincount(targets)
+        missed = torch.bincount(targets[wrong], minlength=len(samples))
+        occurs = samples > 0
+        return float(100 * (1 - (missed[occurs] / samples[occurs]).mean()))
 
     def score(self, outputs: Tensor, targets: Tensor) -> float:
         """Return the metric over a whole set, in `unit`: higher is better."""
@@ -45,9 +63,9 @@ class CrossEntropy(Loss):
         """Return the mean cross entropy."""
         return functional.cross_entropy(outputs, targets)
 
-    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Count the samples whose largest output is another class's."""
-        return (outputs.argmax(1) != targets).sum()
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return whether the largest output is another class's."""
+        return outputs.argmax(1) != targets
 
 
 class BinaryCrossEntropy(Loss):
@@ -57,9 +75,9 @@ class BinaryCrossEntropy(Loss):
         """Return the mean cross entropy of the output as a logit of class 1."""
         return functional.binary_cross_entropy_with_logits(outputs.squeeze(1), targets.to(outputs.dtype))
 
-    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Count the samples on the wrong side; an output of exactly 0 is on neither."""
-        return (torch.sign(outputs.squeeze(1)) != 2 * targets - 1).sum()
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return whether the output is on the wrong side; one of exactly 0 is on neither."""
+        return torch.sign(outputs.squeeze(1)) != 2 * targets - 1
 
 
 class MeanSquaredError(Loss):

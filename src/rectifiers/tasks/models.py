@@ -206,8 +206,11 @@ def own(
         What `build` receives; ``activation.outputs(channels)`` tells how many features leave it.
     function : callable, optional
         What the path leads to, where that is known already.
-    input_shape, outputs : optional
-        If given, the model is tried once on two samples of zeros: a copy of it, so that nothing in it
+    input_shape : sequence of int, optional
+        Shape of one sample, from which lazy layers (`torch.nn.LazyLinear`) take their own: they draw their
+        weights now.
+    outputs : int, optional
+        If given too, the model is tried once on two samples of zeros: a copy of it, so that nothing in it
         changes.
 
     Raises
@@ -223,13 +226,31 @@ def own(
     if not isinstance(model, nn.Module):
         raise UserCodeError(f"{path} must return a torch.nn.Module, but returned {type(model).__name__}")
     if input_shape is not None:
-        _try(model, path, activation, input_shape, outputs)
+        with user_code(f"the model of {path} on samples of shape {tuple(input_shape)}"):
+            _give_shapes(model, input_shape)
+        if outputs is not None:
+            _try(model, path, activation, input_shape, outputs)
+    if lazy := _lazy(model):
+        raise UserCodeError(f"each layer of a model must have a shape, but {lazy[0]} of {path} has none yet")
     return model
 
 
-def _try(
-    model: nn.Module, path: str, activation: Arm, input_shape: Sequence[int], outputs: int | None
-) -> None:
+def _lazy(model: nn.Module) -> list[str]:
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return [name for name, tensor in named if nn.parameter.is_lazy(tensor)]
+
+
+def _give_shapes(model: nn.Module, input_shape: Sequence[int]) -> None:
+    """Let lazy layers take their shapes from a batch of zeros; nothing else changes."""
+    if _lazy(model):
+        modes = {module: module.training for module in model.modules()}
+        with torch.no_grad():
+            model.eval()(torch.zeros(2, *input_shape))
+        for module in model.modules():
+            module.training = modes[module]
+
+
+def _try(model: nn.Module, path: str, activation: Arm, input_shape: Sequence[int], outputs: int) -> None:
     hint = ""
     if not activation.keeps_width:
         into = activation.inputs(1)
@@ -244,7 +265,7 @@ def _try(
         except UserCodeError as error:
             raise UserCodeError(f"{error}{hint}", error.frames) from None
     shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
-    if outputs is not None and shape != (2, outputs):
+    if shape != (2, outputs):
         raise UserCodeError(
             f"the model of {path} must put out a tensor (n, {outputs}) for this data, "
             f"but for n = 2 gave {shape}{hint}"
