@@ -23,11 +23,11 @@ _NEEDED = {"b": "optuna", "c": "ray"}
 def main() -> int:
     """Measure, and write STUDY.md."""
     arguments = _parser().parse_args()
-    unknown = sorted(set(arguments.methods) - set(measure.METHODS))
-    if unknown:
-        print(f"--methods: letters of {''.join(measure.METHODS)}, got {''.join(unknown)}", file=sys.stderr)
+    wished = arguments.methods.split(",")
+    if unknown := [method for method in wished if method not in measure.METHODS]:
+        print(f"--methods: of {','.join(measure.METHODS)}, got {','.join(unknown)}", file=sys.stderr)
         return 2
-    methods = "".join(sorted(set(arguments.methods)))
+    methods = [method for method in measure.METHODS if method in wished]
     for method, name in _NEEDED.items():
         if method in methods and importlib.util.find_spec(name) is None:
             print(f"({method}) needs {name}: pip install 'rectifiers[bench]'", file=sys.stderr)
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.study", description=__doc__)
     parser.add_argument("--data-dir", type=Path, help="where the files of MNIST are (or RECTIFIERS_DATA)")
     parser.add_argument("--repetitions", type=int, default=2, help="of all methods in turn")
-    parser.add_argument("--methods", default="abcde", help="letters of those to run")
+    parser.add_argument("--methods", default=",".join(measure.METHODS), help="those to run")
     parser.add_argument(
         "--share", type=int, default=5, help="(a) to (c) make one in so many of MNIST's trainings"
     )

@@ -25,12 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 METHODS = {
     "a": "loop by hand",
+    "a1": "loop by hand, 1 thread",
     "b": "Optuna around it",
     "c": "Ray Tune around it",
     "d": "rectifiers, --seeds 10",
     "e": "rectifiers, race",
 }
-_BY_LOOP = {"a": "loop", "b": "optuna", "c": "ray"}
+_BY_LOOP = {"a": "loop", "a1": "loop", "b": "optuna", "c": "ray"}
+_LEAST_SHARE = 5  # of what is shown for comparison only, "a1"
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Found:
         return cls(**{**value, "job": jobs.from_json(value["job"]), "timings": timings})
 
 
-def study(job: Job, data_dir: Path | None, methods: str, repetitions: int, share: int) -> Found:
+def study(job: Job, data_dir: Path | None, methods: Sequence[str], repetitions: int, share: int) -> Found:
     """Time the methods one after the other, and that again.
 
     Parameters
@@ -74,11 +76,11 @@ def study(job: Job, data_dir: Path | None, methods: str, repetitions: int, share
     job : Job
     data_dir : path or None
         Of the files of the task.
-    methods : str
-        Letters.
+    methods : sequence of str
+        Of `METHODS`.
     repetitions : int
     share : int
-        (a) to (c) make one in so many of their trainings.
+        (a) to (c) make one in so many of their trainings; (a1) at most one in five.
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as place:
@@ -153,9 +155,11 @@ def _requested(
 
 
 def _loop(found: Found, method: str, directory: Path) -> None:
-    trials = None if found.share == 1 else jobs.part(found.job, found.share)
+    one_thread = method == "a1"
+    share = max(found.share, _LEAST_SHARE) if one_thread else found.share
+    trials = None if share == 1 else jobs.part(found.job, share)
     command, answer = _requested(found.job, _BY_LOOP[method], trials, directory, method)
-    _, begin, end = _run(command)
+    _, begin, end = _run(command, **({"OMP_NUM_THREADS": "1"} if one_thread else {}))
     outcomes = json.loads(answer.read_text(encoding="utf-8"))["outcomes"]
     first, last = min(o[1] for o in outcomes), max(o[2] for o in outcomes)
     timing = found.timings[method]
