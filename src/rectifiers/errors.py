@@ -45,6 +45,7 @@ __all__ = [
     "StoreLostError",
     "UnknownNameError",
     "UserCodeError",
+    "error_line",
     "one_line",
 ]
 
@@ -67,6 +68,11 @@ def one_line(text: object, longest: int = _LONGEST) -> str:
         said = f"a {type(text).__name__} whose text raises {type(error).__name__}"
     said = _printable(said)
     return said if len(said) <= longest else said[: longest - 1] + "…"
+
+
+def error_line(error: BaseException, longest: int = _LONGEST) -> str:
+    """Return an exception's type and text as `one_line`: ``"ValueError: no such thing"``."""
+    return one_line(f"{type(error).__name__}: {one_line(error)}".removesuffix(": "), longest)
 
 
 def _printable(text: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rectifiers.errors import ImportPathError, UserCodeError, one_line
+from rectifiers.errors import ImportPathError, UserCodeError, error_line
 
 _HERE = Path(__file__).resolve().parent.parent
 _INSTALLED = tuple(
@@ -125,11 +125,7 @@ def user_code(what: str, *passing: type[Exception]) -> Iterator[None]:
 
 
 def _as_user_error(what: str, error: BaseException) -> UserCodeError:
-    return UserCodeError(f"{what} raised {_said(error)}", _user_frames(error))
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")
+    return UserCodeError(f"{what} raised {error_line(error)}", _user_frames(error))
 
 
 def _user_frames(error: BaseException) -> str:
@@ -141,7 +137,7 @@ def _user_frames(error: BaseException) -> str:
     if isinstance(error, SyntaxError):  # which names file and line itself
         lines += traceback.format_exception_only(error)
     elif lines:
-        lines.append(_said(error))
+        lines.append(error_line(error))
     return "".join(lines).rstrip()
 
 
