@@ -64,6 +64,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
                     models.count_parameters(model), *_first_steps(prepared, model, spec.label, norm)
                 )
             proofs[spec.label] = [p.shape for p in model.parameters() if p.ndim > 1], digest
+            del model  # before the next one is built: it may be large
         shapes, proof = proofs[plan.control]
         warnings += [
             Notice(

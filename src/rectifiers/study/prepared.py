@@ -114,7 +114,9 @@ class Prepared:
                 norm=norm,
             )
         else:
-            model = models.own(plan.model, self.arms[arm], function=self.builder)
+            model = models.own(
+                plan.model, self.arms[arm], function=self.builder, input_shape=plan.input_shape
+            )
         digest = initialise(model, plan.initialization, spec.gain, phase, seed)
         model.to(self.device)
         if len(plan.input_shape) == 3:

@@ -1,174 +1,192 @@
-"""What every arm is seen to do before training, for the checks of validity: built, run once, and watched."""
+"""What every arm is seen to do before training, for the checks of validity: built, run, and watched."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from types import FrameType
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import activation as torch_activations
-from torch.overrides import TorchFunctionMode, resolve_name
 
-from rectifiers.arms import Arm, user_code
+from rectifiers import tasks
+from rectifiers.arms import user_code
 from rectifiers.errors import ArgumentError
+from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.seeds import derive
+from rectifiers.study.watching import Marking, Watch
 from rectifiers.validity import Probe, Seen
 
 __all__ = ["probe"]
 
 _BATCH = 64
-_PACKAGES = tuple(str(Path(module.__file__ or "").parent) for module in (torch, sys.modules["rectifiers"]))
-# Activations among torch's modules: not attention, and not softmax, which is part of it.
-_MODULES = tuple(
-    value
-    for name in torch_activations.__all__
-    if isinstance(value := getattr(torch_activations, name), type)
-    and not name.startswith(("Softmax", "LogSoftmax", "Softmin", "Multihead"))
-)
-_FUNCTIONS = frozenset(
-    f"{name}{ending}"
-    for name in (
-        *("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"),
-        *("hardswish", "hardtanh", "hardsigmoid", "softplus", "softsign", "tanh", "sigmoid", "logsigmoid"),
-    )
-    for ending in ("", "_")
-)
+_STIRRED = 0.1  # added to weights, times a normal number: some start at 0 and hide what is behind them
+
+State = dict[tuple[str, str], tuple[Hashable, Any]]
 
 
 def probe(prepared: Prepared) -> Probe:
-    """Build every arm's model three times and run one of them on a batch.
+    """Build every arm's model twice and run one of the two on a batch.
+
+    At most two models are there at a time: the one just built, and the one before it.
 
     Raises
     ------
     ArgumentError, UserCodeError
         If a model cannot be built again or does not run.
     """
-    plan = prepared.plan
-    with Isolation(derive("tune", "probe", 0), prepared.device, prepared.threads):
-        cells = {(arm, norm): _seen(prepared, arm, norm) for norm in plan.norms for arm in prepared.arms}
-    return Probe(plan, prepared.data, prepared.arms, cells)
+    prober = _Prober(prepared)
+    cells = {
+        (arm, norm): prober.seen(arm, norm, place)
+        for place, (norm, arm) in enumerate(itertools.product(prepared.plan.norms, prepared.arms))
+    }
+    overlap = 0 if prepared.plan.data_code is None else tasks.overlap(prepared.data)
+    return Probe(prepared.plan, prepared.data, cells, overlap)
 
 
-def _seen(prepared: Prepared, arm: str, norm: str) -> Seen:
-    built = [prepared.model(arm, norm, "test", seed) for seed in (0, 1)]
-    recording = _Recording(prepared.arms[arm])
-    as_drawn = dataclasses.replace(
-        prepared,
-        plan=dataclasses.replace(prepared.plan, initialization="own"),
-        arms={**prepared.arms, arm: recording},  # type: ignore[dict-item]
-    )
-    model, _ = as_drawn.model(arm, norm, "test", 0)
-    made = tuple(recording.made)
-    with torch.no_grad(), user_code(f"{prepared.plan.model} with arm {arm!r}", ArgumentError):
-        calls = _Calls(model, made)
-        with calls.watched():
-            output = model(prepared.x[: min(_BATCH, len(prepared.data.train_y))].clone())
+class _Prober:
+    """Builds one model after the other and compares each with the one before it."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._last: nn.Module | None = None
+
+    def seen(self, arm: str, norm: str, place: int) -> Seen:
+        """Return what one arm is seen to do."""
+        prepared, marking = self._prepared, Marking(self._prepared.arms[arm])
+        marked = dataclasses.replace(prepared, arms={**prepared.arms, arm: marking.arm})
+        seen, same_start = Seen(), False
+        learned: list[str] = []  # layers that share what is learned,
+        kept: set[tuple[str, str]] = set()  # and other state that is shared, which matters only if it changes
+        changing: set[tuple[str, str]] = set()
+        # Seeds 0 1, 1 0, 0 1, ...: of two models built one after the other, the arm or the seed is the same.
+        seeds = (0, 1) if place % 2 == 0 else (1, 0)
+        for seed in seeds:
+            with _as_in_a_trial(prepared, seed):
+                model, _ = marked.model(arm, norm, "test", seed)
+            if (last := self._last) is not None:
+                places = {_storage(p) for p in last.parameters()}
+                learned += [layer for layer, p in _learned(model) if _storage(p) in places]
+                known = {where for where, _ in _state(last).values()}
+                kept |= {key for key, (where, _) in _state(model).items() if where in known}
+                same_start = seed == seeds[1] and _same_weights(last, model)
+            self._last = last = model
+            if seed == 0:
+                before = _state(model, copied=True)
+                seen = _run(prepared, arm, model, marking)
+                after = _state(model)
+                changing = {k for k in after if not _equal(after[k][1], before.get(k, (0, None))[1])}
+        marking.end()
+        shared = tuple(dict.fromkeys((*learned, *(layer for layer, _ in sorted(kept & changing)))))
+        if shared or any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            seen = Seen()
+        return dataclasses.replace(seen, shared=shared, same_start=same_start)
+
+
+def _run(prepared: Prepared, arm: str, model: nn.Module, marking: Marking) -> Seen:
+    """Run a model on a batch, from weights that all arms share; then see what its answer depends on."""
+    plan, made = prepared.plan, len(marking.made)
+    if plan.initialization == "gain":
+        initialise(model, "gain", 1.0, "test", 0)
+    x = prepared.x[: min(_BATCH, plan.batch_size, plan.train_size)]
+
+    def answer(noise: torch.Generator | None = None) -> tuple[Tensor, Watch]:
+        watch = Watch(model, marking, noise)
+        with (
+            _as_in_a_trial(prepared, 0),
+            torch.no_grad(),
+            user_code(f"{plan.model} with arm {arm!r}", ArgumentError),
+            _uncompiled(),
+            watch.watching(),
+        ):
+            return model(x.clone()), watch
+
+    def matters(plain: Tensor) -> bool:
+        disturbed, _ = answer(torch.Generator().manual_seed(0))
+        return not torch.equal(plain, disturbed)
+
+    plain, watch = answer()
+    if not watch.ran:  # a block left out at random while training is not left out when the model is evaluated
+        model.eval()
+        plain, watch = answer()
+    found = bool(watch.ran) and matters(plain)
+    if watch.ran and not found:
+        _stir(model)
+        found = matters(answer()[0])
     return Seen(
-        (built[0][0], built[1][0]),
-        (built[0][1], built[1][1]),
-        made,
-        len(calls.ran),
-        output,
-        tuple(dict.fromkeys(calls.fixed)),
-        tuple(dict.fromkeys(calls.varied)),
-        tuple(calls.inputs),
+        made=made,
+        ran=len(watch.ran),
+        matters=found,
+        outputs=watch.outputs,
+        fixed=tuple(dict.fromkeys(watch.fixed)),
+        varied=tuple(dict.fromkeys(watch.varied)),
+        per_position=tuple(dict.fromkeys(watch.per_position)),
     )
 
 
-class _Recording:
-    """An arm that remembers the modules it made."""
-
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
-        self.made: list[nn.Module] = []
-
-    def __call__(self, channels: int) -> nn.Module:
-        module = self._arm(channels)
-        self.made.append(module)
-        return module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._arm, name)
+def _as_in_a_trial(prepared: Prepared, seed: int) -> Isolation:
+    return Isolation(derive("test", "noise", seed), prepared.device, prepared.threads)
 
 
-class _Calls(TorchFunctionMode):
-    """Which activations run in a forward pass: the arm's own, and others, each with its place."""
-
-    def __init__(self, model: nn.Module, made: tuple[nn.Module, ...]) -> None:
-        super().__init__()
-        self.ran: set[int] = set()
-        self.varied: list[str] = []
-        self.fixed: list[str] = []
-        self.inputs: list[tuple[nn.Module, tuple[int, ...]]] = []
-        self._names = {id(module): name for name, module in model.named_modules()}
-        self._made, self._model = made, model
-        self._inside = 0
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Watch while the block runs."""
-        own = {id(module) for module in self._made}
-        parts = {id(part) for module in self._made for part in module.modules()}
-        others = [m for m in self._model.modules() if isinstance(m, _MODULES) and id(m) not in parts]
-        handles = [
-            hook for module in (*self._made, *others) for hook in self._hooked(module, id(module) in own)
-        ]
-        try:
-            with self:
-                yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _hooked(self, module: nn.Module, own: bool) -> list[Any]:
-        def enter(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            self._inside += 1
-            name = self._names.get(id(module), "")
-            if own:
-                self.ran.add(id(module))
-                self.varied.append(name or type(module).__name__)
-                self.inputs += [(module, tuple(x.shape)) for x in inputs[:1] if isinstance(x, Tensor)]
-            else:
-                self.fixed.append(f"{type(module).__name__} at {name or 'a module of no name'}")
-
-        def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-            self._inside -= 1
-
-        return [
-            module.register_forward_pre_hook(enter),
-            module.register_forward_hook(leave, always_call=True),
-        ]
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        if not self._inside and (name in _FUNCTIONS or self._is_a_clamp_at_zero(name, args, kwargs or {})):
-            self.fixed.append(f"{(resolve_name(func) or name).rpartition('.')[2]} at {_place()}")
-            self._inside += 1
-            try:
-                return func(*args, **(kwargs or {}))
-            finally:
-                self._inside -= 1
-        return func(*args, **(kwargs or {}))
-
-    @staticmethod
-    def _is_a_clamp_at_zero(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        low = kwargs.get("min", args[1] if len(args) > 1 else None)
-        return name in ("clamp", "clamp_", "clamp_min", "clip") and isinstance(low, int | float) and low == 0
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what the user compiled as it was written, so that it can be watched."""
+    if "torch._dynamo" in sys.modules:  # else nobody compiled anything, and importing it takes seconds
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    else:
+        yield
 
 
-def _place() -> str:
-    """Return file and line of the user's code that is running."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
-        frame = frame.f_back
-    return "unknown" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+def _stir(model: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _, parameter in _learned(model):
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(noise.to(parameter), alpha=_STIRRED)
+
+
+def _learned(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield what a model learns, with the layer it is in."""
+    for layer, module in _layers(model):
+        for parameter in module.parameters(recurse=False):
+            if parameter.requires_grad:
+                yield layer, parameter
+
+
+def _state(model: nn.Module, *, copied: bool = False) -> State:
+    """Return a model's buffers, and attributes that are tensors or numbers: where each is, and its value."""
+    state: State = {}
+    for layer, module in _layers(model):
+        for name, value in (*vars(module).items(), *module.named_buffers(recurse=False)):
+            if isinstance(value, Tensor):
+                state[layer, name] = _storage(value), value.clone() if copied else value
+            elif isinstance(value, int | float):
+                state[layer, name] = (id(module), name), value
+    return state
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, module in model.named_modules():
+        yield f"{name or 'the model itself'} ({type(module).__name__})", module
+
+
+def _storage(tensor: Tensor) -> int:
+    """Return where a tensor's numbers are in memory: the same for views of one another."""
+    return (tensor.layout == torch.strided and tensor.untyped_storage().data_ptr()) or id(tensor)
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    first, second = ([parameter for _, parameter in _learned(model)] for model in (one, other))
+    return 0 < len(first) == len(second) and all(map(_equal, first, second))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return torch.equal(one, other)
+    return type(one) is type(other) and bool(one == other)

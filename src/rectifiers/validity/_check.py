@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,50 +10,51 @@ from rectifiers.errors import ArgumentError, UnknownNameError
 from rectifiers.records.values import Notice, Plan, Run, Study
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from rectifiers.arms import Arm
     from rectifiers.tasks import Data
 
-__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before"]
+__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before", "listed"]
 
 Cell = tuple[str, str]
+_LISTED = 6
 Severity = Literal["refused", "withheld", "warned"]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one arm under one norm was seen to do before training.
+    """What one arm under one norm was seen to do before training: plain values, no model is kept for them.
+
+    Where the arm's modules cannot be told from others, in TorchScript and where models share layers, all that
+    is about what ran is left at its default.
 
     Attributes
     ----------
-    models : tuple of nn.Module
-        Two, built one after the other under seeds 0 and 1, initialised as the plan says.
-    proofs : tuple of str
-        Hashes of their initial weights.
-    made : tuple of nn.Module
-        The activation modules that the arm made for a third model, built under seed 0 and left as it drew its
-        weights, in training mode.
-    called : int
-        How many of them ran when that model was given a batch.
-    output : Tensor
-        Its answer, so that arms can be compared from the same weights.
+    made, ran : int
+        How many modules `build` made of the arm, and how many of them ran on a batch.
+    matters : bool
+        Whether the model's answer changes with what they put out.
+    outputs : str
+        SHA-256 of what they put out, from the weights that all arms share; -0.0 counts as 0.0.
     fixed : tuple of str
         Activations that ran although the arm did not make them, each with its place.
     varied : tuple of str
         Places at which the arm's own modules ran.
-    inputs : tuple of (nn.Module, tuple of int)
-        The arm's modules that ran, with the shape of what each was given.
+    per_position : tuple of str
+        Learned slopes that belong to positions rather than to features, each with its place.
+    shared : tuple of str
+        Layers that learn, or change otherwise, and that the model built just before has as well.
+    same_start : bool
+        Whether the initial weights are the same under seeds 0 and 1.
     """
 
-    models: tuple[nn.Module, nn.Module]
-    proofs: tuple[str, str]
-    made: tuple[nn.Module, ...]
-    called: int
-    output: Tensor
+    made: int = 0
+    ran: int = 0
+    matters: bool = True
+    outputs: str = ""
     fixed: tuple[str, ...] = ()
     varied: tuple[str, ...] = ()
-    inputs: tuple[tuple[nn.Module, tuple[int, ...]], ...] = ()
+    per_position: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    same_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,27 @@ class Probe:
     ----------
     plan : Plan
     data : Data
-    arms : mapping of str to Arm
     cells : mapping of (arm, norm) to Seen
+    overlap : int
+        Training samples of the user's own data that are in its test part as well.
     """
 
     plan: Plan
     data: Data
-    arms: Mapping[str, Arm]
     cells: Mapping[Cell, Seen]
+    overlap: int = 0
+
+    def all_of(self, name: str) -> tuple[str, ...]:
+        """Return the different values of a tuple in `Seen`, over all cells whose activation matters."""
+        seen = [seen for seen in self.cells.values() if seen.matters]
+        return tuple(dict.fromkeys(value for one in seen for value in getattr(one, name)))
+
+    def naming(self, cells: Iterable[Cell]) -> str:
+        """Return " (arms a and b)" for some of the arms; nothing for all of them."""
+        arms = tuple(dict.fromkeys(arm for arm, _ in cells))
+        if len(arms) == len(self.plan.arms):
+            return ""
+        return f" (arm{'s' if len(arms) > 1 else ''} {' and '.join(arms)})"
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,8 @@ class Check:
     at_end : callable, optional
         Looks at the records: a study and, per (arm, norm), the runs that decide.
     example : str
-        How it goes wrong, as code or in words: for the documentation.
+        How it goes wrong, for the documentation: of a check before training, the user's file, which defines
+        what of `build`, `load` and `arms` is not the default; of one at the end, a table or words.
     """
 
     code: str
@@ -123,6 +138,12 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a line, the first six of them."""
+    more = [f"and {len(names) - _LISTED} more"] if len(names) > _LISTED else []
+    return ", ".join([*names[:_LISTED], *more])
 
 
 def before(probe: Probe) -> tuple[Notice, ...]:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rectifiers.records.values import Run, Study
-from rectifiers.validity._check import Check, Finding
+from rectifiers.validity._check import Check, Finding, Probe
 from rectifiers.validity._runs import ENOUGH, Runs, finished, highest, named, same
+
+
+def _same_start(probe: Probe) -> Iterator[Finding]:
+    if cells := [cell for cell, seen in probe.cells.items() if seen.same_start]:
+        where, split = probe.plan.model, "the split and " if probe.plan.vary == "split" else ""
+        text = f"models of {where} begin with the same weights whatever the seed{probe.naming(cells)}"
+        over = f"results are over {split}the order of the data only"
+        yield Finding(f"{text}: {over}, which is right for weights that are given on purpose; else", "warned")
 
 
 def _find(study: Study, runs: Runs) -> Iterator[Finding]:
@@ -29,6 +37,7 @@ Check(
     "withheld",
     rule="Another seed is another run: other initial weights, or at least another metric.",
     remedy="take manual_seed, fixed generators and files of weights out of what builds the model",
+    before=_same_start,
     at_end=_find,
     example="""def build(activation):
     torch.manual_seed(0)  # every trial starts with these weights

@@ -1,0 +1,225 @@
+"""One forward pass, watched: which activations are the arm's, which are others, and where each ran."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import activation as torch_activations
+from torch.overrides import TorchFunctionMode, resolve_name
+
+from rectifiers import nn as our_nn
+from rectifiers.activations import registry
+from rectifiers.arms import Arm
+
+__all__ = ["Marking", "Watch"]
+
+_MARK = "_rectifiers_arm"
+_PACKAGES = tuple(
+    str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
+)
+# Activations among modules: not attention, and not softmax, which is part of it.
+_MODULES = (
+    *(
+        value
+        for name in torch_activations.__all__
+        if isinstance(value := getattr(torch_activations, name), type)
+        and not name.startswith(("Softmax", "LogSoftmax", "Softmin", "Multihead"))
+    ),
+    *(our_nn.of(record) for name, record in registry.items() if name != "softmax"),
+)
+_FUNCTIONS = frozenset(
+    f"{name}{ending}"
+    for name in (
+        *(name for name in registry if name != "softmax"),
+        *("hardswish", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "glu"),
+        *("threshold", "_threshold", "hardshrink", "softshrink", "tanhshrink"),
+    )
+    for ending in ("", "_")
+)
+# After these the features are on the last axis; after those on axis 1, or where a transposition has put them.
+_FEATURES_LAST = frozenset(
+    ("linear", "matmul", "bmm", "baddbmm", "addmm", "einsum", "layer_norm", "rms_norm", "embedding")
+)
+_FEATURES_ELSEWHERE = frozenset(
+    (
+        *(f"conv{'_transpose' if up else ''}{axes}d" for axes in (1, 2, 3) for up in (False, True)),
+        *("batch_norm", "instance_norm", "group_norm"),
+        *("transpose", "permute", "movedim", "moveaxis", "swapaxes", "swapdims"),
+    )
+)
+
+
+class Marking:
+    """An arm whose modules can be told from others: they carry a mark, which copies of them carry as well.
+
+    Attributes
+    ----------
+    arm : Arm
+        To be given to `build`; equal to the arm it stands for, so that the user's caches take it for that.
+    made : list of nn.Module
+    """
+
+    def __init__(self, arm: Arm) -> None:
+        self.made: list[nn.Module] = []
+        self.added: Callable[[nn.Module], None] = lambda module: None
+
+        def make(channels: int) -> nn.Module:
+            module = arm(channels)
+            vars(module)[_MARK] = True
+            self.made.append(module)
+            self.added(module)
+            return module
+
+        self.arm = dataclasses.replace(arm, _make=make)
+
+    def end(self) -> None:
+        """Take the marks away: a module may be one of the user's own, made at import."""
+        for module in self.made:
+            vars(module).pop(_MARK, None)
+
+
+class Watch(TorchFunctionMode):
+    """Sees which activations run while a model does, and where.
+
+    Parameters
+    ----------
+    model : nn.Module
+    marking : Marking
+        The arm it was built with.
+    noise : torch.Generator, optional
+        Disturbs what the arm's modules put out.
+
+    Attributes
+    ----------
+    ran : set of int
+        The arm's modules that ran, by identity.
+    varied, fixed, per_position : list of str
+        As in `rectifiers.validity.Seen`.
+    """
+
+    def __init__(self, model: nn.Module, marking: Marking, noise: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.ran: set[int] = set()
+        self.varied: list[str] = []
+        self.fixed: list[str] = []
+        self.per_position: list[str] = []
+        self._digest = hashlib.sha256()
+        self._names = {id(module): name for name, module in model.named_modules()}
+        self._model, self._marking, self._noise = model, marking, noise
+        self._inside: list[str] = []  # places of activations that are running
+        self._features_last = False
+        self._replaced: list[tuple[nn.Module, Any]] = []
+
+    @property
+    def outputs(self) -> str:
+        """SHA-256 of what the arm's modules have put out."""
+        return self._digest.hexdigest()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch while the block runs."""
+        own = {id(m): m for m in (*self._marking.made, *self._model.modules()) if _MARK in vars(m)}
+        parts = {id(part) for module in own.values() for part in module.modules()}
+        self._marking.added = lambda module: self._watch(module, own=True)
+        try:
+            for module in own.values():
+                self._watch(module, own=True)
+            for module in self._model.modules():
+                if isinstance(module, _MODULES) and id(module) not in parts:
+                    self._watch(module, own=False)
+            with self:
+                yield
+        finally:
+            self._marking.added = lambda module: None
+            for module, forward in reversed(self._replaced):
+                vars(module).pop("forward")
+                if forward is not None:
+                    vars(module)["forward"] = forward
+
+    def _watch(self, module: nn.Module, *, own: bool) -> None:
+        """Stand between a module and its caller; a hook would not see `module.forward(x)`."""
+        forward = module.forward
+        name = self._names.get(id(module), "")
+        place = name if own and name else f"{type(module).__name__} at {name or 'a module of no name'}"
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self._inside.append(place)
+            try:
+                output = forward(*args, **kwargs)
+            finally:
+                self._inside.pop()
+            if not own:
+                self.fixed.append(place)
+                return output
+            self.ran.add(id(module))
+            self.varied.append(place)
+            return self._put_out(output)
+
+        self._replaced.append((module, vars(module).get("forward")))
+        vars(module)["forward"] = watched
+
+    def _put_out(self, output: Any) -> Any:
+        if not isinstance(output, Tensor) or not output.is_floating_point():
+            return output
+        if self._noise is not None:
+            return _disturbed(output, self._noise)
+        self._digest.update(f"{output.dtype} {tuple(output.shape)}\n".encode())
+        values = (output.detach() + 0.0).flatten().cpu()  # + 0.0: leaky_relu(0) puts out -0.0 for relu's 0.0
+        self._digest.update(values.view(torch.uint8).numpy().tobytes())
+        return output
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if name == "prelu" and self._features_last and _one_slope_per_position(*args, **kwargs):
+            self.per_position.append(self._inside[-1] if self._inside else _place())
+        if name in _FEATURES_LAST or name in _FEATURES_ELSEWHERE:
+            self._features_last = name in _FEATURES_LAST
+        if self._inside or not (name in _FUNCTIONS or _is_a_clamp_at_zero(name, args, kwargs)):
+            return func(*args, **kwargs)
+        place = f"{(resolve_name(func) or name).rpartition('.')[2]} at {_place()}"
+        self.fixed.append(place)
+        self._inside.append(place)
+        try:
+            return func(*args, **kwargs)
+        finally:
+            self._inside.pop()
+
+
+def _disturbed(output: Tensor, generator: torch.Generator) -> Tensor:
+    """Return an output with random factors and summands, which no normalisation behind it takes out again."""
+    samples = torch.randn((len(output), *(1 for _ in output.shape[1:])), generator=generator)
+    features = torch.randn((1, *output.shape[1:]), generator=generator)
+    noise = (samples + features).to(output)
+    return output * noise + noise
+
+
+def _one_slope_per_position(x: Any, weight: Any, dim: int = 1, *_: Any, **__: Any) -> bool:
+    """Whether slopes belong to axis 1 of (batch, positions, ..., features), which is as long as the last."""
+    if not (isinstance(x, Tensor) and isinstance(weight, Tensor)) or x.ndim < 3 or weight.numel() == 1:
+        return False
+    return dim % x.ndim == 1 and x.shape[1] == x.shape[-1] == weight.numel()
+
+
+def _is_a_clamp_at_zero(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    low = kwargs.get("min", args[1] if len(args) > 1 else None)
+    return name in ("clamp", "clamp_", "clamp_min", "clip") and isinstance(low, int | float) and low == 0
+
+
+def _place() -> str:
+    """Return file and line of the user's code that is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+        frame = frame.f_back
+    return "unknown" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
