@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,18 @@ from mkdocs.structure.files import File, Files
 
 from rectifiers import show
 from rectifiers.activations import Activation, AlongAxis, Elementwise, registry
+from rectifiers.validity import CHECKS, Check
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages to those on disk."""
-    pages = {"activations/index.md": _index(), "changelog.md": (ROOT / "CHANGELOG.md").read_text()}
+    pages = {
+        "activations/index.md": _index(),
+        "changelog.md": (ROOT / "CHANGELOG.md").read_text(),
+        "guide/validity.md": _checks(),
+    }
     for name, record in registry.items():
         pages[f"activations/{name}.md"] = _page(record)
     for path, content in pages.items():
@@ -35,6 +41,44 @@ def on_config(config: Any) -> Any:
                 *({record.title: f"activations/{name}.md"} for name, record in registry.items()),
             ]
     return config
+
+
+_CHECKS = """# What is checked
+
+A comparison is only as good as the study under it. Each line below is a rule that a study must keep to. It is
+checked before anything is trained, on the model, the data and what every arm does on one batch; or at the
+end, on the records alone, so that [results from a file](judge.md) are checked as well.
+
+- **refused**: an error in one line, exit code 2; nothing is trained.
+- **withheld**: no arm gets a verdict. The reason and what to do come first, the status is `invalid` and the
+  exit code 3; the runs are kept, listed and drawn.
+- **warned**: a line with the check's code, in the terminal, the report, a notebook and the JSON.
+
+`--allow CODE` (several with commas; `allow=` in Python) overrules a check, and the report says so under the
+recommendation.
+"""
+
+
+def _checks() -> str:
+    """Return the page of all checks, from their records."""
+    rows = "\n".join(
+        f"| [`{check.code}`](#{check.code}) | {_when(check)} | {check.severity} | {check.rule} |"
+        for check in CHECKS.values()
+    )
+    parts = [_CHECKS, f"| code | when | what it finds is | rule |\n|---|---|---|---|\n{rows}"]
+    for check in CHECKS.values():
+        remedy = check.remedy[:1].upper() + check.remedy[1:]
+        parts.append(f"## {check.code}\n\n{check.rule} Checked {_when(check)}; {check.severity}.")
+        parts.append(f"**What to do.** {remedy}.")
+        if check.example:
+            kind = "python" if re.search(r"\b(def|class|nn)\b", check.example) else "text"
+            parts.append(f"**How it goes wrong.**\n\n```{kind}\n{check.example}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _when(check: Check) -> str:
+    parts = {"before training": check.before, "at the end": check.at_end}
+    return " and ".join(name for name, part in parts.items() if part)
 
 
 def _index() -> str:
@@ -62,7 +106,9 @@ def _page(record: Activation) -> str:
     parts.append("\n".join(facts))
     parts.append(f"As an arm: `rectifiers compare --arms relu,{record.name}`. "
                  f"In NumPy, float64: `rectifiers.reference.{record.name}.f(x)`, `.df(x)`.")  # fmt: skip
-    parts.append(f"::: rectifiers.nn.{record.title}\n\n::: rectifiers.functional.{record.name}")
+    # Links lead to the reference, which has every one of them once.
+    once = "\n    options:\n      skip_local_inventory: true"
+    parts.append(f"::: rectifiers.nn.{record.title}{once}\n\n::: rectifiers.functional.{record.name}{once}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -42,11 +42,11 @@ def column(table: list[dict[str, Any]], arm: str) -> list[float]:
 
 
 def codes(found: Judgement) -> list[str]:
-    return [notice.code for notice in found.study.warnings]
+    return [notice.code for notice in found.summary.warnings]
 
 
 def said(found: Judgement, code: str) -> str:
-    (text,) = [notice.text for notice in found.study.warnings if notice.code == code]
+    (text,) = [notice.text for notice in found.summary.warnings if notice.code == code]
     return text
 
 
@@ -222,17 +222,43 @@ def test_a_loss_is_compared_by_its_negative_and_its_name_says_so() -> None:
 def test_what_makes_runs_doubtful_is_told() -> None:
     same = {"relu": [97.0, 96.0, 98.0], "elu": [97.0, 96.0, 98.0], "gelu": [95.0, 95.0, 95.0]}
     found = judge(same, margin=0.5)
-    assert codes(found) == ["constant", "equal-arms"]
-    assert said(found, "equal-arms").startswith("relu and elu ")
-    assert said(found, "constant").startswith("all runs of gelu are 95:")
+    assert codes(found) == ["equal-arms", "constant"]
+    assert said(found, "equal-arms").startswith("relu, elu: the same metric in every run")
+    assert said(found, "constant").startswith("gelu: every run is at 95:")
+    assert found.recommendation.status != "invalid"
     full = judge({"relu": [1.0, 0.99, 1.0], "elu": [1.0, 1.0, 1.0], "gelu": [0.9, 0.92, 0.91]}, margin=0.01)
-    assert codes(full) == ["ceiling", "ceiling"]
-    assert codes(
-        judge({"relu": [0.0, 0.1, 0.0], "elu": [0.2, 0.1, 0.3]}, margin=0.1, lower_is_better=True)
-    ) == [
-        "negated",
-        "ceiling",
-    ]
+    assert codes(full) == ["ceiling"]
+    assert said(full, "ceiling").startswith(
+        "relu, elu: half of the runs or more are at 1, better cannot show"
+    )
+    lowest = judge({"relu": [0.0, 0.1, 0.0], "elu": [0.2, 0.1, 0.3]}, margin=0.1, lower_is_better=True)
+    assert codes(lowest) == ["negated", "ceiling"]
+
+
+@pytest.mark.parametrize(
+    "table, code",
+    [
+        ({"relu": [97.1] * 4, "elu": [99.9] * 4}, "constant"),
+        ({"relu": [97.1, 96.8, 97.4], "elu": [97.1, 96.8, 97.4], "gelu": [97.1, 96.8, 97.4]}, "equal-arms"),
+        ({"relu": [1.1, 1.2, 1.3] * 2, "elu": [1.4, 1.2, 1.5] * 2}, "doubled-runs"),
+    ],
+)
+def test_a_table_that_means_nothing_has_no_verdict_unless_it_is_allowed(table: Any, code: str) -> None:
+    found = judge(table, margin=0.5)
+    assert (found.recommendation.status, found.recommendation.arm) == ("invalid", None)
+    assert codes(found) == [code]
+    assert found.sentence.startswith("No verdict: ")
+    assert f"--allow {code}" in found.sentence
+    allowed = judge(table, margin=0.5, allow=f" {code} ")
+    assert allowed.recommendation.status != "invalid"
+    assert allowed.summary.scope[0].startswith(f"Overruled by --allow {code}: ")
+    with pytest.raises(UnknownNameError, match="check 'doubled'"):
+        judge(table, margin=0.5, allow=["doubled"])
+
+
+def test_unequal_columns_and_two_runs_each_are_no_reason_to_withhold() -> None:
+    for table in ({"relu": [1.1, 1.2], "elu": [1.1, 1.2]}, {"relu": [1.1, 1.1], "elu": [1.2, 1.2]}):
+        assert judge(table, margin=0.5).recommendation.status != "invalid"
 
 
 def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> None:

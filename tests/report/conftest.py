@@ -319,6 +319,21 @@ def study() -> Study:
 
 
 @pytest.fixture(scope="session")
+def invalid() -> Study:
+    """A race in which no arm learned, with a crash, a warning and unequal classes named by the user."""
+    study = _race({"relu": 0.0, "elu": 1.3, "mine": 0.1}, norms=("none", "batch"), seeds=8)
+    plan = dataclasses.replace(study.plan, outputs=2, baseline=96.0, labels=("cat", "dog"))
+    runs = [
+        dataclasses.replace(run, metric=None, outcome="crashed", reason="ValueError: boom")
+        if (run.trial.arm, run.trial.seed, run.trial.phase) == ("mine", 1, "test")
+        else dataclasses.replace(run, balanced=None if run.metric is None else 50.0)
+        for run in study.runs
+    ]
+    notices = (Notice("unequal-classes", "96 % of the samples are of class cat"),)
+    return _keyed(plan, runs, rates=study.rates, margin=study.margin, warnings=notices)
+
+
+@pytest.fixture(scope="session")
 def nasty() -> Study:
     """The same with markup where a user can put text."""
     hostile = (*_SHAPES, f"mine:{SCRIPT}")

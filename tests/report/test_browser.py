@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rectifiers.records.values import Study
+from rectifiers.records.values import ArmSpec, Study
 from rectifiers.report import colours, html
 from rectifiers.report.functions import show
 
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.browser
 
 _PATIENCE = 180_000  # milliseconds: a busy machine is slow, not wrong
 PHONE, WIDE = (390, 844), (1440, 900)
+STYLES = colours.styles(
+    [ArmSpec(name, name, name, 1.0) for name in ("relu", "leaky_relu", "prelu", "rrelu", "elu", "tanh")]
+)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -138,7 +141,7 @@ def test_dark_and_light(visit: Visitor, report: Path) -> None:
     assert look(found.page) == light
     found.page.click("#theme")
     assert (light[0], dark[0]) == tuple(map(_rgb, colours.BACKGROUND))
-    assert (light[2], dark[2]) == (colours.of("relu").light, colours.of("relu").dark)
+    assert (light[2], dark[2]) == STYLES["relu"][:2]
 
 
 def _rgb(colour: str) -> str:
@@ -154,7 +157,7 @@ def test_marks_take_the_colours_of_the_scheme(visit: Visitor, report: Path) -> N
             "paths => [...new Set(paths.map(path => getComputedStyle(path).stroke))]",
         )
         arms = ("relu", "leaky_relu", "prelu", "rrelu", "elu", "tanh")
-        assert {_rgb(colours.of(arm)[place]) for arm in arms} <= set(strokes)
+        assert {_rgb(STYLES[arm][place]) for arm in arms} <= set(strokes)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -219,6 +219,39 @@ def test_a_race_says_when_arms_left_and_what_that_saved(race: Study) -> None:
     assert "Fisher" not in text
 
 
+def test_an_invalid_study_shows_its_runs_and_no_verdict(invalid: Study) -> None:
+    reader = Reader(html.render(invalid))
+    summary = summarize(invalid)
+    assert reader.text.count(summary.recommendation.per_norm[0].sentence) == 1
+    assert reader.text.index("No verdict:") < reader.text.index("Compared")
+    assert not [a for _, a in reader.tags if (a.get("class") or "").startswith("verdict")]
+    before_words = reader.text.rpartition(" Words ")[0]
+    for word in (
+        "equivalent",
+        "undecided",
+        "best to worst",
+        "Verdicts hold",
+        "e-value",
+        "Difference to",
+    ):
+        assert word not in before_words
+    names = [a["data-chart"] for a, _ in reader.scripts if "data-chart" in a]
+    assert "scores-none" in names
+    assert not [name for name in names if name and name.startswith("differences")]
+    assert "mine: 1 of 8 runs crashed: ValueError: boom" in reader.text
+    assert reader.text.index("ValueError: boom") < reader.text.index("Compared")
+
+
+def test_balanced_accuracy_and_the_names_of_the_classes_are_shown(invalid: Study, study: Study) -> None:
+    text = Reader(html.render(invalid)).text
+    assert "Balanced (%)" in text
+    assert "50.0" in text
+    assert "Classes cat = 0, dog = 1" in text
+    plain = Reader(html.render(study)).text
+    assert "Balanced" not in plain
+    assert "Classes" not in plain
+
+
 def test_a_table_of_results_has_no_part_without_content(
     make_plan: Callable[..., Plan], make_run: Callable[..., Run], keyed: Callable[..., Study]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import math
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -15,7 +14,7 @@ from rich.console import Console
 from rectifiers.records import events
 from rectifiers.records.standings import against_control
 from rectifiers.records.values import Notice, Study
-from rectifiers.report._live_table import View, sparkline
+from rectifiers.report._live_table import View
 from rectifiers.report.live import watching
 from rectifiers.report.progress import Progress
 
@@ -131,20 +130,6 @@ def test_time_left_counts_only_what_this_session_made(study: Study) -> None:
 def test_a_trial_under_way_counts_by_its_epochs(study: Study) -> None:
     progress = after(study, 2 + 1 + 5)  # started, phase, trial, five of ten epochs
     assert progress.position == pytest.approx(0.5)
-    assert len(progress.cells["relu", "none"].curve) == 5
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan, 0.0], [math.inf]])
-def test_sparkline_takes_any_values(values: list[float]) -> None:
-    assert len(sparkline(values, 8, 0.0, 1.0)) == (8 if values else 0)
-
-
-def test_sparkline_rises_and_falls_with_its_values() -> None:
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8, 0, 7) == "▁▂▃▄▅▆▇█"
-    assert sparkline([7, 0], 3, 0, 7) == "█▅▁"
-    assert sparkline([3, 3], 2, 3, 3) == "▁▁"
-    assert sparkline([-9, 99], 2, 0, 1) == "▁█"
-    assert sparkline([0.0, math.nan, 1.0], 3, 0, 1) == "▁ █"
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
@@ -155,7 +140,7 @@ def test_the_table_fits_its_terminal(study: Study, width: int, height: int) -> N
     assert len(lines) <= max(height, 8)
 
 
-def test_the_table_shows_progress_means_and_curves(study: Study) -> None:
+def test_the_table_shows_progress_and_means(study: Study) -> None:
     clock = Clock()
     progress = after(study, 2600, clock)
     clock.now += 61
@@ -164,8 +149,6 @@ def test_the_table_shows_progress_means_and_curves(study: Study) -> None:
     assert " left" in text
     relu = progress.cells["relu", "none"]
     assert f"{relu.mean:.2f} ± {relu.sd:.2f}" in text
-    assert "█" in text
-    assert "▁" in text
 
 
 def test_rows_that_do_not_fit_are_counted_and_the_one_under_way_is_shown(study: Study) -> None:

@@ -203,7 +203,7 @@ def test_json_never_holds_nan_or_infinity(metrics: dict, study_of: Make) -> None
     text = json.dumps(summary.to_json(), allow_nan=False)
     assert json.loads(text) == summary.to_json()
     SCHEMA.validate(summary.to_json())
-    assert summary.sentence.endswith("only.")
+    assert summary.sentence.endswith("only." if summary.valid else "overruled.")
 
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -214,6 +214,7 @@ ARM_KEYS = {
     "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters",
     "seconds_per_trial", "steps_to_target",
 }  # fmt: skip
+NEW_KEYS = {"first_failure", "balanced"}
 COMPARISON_KEYS = {
     "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict",
 }  # fmt: skip
@@ -239,7 +240,7 @@ def test_json_is_what_its_schema_says(changes: dict, make_race: Make) -> None:
     SCHEMA.validate({**found, "report": None, "store": "runs/x/study.db"})
     assert found["schema"] == 2
     assert {"task", "metric", "unit", "control"} <= set(found)
-    assert set(found["arms"][0]) == ARM_KEYS
+    assert set(found["arms"][0]) == ARM_KEYS | NEW_KEYS
     assert all(set(row) >= COMPARISON_KEYS for row in found["comparisons"])
 
 
@@ -318,7 +319,7 @@ def test_new_data_have_wider_intervals_where_splits_vary(make_race: Make) -> Non
 def test_skewed_differences_are_warned_of(make_race: Make) -> None:
     noisy = {"relu": 0.0, "elu": 0.0}
     quiet = make_race(noisy)
-    assert [notice.code for notice in summarize(quiet).warnings] == []
+    assert summarize(quiet).warnings == ()
     runs = tuple(
         dataclasses.replace(run, metric=run.metric - 9.0 * (run.trial.seed % 6 == 0))
         if run.trial.arm == "elu" and run.metric is not None
@@ -328,6 +329,24 @@ def test_skewed_differences_are_warned_of(make_race: Make) -> None:
     (notice,) = summarize(dataclasses.replace(quiet, runs=runs)).warnings
     assert notice.code == "skewed"
     assert notice.text.startswith("elu: its differences from relu are skewed")
+
+
+def test_an_invalid_study_concludes_nothing(invalid: Study) -> None:
+    summary = summarize(invalid)
+    found = summary.to_json()
+    SCHEMA.validate(found)
+    assert (found["recommendation"]["arm"], found["recommendation"]["status"]) == (None, "invalid")
+    assert found["best"] == []
+    assert found["recommendation"]["sentence"].startswith("No verdict: no arm learned: ")
+    assert {row["verdict"] for row in found["comparisons"]} == {"undecided"}
+    for key in ("difference", "low", "high", "e_value", "decided_at", "new_data"):
+        assert {row[key] for row in found["comparisons"]} == {None}
+    assert (summary.leads, summary.failures) == ((), ())
+    assert all(row["n"] for row in found["arms"])
+    assert {row["balanced"] for row in found["arms"]} == {50.0}
+    severities = {notice["code"]: notice["severity"] for notice in found["warnings"]}
+    assert severities == {"unequal-classes": "warned", "no-arm-learned": "withheld", "runs-failed": "warned"}
+    assert [notice.code for notice in summary.remarks] == ["unequal-classes", *["runs-failed"] * 2]
 
 
 def test_without_a_margin_nothing_is_decided(race: Study) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 
-from rectifiers.records.values import Study
+from rectifiers.records.values import Margin, Notice, Study
 from rectifiers.report import notebook, terminal
 from rectifiers.report.summary import summarize
 
@@ -72,7 +73,7 @@ def test_prose_in_a_file_is_not_broken_into_lines(study: Study) -> None:
     lines = drawn(study, 80, force_terminal=False)
     summary = summarize(study)
     assert lines[:3] == [summary.headline, *summary.scope]
-    assert [f"warning: {notice.text}" for notice in summary.warnings] == lines[-5:-3]
+    assert [f"warning: {notice.text} [{notice.code}]" for notice in summary.remarks] == lines[-7:-3]
 
 
 def test_markup_in_names_is_text(nasty: Study) -> None:
@@ -84,6 +85,85 @@ def test_a_study_that_has_only_begun_is_shown_without_a_verdict(study: Study) ->
     lines = drawn(begun, 120)
     assert lines[0].startswith("Not finished: 0 of 8 seeds so far.")
     assert not any(" better " in line for line in lines)
+
+
+def test_an_invalid_study_is_its_reason_first_and_then_its_runs(invalid: Study) -> None:
+    summary = summarize(invalid)
+    lines = drawn(invalid, 200, force_terminal=False)
+    assert lines[0] == summary.headline
+    assert lines[0].startswith("No verdict: no arm learned: accuracy ")
+    assert "--allow no-arm-learned" in lines[0]
+    text = "\n".join(lines[1:])
+    for word in (
+        "better",
+        "worse",
+        "equivalent",
+        "undecided",
+        "control",
+        "withheld",
+        "minus",
+        "no arm learned",
+    ):
+        assert word not in text
+    arms = [line.split()[1] for line in lines if line.startswith("● ")]
+    assert arms == ["relu", "elu", "mine"] * 2  # as they were given: no arm comes before another
+    assert "balanced %" in text
+    assert sum("mine: 1 of 8 runs crashed: ValueError: boom" in line for line in lines) == 1
+    assert "warning: 96 % of the samples are of class cat [unequal-classes]" in lines
+
+
+def test_an_invalid_study_in_a_notebook(invalid: Study) -> None:
+    text = notebook.fragment(summarize(invalid), PLACES).partition("What the words mean")[0]
+    assert text.index("No verdict:") < text.index("<table>")
+    assert "verdict</th>" not in text
+    assert "minus relu" not in text
+    assert "ValueError: boom" in text
+    assert "balanced %" in text
+
+
+def test_what_never_ran_has_no_table(invalid: Study) -> None:
+    notice = Notice("never-called", "the model ignores it", "withheld")
+    lines = drawn(
+        dataclasses.replace(invalid, runs=(), rates={}, warnings=(notice,)), 100, force_terminal=False
+    )
+    assert lines[0].startswith("No verdict, nothing was trained: the model ignores it.")
+    assert not any(line.startswith("●") for line in lines)
+
+
+def test_an_overruled_check_is_told_once(invalid: Study) -> None:
+    plan = dataclasses.replace(invalid.plan, allow=("no-arm-learned",))
+    lines = drawn(dataclasses.replace(invalid, plan=plan), 400, force_terminal=False)
+    assert not lines[0].startswith("No verdict")
+    assert sum("no arm learned" in line for line in lines) == 1
+    assert lines[1].startswith("Overruled by --allow no-arm-learned: no arm learned: ")
+
+
+def test_columns_without_content_are_left_out_and_the_axis_shows_small_numbers(race: Study) -> None:
+    table = dataclasses.replace(
+        race,
+        plan=dataclasses.replace(
+            race.plan, epochs=0, resolution=0.0, unit="", metric="F1", learning_rates=(0.0,)
+        ),
+        rates={},
+        margin=Margin(0.0106, "as given"),
+    )
+    runs = tuple(
+        dataclasses.replace(
+            run,
+            trial=table.plan.trial("test", run.trial.arm, "none", 0.0, run.trial.seed),
+            metric=run.metric / 100.0,
+            seconds=0.0,
+            steps=0,
+        )
+        for run in race.of("test")
+        if run.metric is not None
+    )
+    head = next(line for line in drawn(dataclasses.replace(table, runs=runs), 150) if line.startswith("arm"))
+    assert head.split()[:4] == ["arm", "F1", "minus", "relu"]
+    assert "0.0 " not in head
+    low, high = (float(end) for end in re.findall(r"[−+]([0-9.]+)", head))
+    assert low == high > 0.0
+    assert not {"rate", "time", "failed"} & set(head.split())
 
 
 class _Tags(HTMLParser):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rectifiers.report import colours, words
@@ -19,10 +17,8 @@ if TYPE_CHECKING:
 
     from rectifiers.records.values import Plan
 
-__all__ = ["View", "countdown", "design", "score", "sparkline"]
+__all__ = ["View", "countdown", "design", "score"]
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-=+*#@"
 _PHASES = {"tune": "choosing rates", "margin": "fixing the margin", "test": "deciding"}
 
 
@@ -31,40 +27,6 @@ def countdown(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def sparkline(values: Sequence[float], width: int, low: float, high: float, levels: str = _BLOCKS) -> str:
-    """Draw values as one line of text, one character per step.
-
-    Parameters
-    ----------
-    values : sequence of float
-        What is drawn; steps that are not finite stay blank.
-    width : int
-        Number of characters the values are interpolated onto.
-    low, high : float
-        Values of the lowest and the highest level.
-    levels : str
-        The characters, lowest first.
-    """
-    if not values:
-        return ""
-    if not high > low:
-        high = low + 1
-    marks = []
-    for i in range(width):
-        place = i * (len(values) - 1) / max(1, width - 1)
-        left = math.floor(place)
-        right = min(left + 1, len(values) - 1)
-        value = values[left]
-        if place > left:
-            value += (place - left) * (values[right] - value)
-        if not math.isfinite(value):
-            marks.append(" ")
-            continue
-        share = min(1.0, max(0.0, (value - low) / (high - low)))
-        marks.append(levels[min(len(levels) - 1, int(share * len(levels)))])
-    return "".join(marks)
 
 
 def score(cell: Cell, unit: str = "") -> str:
@@ -81,14 +43,6 @@ def design(plan: Plan) -> str:
     """Return the size of a study in words."""
     norms = f" x {len(plan.norms)} norms" if len(plan.norms) > 1 else ""
     return f"{len(plan.arms)} arms{norms} x {'up to ' if plan.racing else ''}{plan.seeds} seeds"
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """A column that is drawn: its head, and the line of an arm."""
-
-    head: str
-    draw: Callable[[Cell], str]
 
 
 class View:
@@ -147,7 +101,7 @@ class View:
         racing = any(cell.standing is not None for cell in state.cells.values())
         normed = plan.norms != ("none",)
         looks = colours.styles(plan.arms)
-        drawing = self._race(width, ascii_only) if racing else self._losses(width, ascii_only)
+        forest = self._forest(width, ascii_only)
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("arm", no_wrap=True, overflow="crop" if ascii_only else "ellipsis", min_width=8)
         if normed:
@@ -159,8 +113,8 @@ class View:
         scored = not racing or width >= 84
         if scored:
             table.add_column(f"{plan.metric} {plan.unit}".strip(), justify="right", no_wrap=True)
-        if drawing:
-            table.add_column(Text(drawing.head), no_wrap=True)
+        if forest is not None:
+            table.add_column(Text(forest.scale), no_wrap=True)
         if racing:
             table.add_column(f"against {plan.control}", no_wrap=True, overflow="crop")
         best = max((c.mean for c in state.cells.values() if c.mean is not None), default=None)
@@ -177,8 +131,8 @@ class View:
             if scored:
                 highest = cell.mean is not None and cell.mean == best
                 row.append(Text(score(cell), style="bold" if highest else ""))
-            if drawing:
-                row.append(Text(drawing.draw(cell), style=shade))
+            if forest is not None:
+                row.append(Text(forest.draw(_ends(cell)), style=shade))
             if racing:
                 row.append(_state(cell, plan.control))
             table.add_row(*row)
@@ -187,26 +141,13 @@ class View:
             table.add_row(Text(f"and {hidden} more", style="dim"))
         return table
 
-    def _race(self, width: int, ascii_only: bool) -> _Drawing | None:
-        cells, margin = self.progress.cells.values(), self.progress.margin
+    def _forest(self, width: int, ascii_only: bool) -> Forest | None:
         room = min(WIDTH, width - 54)
-        if room < 15:
+        ends = [_ends(cell) for cell in self.progress.cells.values()]
+        margin = self.progress.margin
+        if room < 15 or not any(ends):
             return None
-        intervals = [_ends(cell) for cell in cells if cell.standing is not None]
-        forest = Forest(filter(None, intervals), margin.value if margin else 0.0, ascii_only, room)
-        return _Drawing(forest.scale, lambda cell: forest.draw(_ends(cell)))
-
-    def _losses(self, width: int, ascii_only: bool) -> _Drawing | None:
-        room = 0 if width < 72 else 10 if width < 100 else 24
-        logs = {(c.arm, c.norm): _log(c.curve) for c in self.progress.cells.values()}
-        finite = [value for curve in logs.values() for value in curve if math.isfinite(value)]
-        low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-        levels = _ASCII if ascii_only else _BLOCKS
-
-        def draw(cell: Cell) -> str:
-            return sparkline(logs[cell.arm, cell.norm], room, low, high, levels)
-
-        return _Drawing("training loss", draw) if room else None
+        return Forest(filter(None, ends), margin.value if margin else 0.0, ascii_only, room)
 
     def _window(self, height: int) -> list[tuple[tuple[str, str], Cell]]:
         """As many rows as fit, one that is under way among them."""
@@ -225,10 +166,6 @@ class View:
         if self.progress.warnings:
             text = f"warning: {self.progress.warnings[-1]}"
             yield Text(text, style="yellow", no_wrap=True, overflow="ellipsis")
-
-
-def _log(losses: Iterable[float]) -> list[float]:
-    return [math.log10(max(loss, 1e-6)) if math.isfinite(loss) else math.nan for loss in losses]
 
 
 def _ends(cell: Cell) -> tuple[float | None, float | None, float | None] | None:

@@ -55,23 +55,13 @@ class Entry:
 class PageChart:
     """A chart as the page carries it."""
 
-    name: str
-    section: str
-    norm: str
-    where: str
-    title: str
-    description: str
-    height: int
+    about: Chart
     spec: Mapping[str, Any]
 
     @classmethod
     def of(cls, chart: Chart, look: Look) -> PageChart:
         """Draw a chart for a page."""
-        spec = chart.draw(look)
-        height = int(spec["height"])
-        return cls(
-            chart.name, chart.section, chart.norm, chart.where, chart.title, chart.description, height, spec
-        )
+        return cls(chart, chart.draw(look))
 
 
 def legend(styles: Mapping[str, Style]) -> list[Entry]:

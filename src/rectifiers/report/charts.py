@@ -83,7 +83,7 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
     named = len(summary.norms) > 1 or norm != "none"
     after = f", {words.norm_text(norm)}" if named else ""
     measured = f"{summary.metric} ({summary.unit})" if summary.unit else summary.metric
-    if any(row.norm == norm and row.n for row in summary.comparisons):
+    if any(row.norm == norm and row.difference is not None for row in summary.comparisons):
         yield Chart(
             f"differences-{norm}",
             "ranking",
@@ -98,8 +98,8 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
         yield Chart(
             f"scores-{norm}",
             "ranking",
-            f"{_upper(measured)} of every run",
-            f"{_upper(summary.metric)} of each finished run, a dot for each, and the mean as a bar.",
+            f"{words.upper(measured)} of every run",
+            f"{words.upper(summary.metric)} of each finished run, a dot for each, and the mean as a bar.",
             partial(_arm_rows.scores, summary, norm, measured),
             norm,
             after,
@@ -122,7 +122,7 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
             f"rates-{norm}",
             "rates",
             "Rates tried",
-            f"{_upper(summary.metric)} on the validation split per rate; the chosen one is ringed.",
+            f"{words.upper(summary.metric)} on the validation split per rate; the chosen one is ringed.",
             partial(_arm_lines.rates, rates, measured),
             norm,
             after,
@@ -156,7 +156,3 @@ def _functions(plan: Plan) -> Iterator[Chart]:
                 f"{title} of the activations that were compared.",
                 partial(_arm_lines.functions, name, lines, axis, reach(y for line in lines for y in line.y)),
             )
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

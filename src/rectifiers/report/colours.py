@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rectifiers.activations import registry
 
-__all__ = ["BACKGROUND", "INK", "PALETTE", "VERDICTS", "Style", "of", "on_terminal", "styles"]
+__all__ = ["BACKGROUND", "INK", "PALETTE", "VERDICTS", "Style", "on_terminal", "styles"]
 
 BACKGROUND = ("#ffffff", "#15181d")
 """What charts are drawn on, light and dark."""
@@ -69,17 +69,6 @@ class _Arm(Protocol):
     def label(self) -> str: ...
     @property
     def name(self) -> str: ...
-
-
-def of(label: str) -> Style:
-    """Return the look of an activation on its own, by its name or by a label such as ``leaky_relu(0.01)``.
-
-    The place in the registry decides. What is not in it looks like the first of a user's own arms; in a
-    study use `styles`, which tells arms apart.
-    """
-    names = list(registry)
-    name = label.partition("(")[0]
-    return _style(*_place(names.index(name) if name in registry else len(names)))
 
 
 def styles(arms: Iterable[_Arm]) -> dict[str, Style]:

@@ -1,24 +1,28 @@
-"""The rows a report is made of, as plain data; `rectifiers.report.rows` computes them."""
+"""What a report is made of, as plain data: rows, of `rectifiers.report.rows`, and the recommendation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rectifiers.evidence.divergence import FailureComparison
 from rectifiers.evidence.paired import Verdict
-from rectifiers.records.values import Outcome, Phase
 
 __all__ = [
+    "Advice",
     "ArmRow",
     "Band",
     "ComparisonRow",
     "Cost",
-    "Failure",
     "FailureRow",
     "Pairing",
     "RatePoint",
     "RateRow",
+    "Recommendation",
+    "Status",
 ]
+
+Status = Literal["decided", "open", "invalid"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class ArmRow:
     steps_to_target : int or None
         Median steps until the training error reached the target; runs that never did count as later than any,
         so None also means that half of them did not.
+    first_failure : str or None
+        Reason of the first run that crashed or, without one, diverged.
+    balanced : float or None
+        Mean balanced accuracy of the finished runs, where it was measured.
     """
 
     arm: str
@@ -62,6 +70,8 @@ class ArmRow:
     seconds_per_trial: float | None
     peak_memory: int | None
     steps_to_target: int | None
+    first_failure: str | None = None
+    balanced: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,19 +128,6 @@ class FailureRow:
     norm: str
     control: str
     test: FailureComparison
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One run that diverged or crashed."""
-
-    phase: Phase
-    arm: str
-    norm: str
-    learning_rate: float
-    seed: int
-    outcome: Outcome
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -211,3 +208,68 @@ class Pairing:
     init: tuple[str, ...]
     order: tuple[str, ...]
     noise: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do under one normalisation.
+
+    Attributes
+    ----------
+    norm : str
+    arm : str or None
+        The arm to use, or to keep while nothing better is shown; None while there is nothing to go by.
+    sentence : str
+    status : {"decided", "open", "invalid"}
+        Decided: no further run of this study can change the recommendation.
+    best : tuple of str
+        Arms that are not shown to be worse than another, best first.
+    """
+
+    norm: str
+    arm: str | None
+    sentence: str
+    status: Status
+    best: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do, over all normalisations.
+
+    Attributes
+    ----------
+    arm : str or None
+        The arm that is recommended under every normalisation; None where they differ.
+    status : {"decided", "open", "invalid"}
+        Decided when it is under every normalisation.
+    per_norm : tuple of Advice
+    opening : str
+        How far a study is that is not finished; else empty.
+    remedy : str
+        What would decide what is open; else empty. A command follows where `command` is not empty.
+    command : str
+    """
+
+    arm: str | None
+    status: Status
+    per_norm: tuple[Advice, ...]
+    opening: str
+    remedy: str
+    command: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sentence in parts, without the command."""
+        return tuple(filter(None, (self.opening, *self.said, self.remedy)))
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is said of each normalisation, and once where it is the same of all."""
+        return tuple(dict.fromkeys(one.sentence for one in self.per_norm))
+
+    @property
+    def sentence(self) -> str:
+        """The recommendation in a sentence or, over several normalisations, in one for each."""
+        text = " ".join(self.lines)
+        return f"{text} `{self.command}`." if self.command else text

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rectifiers.report import _layout, words
 
-__all__ = ["WIDTH", "Forest"]
+__all__ = ["WIDTH", "Ends", "Forest"]
 
 WIDTH = 25
 
@@ -41,7 +41,8 @@ class Forest:
     @property
     def scale(self) -> str:
         """The head of the column: the two ends of the scale."""
-        low, high = words.signed(-self._reach, 1), words.signed(self._reach, 1)
+        digits = words.decimals(self._reach)
+        low, high = words.signed(-self._reach, digits), words.signed(self._reach, digits)
         return low + high.rjust(self._width - len(low))
 
     def draw(self, ends: Ends | None) -> str:

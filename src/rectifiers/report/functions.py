@@ -121,13 +121,8 @@ class FunctionsPage:
                 for table in self._tables
                 for index, branch in enumerate(table.branches[table.start])
             ]
-            every = (
-                y
-                for table in self._tables
-                for lines_of in table.branches
-                for branch in lines_of
-                for y in getattr(branch, part)
-            )
+            branches = (branch for table in self._tables for some in table.branches for branch in some)
+            every = (y for branch in branches for y in getattr(branch, part))
             drawing = partial(_arm_lines.functions, name, lines, axis, _arm_lines.reach(every))
             charts.append(Chart(name, "functions", title, f"{title} of {', '.join(self.labels)}.", drawing))
         return charts

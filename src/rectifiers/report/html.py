@@ -21,16 +21,8 @@ __all__ = ["render", "write"]
 
 _MOST_FAILURES = 50
 _SIGNS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?"}
-_PARTS = (
-    ("ranking", "Ranking"),
-    ("learning", "Learning"),
-    ("cost", "Cost"),
-    ("functions", "Functions"),
-    ("rates", "Rates"),
-    ("done", "Protocol"),
-    ("wrong", "Failures"),
-    ("words", "Words"),
-)
+_PARTS = "learning cost functions rates done wrong words"
+_SHORT = {"done": "Protocol", "wrong": "Failures"}
 
 
 def write(study: Study, path: str | Path) -> Path:
@@ -63,12 +55,10 @@ def render(study: Study) -> str:
     look = on_page(styles)
     charts = [_page.PageChart.of(chart, look) for chart in catalogue(summary, plan)]
     legend = _page.legend(styles)
-    costed = any(chart.section == "cost" for chart in charts)
-    test_failures = [run for run in summary.failed if run.phase == "test"]
-    wrong = bool(plan.epochs or summary.failed or summary.warnings)
-    shown = (
-        {chart.section for chart in charts} | {"ranking", "done", "words"} | ({"wrong"} if wrong else set())
-    )
+    costed = any(chart.about.section == "cost" for chart in charts)
+    test_failures = [run for run in summary.failed if run.trial.phase == "test"]
+    wrong = bool((plan.epochs and study.runs) or summary.failed or summary.remarks)
+    shown = {*(chart.about.section for chart in charts), "done", "words", "wrong" if wrong else ""}
     return _page.render(
         "report.html.j2",
         charts,
@@ -80,7 +70,8 @@ def render(study: Study) -> str:
         signs=_SIGNS,
         several=len(plan.norms) > 1,
         arms={entry.label: entry for entry in legend},
-        parts=[{"id": name, "short": short} for name, short in _PARTS if name in shown],
+        parts=[{"id": "ranking", "short": "Ranking" if summary.valid else "Runs"}]
+        + [{"id": n, "short": _SHORT.get(n, n.capitalize())} for n in _PARTS.split() if n in shown],
         costed=costed,
         wrong=wrong,
         meanings=glossary.WORDS,
@@ -109,7 +100,7 @@ def _facts(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
     seconds = cost.tuning_seconds + cost.margin_seconds + cost.test_seconds
     return [
         ("Compared", f"{len(plan.arms)} arms{norms}" + (f" × {_seeds(plan)}" if plan.paired else "")),
-        ("Runs that decide", f"{cost.deciding:,}{_failures(summary)}"),
+        ("Runs that decide" if summary.valid else "Runs", f"{cost.deciding:,}{_failures(summary)}"),
         ("Saved by the race", words.plural(cost.saved, "run") if cost.saved else ""),
         ("Model", _model(plan)),
         ("Margin", _margin(summary)),
@@ -156,6 +147,7 @@ def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[
                 "Validation",
                 f"{plan.validation_size:,} of the training samples, while tuning" if plan.tuned else "",
             ),
+            ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
             ("Data SHA-256", plan.data_hash[:16]),
             ("Model", _model(plan)),
             ("Code", plan.model_code),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from rectifiers.report import glossary, terminal
-from rectifiers.report.facts import ArmRow
 from rectifiers.report.summary import Summary
 
 __all__ = ["fragment"]
@@ -25,7 +24,7 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
         What lies where, as in ``{"report": "runs/digits/report.html"}``.
     """
     ranking = [row for norm in summary.norms for row in summary.ranking(norm)]
-    columns = _columns(summary, ranking)
+    columns = terminal.columns(summary, ranking)
     head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in columns)
     rows = "".join(map(_row, zip(*columns.values(), strict=True)))
     advice = summary.recommendation
@@ -48,23 +47,6 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
 
 def _marked(text: str) -> str:
     return glossary.marked(text, _WORD)
-
-
-def _columns(summary: Summary, ranking: Sequence[ArmRow]) -> dict[str, list[str]]:
-    versus = [summary.comparison(row.arm, row.norm) for row in ranking]
-    columns = {"arm": [row.arm for row in ranking]}
-    if summary.norms != ("none",):
-        columns["norm"] = [row.norm for row in ranking]
-    measured = f"{summary.metric} {summary.unit}".strip()
-    columns[measured] = [terminal.score(row, summary.digits) for row in ranking]
-    failed = [row.diverged + row.crashed for row in ranking]
-    if any(failed):
-        columns["failed"] = [str(count or "") for count in failed]
-    columns[f"minus {summary.control}"] = [terminal.against(other, summary.digits) for other in versus]
-    if any(other and other.new_data for other in versus):
-        columns["for new data"] = [terminal.for_new_data(other, summary.digits) for other in versus]
-    columns["verdict"] = [terminal.verdict(other, summary.racing).plain for other in versus]
-    return columns
 
 
 def _row(cells: Iterable[str]) -> str:

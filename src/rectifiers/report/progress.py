@@ -27,8 +27,6 @@ class Cell:
     metrics: list[float] = field(default_factory=list)
     diverged: int = 0
     crashed: int = 0
-    curves: list[tuple[float, ...]] = field(default_factory=list)
-    live: dict[str, list[float]] = field(default_factory=dict)
     standing: Standing | None = None
 
     @property
@@ -45,13 +43,6 @@ class Cell:
     def sd(self) -> float | None:
         """Standard deviation of the test metric over seeds."""
         return statistics.stdev(self.metrics) if len(self.metrics) > 1 else None
-
-    @property
-    def curve(self) -> tuple[float, ...]:
-        """Training loss per epoch: of the trial begun last, else the mean over the finished ones."""
-        if told := [losses for losses in self.live.values() if losses]:
-            return tuple(told[-1])
-        return tuple(statistics.fmean(losses) for losses in zip(*self.curves, strict=False))
 
 
 class Progress:
@@ -104,9 +95,7 @@ class Progress:
                 self.phase = event.phase
             case events.TrialStarted(trial=trial):
                 self.active[trial.key] = (trial.arm, trial.norm)
-                self.cells[trial.arm, trial.norm].live[trial.key] = []
             case events.EpochFinished(trial=trial):
-                self.cells[trial.arm, trial.norm].live.setdefault(trial.key, []).append(event.train_loss)
                 self._shares[trial.key] = event.epoch / event.epochs
             case events.TrialFinished(run=run):
                 self._add(run)
@@ -143,12 +132,10 @@ class Progress:
         cell = self.cells.get((run.trial.arm, run.trial.norm))
         if cell is None:  # an arm of an earlier question
             return
-        cell.live.pop(run.trial.key, None)
         if run.trial.phase != "test":
             cell.tuned += run.trial.phase == "tune"
         elif run.metric is not None:
             cell.metrics.append(run.metric)
-            cell.curves.append(run.train_loss)
         elif run.outcome == "diverged":
             cell.diverged += 1
         else:
@@ -168,14 +155,9 @@ class Progress:
         return self.done + sum(self._shares.values())
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since the study started or went on."""
-        return self._clock() - self._began
-
-    @property
     def seconds_left(self) -> float | None:
         """Seconds the rest takes at most at the pace of this session; None while there is no pace yet."""
         made = self.position - self.kept
         if made <= 0:
             return None
-        return max(0.0, self.elapsed / made * (self.total - self.position))
+        return max(0.0, (self._clock() - self._began) / made * (self.total - self.position))

@@ -10,14 +10,13 @@ from dataclasses import replace
 from rectifiers.evidence import correction, new_data, skewness
 from rectifiers.evidence.standing import Standing
 from rectifiers.records.standings import judge
-from rectifiers.records.values import Notice, Phase, Plan, Run, Study
+from rectifiers.records.values import Notice, Plan, Run, Study
 from rectifiers.report import words
 from rectifiers.report.facts import (
     ArmRow,
     Band,
     ComparisonRow,
     Cost,
-    Failure,
     FailureRow,
     Pairing,
     RatePoint,
@@ -99,8 +98,10 @@ def comparison_rows(study: Study, standings: Standings, runs: Deciding) -> tuple
 
 
 def without_verdict(row: ComparisonRow) -> ComparisonRow:
-    """Return a comparison of a study that means nothing."""
-    return replace(row, verdict="undecided", decided_at=None, more_seeds=None, note="withheld", out=False)
+    """Return a comparison of a study that means nothing: who was compared, and nothing to conclude from."""
+    return ComparisonRow(
+        row.arm, row.norm, row.control, row.n, *(None,) * 5, "undecided", None, "withheld", row.seeds
+    )
 
 
 def ranked(arms: Iterable[ArmRow], comparisons: Iterable[ComparisonRow], norm: str) -> tuple[ArmRow, ...]:
@@ -179,24 +180,11 @@ def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
     return tuple(found)
 
 
-def failed_runs(study: Study, runs: Deciding) -> tuple[Failure, ...]:
+def failed_runs(study: Study, runs: Deciding) -> tuple[Run, ...]:
     """Return every run that diverged or crashed: those that verdicts rest on, then those of tuning."""
-    tune: Phase = "tune"
     found = [run for cell in _cells(study.plan) for run in runs[cell]]
-    found += [run for cell in _cells(study.plan) for run in study.of(tune, *cell)]
-    return tuple(
-        Failure(
-            run.trial.phase,
-            run.trial.arm,
-            run.trial.norm,
-            run.trial.learning_rate,
-            run.trial.seed,
-            run.outcome,
-            run.reason,
-        )
-        for run in found
-        if run.outcome != "finished"
-    )
+    found += [run for cell in _cells(study.plan) for run in study.of("tune", *cell)]
+    return tuple(run for run in found if run.outcome != "finished")
 
 
 def rate_rows(study: Study) -> tuple[RateRow, ...]:
@@ -232,16 +220,12 @@ def bands(plan: Plan, runs: Deciding) -> tuple[Band, ...]:
             ]
             epochs = list(zip(*curves, strict=False))
             if epochs:
-                found.append(
-                    Band(
-                        arm,
-                        norm,
-                        quantity,
-                        mean=tuple(statistics.fmean(values) for values in epochs),
-                        low=tuple(min(values) for values in epochs),
-                        high=tuple(max(values) for values in epochs),
-                    )
+                mean, low, high = (
+                    tuple(map(statistics.fmean, epochs)),
+                    tuple(map(min, epochs)),
+                    tuple(map(max, epochs)),
                 )
+                found.append(Band(arm, norm, quantity, mean, low, high))
     return tuple(found)
 
 
@@ -299,6 +283,8 @@ def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
     values = tuple(run.metric for run in runs if run.metric is not None)
     seconds = [run.seconds for run in runs if run.outcome == "finished" and run.steps]
     memory = [run.peak_memory for run in runs if run.peak_memory is not None]
+    balanced = [run.balanced for run in runs if run.balanced is not None]
+    failed = sorted((run for run in runs if run.reason), key=lambda run: run.outcome != "crashed")
     return ArmRow(
         arm=arm,
         norm=norm,
@@ -313,6 +299,8 @@ def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
         seconds_per_trial=statistics.median(seconds) if seconds else None,
         peak_memory=max(memory, default=None),
         steps_to_target=_median_steps(runs),
+        first_failure=failed[0].reason if failed else None,
+        balanced=statistics.fmean(balanced) if balanced else None,
     )
 
 
@@ -367,8 +355,7 @@ def _for_new_data(plan: Plan, arm: Sequence[Run], control: Sequence[Run]) -> tup
 
 def _rate_point(rate: float, runs: list[Run]) -> RatePoint:
     values = tuple(run.metric for run in runs if run.metric is not None)
-    if not values:
-        return RatePoint(rate, 0, len(runs), None, None, None)
+    ends = min(values, default=None), max(values, default=None)
     return RatePoint(
-        rate, len(values), len(runs) - len(values), statistics.fmean(values), min(values), max(values)
+        rate, len(values), len(runs) - len(values), statistics.fmean(values) if values else None, *ends
     )

@@ -4,80 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from rectifiers.evidence import divergence
 from rectifiers.records.values import Margin, Notice, Plan, Study
 from rectifiers.report import words
-from rectifiers.report.facts import ArmRow, ComparisonRow
+from rectifiers.report.facts import Advice, ArmRow, ComparisonRow, Recommendation, Status
 
 __all__ = ["Advice", "Recommendation", "recommend", "scope"]
 
-Status = Literal["decided", "open", "invalid"]
-
 _NAMED = 3
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to do under one normalisation.
-
-    Attributes
-    ----------
-    norm : str
-    arm : str or None
-        The arm to use, or to keep while nothing better is shown; None while there is nothing to go by.
-    sentence : str
-    status : {"decided", "open", "invalid"}
-        Decided: no further run of this study can change the recommendation.
-    best : tuple of str
-        Arms that are not shown to be worse than another, best first.
-    """
-
-    norm: str
-    arm: str | None
-    sentence: str
-    status: Status
-    best: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """What to do, over all normalisations.
-
-    Attributes
-    ----------
-    arm : str or None
-        The arm that is recommended under every normalisation; None where they differ.
-    status : {"decided", "open", "invalid"}
-        Decided when it is under every normalisation.
-    per_norm : tuple of Advice
-    opening : str
-        How far a study is that is not finished; else empty.
-    remedy : str
-        What would decide what is open; else empty. A command follows where `command` is not empty.
-    command : str
-    """
-
-    arm: str | None
-    status: Status
-    per_norm: tuple[Advice, ...]
-    opening: str
-    remedy: str
-    command: str
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The sentence in parts, without the command."""
-        said = dict.fromkeys(one.sentence for one in self.per_norm)
-        return tuple(filter(None, (self.opening, *said, self.remedy)))
-
-    @property
-    def sentence(self) -> str:
-        """The recommendation in a sentence or, over several normalisations, in one for each."""
-        text = " ".join(self.lines)
-        return f"{text} `{self.command}`." if self.command else text
 
 
 def recommend(
@@ -108,9 +43,12 @@ def recommend(
     """
     plan = study.plan
     if withheld:
-        text = " ".join(f"{notice.text} [{notice.code}]." for notice in withheld)
-        nothing = tuple(Advice(norm, None, f"No verdict: {text}", "invalid", ()) for norm in plan.norms)
-        return Recommendation(None, "invalid", nothing, "", "", "")
+        why = "; and ".join(notice.text for notice in withheld)
+        opening = "No verdict" if study.runs else "No verdict, nothing was trained"
+        nothing = tuple(Advice(norm, None, f"{opening}: {why}.", "invalid", ()) for norm in plan.norms)
+        codes = ",".join(dict.fromkeys(notice.code for notice in withheld))
+        remedy = f"Where it is meant to be so, --allow {codes} gives a verdict and says what was overruled."
+        return Recommendation(None, "invalid", nothing, "", remedy, "")
     advice = []
     for norm in plan.norms:
         versus = [row for row in comparisons if row.norm == norm]
@@ -138,10 +76,12 @@ def recommend(
     )
 
 
-def scope(study: Study, overruled: Sequence[Notice] = ()) -> tuple[str, ...]:
+def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) -> tuple[str, ...]:
     """Return what was overruled, by which rule it was decided and what the verdicts hold for, a line each."""
     plan, margin = study.plan, study.margin
-    lines = [f"Overruled ({notice.code}): {notice.text}." for notice in overruled]
+    lines = [f"Overruled by --allow {notice.code}: {notice.text}." for notice in overruled]
+    if not valid:
+        return tuple(lines)
     if len(plan.arms) > 1:
         named = "margin: fixed once the learning rates are chosen"
         if margin is not None:
@@ -151,11 +91,6 @@ def scope(study: Study, overruled: Sequence[Notice] = ()) -> tuple[str, ...]:
         many = f" over {every} comparisons together" if count > 1 else ""
         when = ", after every seed" if plan.racing else ""
         lines.append(f"Control: {plan.control}; {named}; {100 * plan.confidence:g} % confidence{many}{when}.")
-    if not plan.paired:
-        lines.append(
-            "The runs are not paired. Runs with the same seed for every arm need fewer: half as many where "
-            "the arms correlate at 0.5 over the seeds."
-        )
     if plan.vary == "split":
         lines.append(
             "Every seed draws another split: the interval over runs is about other seeds and splits of these "
@@ -232,7 +167,8 @@ class _Writer:
 
     def _alone(self) -> str:
         (row,) = self.ranking
-        reached = "" if row.mean is None else f" It reaches {self._level(row)}."
+        level = f"{words.number(row.mean, self.digits)} {self.plan.unit}".rstrip()
+        reached = "" if row.mean is None else f" It reaches {level}."
         return f"Nothing to decide{self.where}: {self.control} is the only arm.{reached}"
 
     def _nothing(self) -> str:
@@ -276,10 +212,8 @@ class _Writer:
         all_others = "both others are" if count == 2 else f"all {words.count(count)} others are"
         if not count:
             return self._sentence([keep.rstrip(": ")])
-        if all(row.difference == 0.0 and row.sd == 0.0 for row in self.others):
-            all_arms = "both" if count == 1 else f"all {words.count(count + 1)}"
-            tie = f"a tie, {all_arms} arms reach the same {self.plan.metric} on every seed"
-            return self._sentence([f"{keep}{tie}"])
+        if self._tied:
+            return self._sentence([f"{keep}{self._tie()}"])
         within = f"equivalent within {_amount(self.plan, self.margin)}"
         if count == 1:
             (row,) = self.others
@@ -297,27 +231,43 @@ class _Writer:
         clauses = [f"{keep}{none} of the {words.count(count)} others is better", f"{are} {within}, {lost}"]
         return self._sentence(clauses)
 
+    @property
+    def _tied(self) -> bool:
+        return all(row.difference == 0.0 and row.sd == 0.0 for row in self.others)
+
+    def _tie(self) -> str:
+        arms = "both" if len(self.others) == 1 else f"all {words.count(len(self.others) + 1)}"
+        return f"a tie, {arms} arms reach the same {self.plan.metric} on every seed"
+
+    def _costs_at_most(self, highest: float) -> str:
+        """Return the most that keeping the control can cost: no more than there is above it."""
+        own = next(row.mean for row in self.ranking if row.arm == self.control)
+        if self.plan.unit == "%" and own is not None:
+            highest = min(highest, max(0.0, 100.0 - own))
+        _, most = words.outward(0.0, highest, self.digits)
+        amount = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
+        return f"keeping {self.control} costs {f'at most {amount}' if most else 'nothing'}"
+
     def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
         arms = [row.arm for row in undecided]
         tied = [row.arm for row in undecided if row.difference == 0.0]
         clauses = []
         if tied:
-            clauses.append(f"{_names([self.control, *tied])} have equal means")
+            equal = f"{_names([self.control, *tied])} have equal means"
+            clauses.append(self._tie() if self._tied else equal)
         highs = [row.high for row in self.others]
         if None in highs:
             clauses.append(f"no arm was shown to be better than {self.control}")
         else:
-            highest = max(0.0, *(high for high in highs if high is not None))
-            _, most = words.outward(0.0, highest, self.digits)
             failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
-            amount = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
-            clauses.append(f"keeping {self.control} costs at most {amount}{failed}")
+            highest = max(0.0, *(high for high in highs if high is not None))
+            clauses.append(f"{self._costs_at_most(highest)}{failed}")
         if not self.finished:
             where = f"{self.where.strip()}: " if self.where else ""
-            clauses[0] = _upper(where + clauses[0])
+            clauses[0] = words.upper(where + clauses[0])
             return self._sentence([*clauses, f"{_names(arms)} {_are(arms)} open"])
         which = "" if len(arms) == len(self.others) else f" for {_names(arms)}"
-        text = f"{_upper(self._undecided(undecided))}{which}{self.where}"
+        text = f"{words.upper(self._undecided(undecided))}{which}{self.where}"
         return self._sentence([f"{text}: {clauses[0]}", *clauses[1:]])
 
     def _undecided(self, rows: Sequence[ComparisonRow]) -> str:
@@ -351,9 +301,6 @@ class _Writer:
             range_ = f"{words.number(least, self.digits)} to {words.number(most, self.digits)}"
         return f" by {range_} {words.points(self.plan.unit) if unit else ''}".rstrip()
 
-    def _level(self, row: ArmRow) -> str:
-        return f"{words.number(row.mean, self.digits)} {self.plan.unit}".rstrip()
-
 
 def _failing(row: ArmRow, self_: str = "") -> str:
     count, runs = row.diverged + row.crashed, row.n + row.diverged + row.crashed
@@ -373,7 +320,3 @@ def _names(arms: Sequence[str]) -> str:
 
 def _are(arms: Sequence[str]) -> str:
     return "is" if len(arms) == 1 else "are"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -11,14 +11,13 @@ from typing import Any
 
 from rectifiers import validity
 from rectifiers.records.standings import against_control
-from rectifiers.records.values import Margin, Notice, Study
+from rectifiers.records.values import Margin, Notice, Run, Study
 from rectifiers.report import rows, sentence, words
 from rectifiers.report.facts import (
     ArmRow,
     Band,
     ComparisonRow,
     Cost,
-    Failure,
     FailureRow,
     Pairing,
     RateRow,
@@ -29,7 +28,10 @@ __all__ = ["SCHEMA", "Summary", "summarize"]
 
 SCHEMA = 2
 
-_ARM = "arm norm n mean sd diverged crashed learning_rate parameters seconds_per_trial steps_to_target"
+_ARM = (
+    "arm norm n mean sd diverged crashed learning_rate parameters seconds_per_trial steps_to_target "
+    "first_failure balanced"
+)
 _COMPARISON = "arm norm control difference low high pair_correlation verdict seeds decided_at e_value note"
 
 
@@ -55,7 +57,7 @@ class Summary:
         chose, so these are corrected for all pairs.
     failures : tuple of FailureRow
         The test of failures, for arms where the arm or the control had one.
-    failed : tuple of Failure
+    failed : tuple of Run
         The runs behind them, and those of tuning.
     rates : tuple of RateRow
         Empty unless rates were tuned.
@@ -66,6 +68,8 @@ class Summary:
     scope : tuple of str
         By which rule it was decided, and what the verdicts hold for.
     warnings : tuple of Notice
+    remarks : tuple of Notice
+        Those of them that neither the recommendation nor the scope states.
     digits : int
         Decimals the metric is worth showing with.
     """
@@ -83,7 +87,7 @@ class Summary:
     comparisons: tuple[ComparisonRow, ...]
     leads: tuple[ComparisonRow, ...]
     failures: tuple[FailureRow, ...]
-    failed: tuple[Failure, ...]
+    failed: tuple[Run, ...]
     rates: tuple[RateRow, ...]
     curves: tuple[Band, ...]
     cost: Cost
@@ -91,6 +95,7 @@ class Summary:
     recommendation: Recommendation
     scope: tuple[str, ...]
     warnings: tuple[Notice, ...]
+    remarks: tuple[Notice, ...]
     digits: int
 
     @property
@@ -103,8 +108,23 @@ class Summary:
         """The recommendation in plain words, the rule it follows, and what it holds for."""
         return " ".join((self.headline, *self.scope))
 
+    @property
+    def valid(self) -> bool:
+        """Whether there are verdicts: no check withholds them."""
+        return self.recommendation.status != "invalid"
+
+    @property
+    def unequal(self) -> bool:
+        """Whether classes are so unequal that balanced accuracy is worth a column."""
+        return any(notice.code == "unequal-classes" for notice in self.warnings)
+
     def ranking(self, norm: str) -> tuple[ArmRow, ...]:
-        """Return the arms under a normalisation, best first; see `rectifiers.report.rows.ranked`."""
+        """Return the arms under a normalisation, best first (`rectifiers.report.rows.ranked`).
+
+        Without verdicts no arm comes before another: they are in the order of the plan.
+        """
+        if not self.valid:
+            return tuple(row for row in self.arms if row.norm == norm)
         return rows.ranked(self.arms, self.comparisons, norm)
 
     def comparison(self, arm: str, norm: str) -> ComparisonRow | None:
@@ -124,27 +144,18 @@ class Summary:
                 "arm": advice.arm,
                 "sentence": advice.sentence,
                 "status": advice.status,
-                "per_norm": [
-                    {
-                        "norm": one.norm,
-                        "arm": one.arm,
-                        "sentence": one.sentence,
-                        "status": one.status,
-                        "best": list(one.best),
-                    }
-                    for one in advice.per_norm
-                ],
+                "per_norm": [{**vars(one), "best": list(one.best)} for one in advice.per_norm],
             },
             "best": [arm for arm in advice.per_norm[0].best if all(arm in one for one in shared)],
             "task": self.task,
             "metric": self.metric,
             "unit": self.unit,
             "control": self.control,
-            "margin": None if self.margin is None else {"value": self.margin.value, "rule": self.margin.rule},
+            "margin": None if self.margin is None else dict(vars(self.margin)),
             "arms": [{key: getattr(row, key) for key in _ARM.split()} for row in self.arms],
             "comparisons": [
                 {key: getattr(row, key) for key in _COMPARISON.split()}
-                | {"new_data": _interval(row.new_data)}
+                | {"new_data": row.new_data and dict(zip(("low", "high"), row.new_data, strict=True))}
                 for row in self.comparisons
             ],
             "trials": {
@@ -154,15 +165,8 @@ class Summary:
                 "saved": self.cost.saved,
                 "speculated": self.cost.speculated,
             },
-            "warnings": [
-                {"code": notice.code, "text": notice.text, "severity": notice.severity}
-                for notice in self.warnings
-            ],
+            "warnings": [dict(vars(notice)) for notice in self.warnings],
         }
-
-
-def _interval(ends: tuple[float, float] | None) -> dict[str, float] | None:
-    return None if ends is None else {"low": ends[0], "high": ends[1]}
 
 
 def summarize(study: Study) -> Summary:
@@ -185,11 +189,11 @@ def summarize(study: Study) -> Summary:
     comparisons = rows.comparison_rows(study, standings, runs)
     leads = rows.lead_rows(study, arms, comparisons, runs)
     warnings = (*study.warnings, *rows.notices(plan, runs), *validity.at_end(study, runs))
-    withheld = [
-        notice for notice in warnings if notice.severity == "withheld" and notice.code not in plan.allow
-    ]
+    overruled = [notice for notice in warnings if notice.code in plan.allow]
+    withheld = [n for n in warnings if n.severity == "withheld" and n not in overruled]
+    failures = rows.failure_rows(study, standings)
     if withheld:
-        comparisons, leads = (tuple(map(rows.without_verdict, part)) for part in (comparisons, leads))
+        comparisons, leads, failures = tuple(map(rows.without_verdict, comparisons)), (), ()
     return Summary(
         task=plan.task,
         metric=plan.metric,
@@ -203,7 +207,7 @@ def summarize(study: Study) -> Summary:
         arms=arms,
         comparisons=comparisons,
         leads=leads,
-        failures=rows.failure_rows(study, standings),
+        failures=failures,
         failed=rows.failed_runs(study, runs),
         rates=rows.rate_rows(study),
         curves=rows.bands(plan, runs),
@@ -218,7 +222,8 @@ def summarize(study: Study) -> Summary:
             finished=finished,
             withheld=withheld,
         ),
-        scope=sentence.scope(study, [notice for notice in warnings if notice.code in plan.allow]),
+        scope=sentence.scope(study, overruled, valid=not withheld),
         warnings=warnings,
+        remarks=tuple(notice for notice in warnings if notice not in (*withheld, *overruled)),
         digits=words.finer(0.2 if margin is None else margin.value),
     )

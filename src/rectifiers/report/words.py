@@ -10,7 +10,6 @@ __all__ = [
     "bytes_text",
     "count",
     "decimals",
-    "difference",
     "duration",
     "e_text",
     "enumerate_names",
@@ -23,24 +22,11 @@ __all__ = [
     "rate_text",
     "rough_duration",
     "signed",
+    "upper",
 ]
 
 MINUS = "\N{MINUS SIGN}"
-_SMALL = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven")
 _NORMS = {"none": "without normalisation", "batch": "with batch normalisation"}
 
 
@@ -79,11 +65,6 @@ def signed(value: float | None, digits: int) -> str:
     return text if value is None or text.startswith(MINUS) else f"+{text}"
 
 
-def difference(value: float | None, digits: int) -> str:
-    """Return a difference with its sign, and "tie" for none at all."""
-    return "tie" if value == 0.0 else signed(value, digits)
-
-
 def between(low: float | None, high: float | None, digits: int) -> str:
     """Return an interval as ``0.10 to 0.70``."""
     if low is None or high is None:
@@ -99,6 +80,11 @@ def count(number: int) -> str:
 def plural(number: int, noun: str) -> str:
     """Return ``1 seed`` or ``40 seeds``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def upper(text: str) -> str:
+    """Return a text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def points(unit: str) -> str:

@@ -20,17 +20,21 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
     }
     everywhere = len(constant) == len(values)
     if plan.epochs:
-        # Weights differ here: what is left to tell is an arm that answers alike whatever its input.
+        # Weights differ here: what is left to tell is an arm that does not learn where others do.
         dead = -math.inf if plan.baseline is None else plan.baseline
-        constant = {} if everywhere else {cell: v for cell, v in constant.items() if v[0] <= dead}
+        learned = any(max(found, default=dead) > dead for found in values.values())
+        constant = {cell: found for cell, found in constant.items() if found[0] <= dead and learned}
+    elif everywhere:
+        yield Finding("every arm has the same number in all its runs, a seed changes nothing", "withheld")
+        return
     levels: dict[float, list[tuple[str, str]]] = {}
     for cell, (level, *_) in constant.items():
         levels.setdefault(level, []).append(cell)
     for level, cells in levels.items():
         shown = f"{-level if plan.metric.startswith('minus ') else level:.4g} {plan.unit}".rstrip()
-        text = f"{named(cells)}: every run is at {shown}"
-        text += ", no more than a constant answer" if plan.epochs else ""
-        yield Finding(text, "withheld" if everywhere else "warned")
+        yield Finding(
+            f"{named(cells)}: every run is at {shown}{', as a constant answer' if plan.epochs else ''}"
+        )
 
 
 Check(

@@ -41,5 +41,5 @@ Check(
     at_end=_find,
     example="""def build(activation):
     torch.manual_seed(0)  # every trial starts with these weights
-    return nn.Sequential(nn.Linear(64, 16), activation(16), nn.Linear(16, 10))""",
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), activation(16), nn.Linear(16, 10))""",
 )
