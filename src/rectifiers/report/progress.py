@@ -13,6 +13,8 @@ from rectifiers.records.values import Margin, Plan, Run, Study
 
 __all__ = ["Cell", "Progress"]
 
+_PACE_FROM = 8  # trials: before, the pace is that of processes that start
+
 Key = tuple[str, str]
 
 
@@ -156,8 +158,8 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds the rest takes at most at the pace of this session; None while there is no pace yet."""
+        """Seconds the rest takes at most at the pace of this session; None for the first few trials."""
         made = self.position - self.kept
-        if made <= 0:
+        if made < _PACE_FROM:
             return None
         return max(0.0, (self._clock() - self._began) / made * (self.total - self.position))

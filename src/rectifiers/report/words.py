@@ -25,6 +25,7 @@ __all__ = [
     "upper",
 ]
 
+_MOST_DIGITS = 6
 MINUS = "\N{MINUS SIGN}"
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven")
 _NORMS = {"none": "without normalisation", "batch": "with batch normalisation"}
@@ -69,6 +70,9 @@ def between(low: float | None, high: float | None, digits: int) -> str:
     """Return an interval as ``0.10 to 0.70``."""
     if low is None or high is None:
         return "unbounded"
+    # an interval that leaves out 0 must not look as if it touched it
+    while digits < _MOST_DIGITS and any(end and not round(end, digits) for end in (low, high)):
+        digits += 1
     return f"{signed(low, digits)} to {signed(high, digits)}"
 
 

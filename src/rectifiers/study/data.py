@@ -26,7 +26,7 @@ def load(
         return found, found.load(data_dir)
     if task is not None:
         raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r}")
-    return tasks.own(data, **({"standardize": True} if standardize else {}))
+    return tasks.own(data, standardize=standardize)
 
 
 def to_device(data: Data, device: torch.device) -> tuple[Data, Tensor, Tensor]:

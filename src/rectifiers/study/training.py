@@ -10,6 +10,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Outcome, Run, Trial
 from rectifiers.study.evaluation import NotFiniteError, Score, constant_loss, score
@@ -73,6 +74,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         reason=state.reason,
         metric=state.measured.metric if state.measured else None,
         standard_error=state.measured.standard_error if state.measured else None,
+        balanced=state.measured.balanced if state.measured else None,
         steps=state.steps,
         epochs=len(state.losses),
         steps_to_target=state.steps_to_target(),
@@ -123,7 +125,7 @@ class _Training:
         except (_DivergedError, NotFiniteError) as error:
             self.outcome, self.reason = "diverged", str(error)
         except Exception as error:  # noqa: BLE001  the user's model and activation may raise anything
-            self.outcome, self.reason = "crashed", _one_line(error)
+            self.outcome, self.reason = "crashed", error_line(error, _LONGEST_REASON)
         return self.outcome == "finished"
 
     def begin(self) -> None:
@@ -220,12 +222,6 @@ def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | 
 
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-def _one_line(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
 
 
 def crashed(prepared: Prepared, trial: Trial, reason: str) -> Run:

@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Self
 
-from rectifiers.errors import ArgumentError
+from rectifiers.errors import ArgumentError, error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study.prepared import Prepared
@@ -118,7 +118,7 @@ class Processes:
                 nothing: dict[str, Any] = dict.fromkeys(_DATA)
                 payload = cloudpickle.dumps(dataclasses.replace(prepared, **nothing))
         except Exception as error:  # noqa: BLE001  pickling the user's objects may raise anything
-            return f"the arms or the model cannot be sent to another ({_first_line(error)})"
+            return f"the arms or the model cannot be sent to another ({error_line(error, 200)})"
         for tensor in (prepared.x, prepared.y):
             tensor.share_memory_()  # type: ignore[no-untyped-call]
         pool: Any = ProcessPool(
@@ -134,7 +134,7 @@ class Processes:
             pool.stop()
             pool.join()
             if isinstance(error, Exception):
-                return f"no worker process could be started ({_first_line(error)})"
+                return f"no worker process could be started ({error_line(error, 200)})"
             raise
         if refused is not None:
             pool.stop()
@@ -175,10 +175,6 @@ def _by_value(prepared: Prepared) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-
-
 # What follows runs in a worker.
 
 _prepared: Prepared | None = None
@@ -193,7 +189,7 @@ def _begin(payload: bytes, data: dict[str, Any]) -> None:
     try:
         _prepared = dataclasses.replace(cloudpickle.loads(payload), **data)
     except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
-        _problem = f"the arms or the model cannot be rebuilt in another ({_first_line(error)})"
+        _problem = f"the arms or the model cannot be rebuilt in another ({error_line(error, 200)})"
 
 
 def _end_with_parent() -> None:
