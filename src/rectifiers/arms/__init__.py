@@ -19,6 +19,9 @@ What a path may lead to, and what is made of it for each layer:
 - a record made with ``rectifiers.elementwise``: its module;
 - any other function: applied to the tensor, followed by the arguments given.
 
+Objects may be passed instead of text. They are called by their class and what they were made with,
+``"Mine(slope=0.1)"``, or as a mapping says: ``{"weak": Mine(0.1), "strong": Mine(0.2)}``.
+
 A function is taken for a factory if one of its parameters has one of the names above, or if it has none.
 """
 
