@@ -72,7 +72,7 @@ def _checks() -> str:
         parts.append(f"**What to do.** {remedy}.")
         if check.example:
             kind = "python" if re.search(r"\b(def|class|nn)\b", check.example) else "text"
-            parts.append(f"**How it goes wrong.**\n\n```{kind}\n{check.example}\n```")
+            parts.append(f"**How it goes wrong.**\n\n```{kind}\n{check.example.strip()}\n```")
     return "\n\n".join(parts) + "\n"
 
 

@@ -251,7 +251,7 @@ def test_a_table_that_means_nothing_has_no_verdict_unless_it_is_allowed(table: A
     assert f"--allow {code}" in found.sentence
     allowed = judge(table, margin=0.5, allow=f" {code} ")
     assert allowed.recommendation.status != "invalid"
-    assert allowed.summary.scope[0].startswith(f"Overruled by --allow {code}: ")
+    assert allowed.summary.scope[0].startswith(f"Overruled ({code}): ")
     with pytest.raises(UnknownNameError, match="check 'doubled'"):
         judge(table, margin=0.5, allow=["doubled"])
 

@@ -126,7 +126,7 @@ def test_what_never_ran_has_no_table(invalid: Study) -> None:
     lines = drawn(
         dataclasses.replace(invalid, runs=(), rates={}, warnings=(notice,)), 100, force_terminal=False
     )
-    assert lines[0].startswith("No verdict, nothing was trained: the model ignores it.")
+    assert lines[0].startswith("No verdict: the model ignores it. Nothing was trained.")
     assert not any(line.startswith("●") for line in lines)
 
 
@@ -135,7 +135,7 @@ def test_an_overruled_check_is_told_once(invalid: Study) -> None:
     lines = drawn(dataclasses.replace(invalid, plan=plan), 400, force_terminal=False)
     assert not lines[0].startswith("No verdict")
     assert sum("no arm learned" in line for line in lines) == 1
-    assert lines[1].startswith("Overruled by --allow no-arm-learned: no arm learned: ")
+    assert lines[1].startswith("Overruled (no-arm-learned): no arm learned: ")
 
 
 def test_columns_without_content_are_left_out_and_the_axis_shows_small_numbers(race: Study) -> None:

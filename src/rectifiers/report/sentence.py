@@ -44,10 +44,10 @@ def recommend(
     plan = study.plan
     if withheld:
         why = "; and ".join(notice.text for notice in withheld)
-        opening = "No verdict" if study.runs else "No verdict, nothing was trained"
-        nothing = tuple(Advice(norm, None, f"{opening}: {why}.", "invalid", ()) for norm in plan.norms)
+        nothing = tuple(Advice(norm, None, f"No verdict: {why}.", "invalid", ()) for norm in plan.norms)
         codes = ",".join(dict.fromkeys(notice.code for notice in withheld))
-        remedy = f"Where it is meant to be so, --allow {codes} gives a verdict and says what was overruled."
+        before = "" if study.runs else "Nothing was trained. "
+        remedy = f"{before}Where it is meant to be so, --allow {codes} gives a verdict and says so."
         return Recommendation(None, "invalid", nothing, "", remedy, "")
     advice = []
     for norm in plan.norms:
@@ -79,7 +79,7 @@ def recommend(
 def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) -> tuple[str, ...]:
     """Return what was overruled, by which rule it was decided and what the verdicts hold for, a line each."""
     plan, margin = study.plan, study.margin
-    lines = [f"Overruled by --allow {notice.code}: {notice.text}." for notice in overruled]
+    lines = [f"Overruled ({notice.code}): {notice.text}." for notice in overruled]
     if not valid:
         return tuple(lines)
     if len(plan.arms) > 1:
