@@ -223,7 +223,7 @@ def compare(
     arms : str or iterable
         Activations: text such as ``"relu,leaky_relu(1/5.5),torch:nn.Hardswish,package.module:MyActivation"``,
         or a list of such texts, `torch.nn.Module` classes or instances, functions of a tensor, and records
-        made with `rectifiers.elementwise`.
+        made with `rectifiers.elementwise`; or a mapping that names them: ``{"weak": Mine(0.1), ...}``.
     control : str, optional
         The arm all others are compared with; by default the first.
     norms : str or iterable of {"none", "batch"}

@@ -44,11 +44,11 @@ def test_json_is_one_object_on_standard_output_and_all_else_elsewhere(quick: Say
     assert [row["arm"] for row in found["arms"]] == ["relu", "elu"]
     assert list(found["arms"][0]) == [
         "arm", "norm", "n", "mean", "sd", "diverged", "crashed", "learning_rate", "parameters",
-        "seconds_per_trial", "steps_to_target",
+        "seconds_per_trial", "steps_to_target", "first_failure", "balanced",
     ]  # fmt: skip
-    assert {
-        "arm", "norm", "control", "difference", "low", "high", "pair_correlation", "verdict", "decided_at", "e_value",
-    } <= set(found["comparisons"][0])  # fmt: skip
+    assert {"arm", "norm", "control", "difference", "low", "high", "verdict", "decided_at", "e_value"} <= set(
+        found["comparisons"][0]
+    )
     assert (found["report"], found["store"]) == ("study/report.html", "study/study.db")
     assert "build says hello" in said.err
 

@@ -96,6 +96,18 @@ def test_what_cannot_travel_runs_here_and_why_is_said_once(prepare):
     assert [type(item) for item in again] == [Run] * 4
 
 
+def test_a_module_that_was_changed_here_runs_here_and_why_is_said(prepare, write_module):
+    path = write_module("import torch\nscale = 1.0\ndef mine(x):\n    return torch.relu(x) * scale\n")
+    from rectifiers.arms import load_object
+
+    load_object(f"{path}:mine").__globals__["scale"] = 0.5
+    with Processes(2) as runner:
+        found = told(runner, prepare(arms=["relu", f"{path}:mine"]))
+    assert isinstance(found[0], Notice)
+    assert "cannot be rebuilt in another" in found[0].text
+    assert [run.outcome for run in found[1:]] == ["finished"] * 4
+
+
 SCRIPT = """
 import torch, rectifiers
 

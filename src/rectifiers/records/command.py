@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ def command_of(
 
     Arms that were passed as objects, and what a script or notebook defines, have no name on a command line.
     """
+    if isinstance(arms, Mapping):
+        return ""
     named = [arms] if isinstance(arms, str) else list(arms)
     paths = [*named, plan.model, plan.data_code or ""]
     if not all(isinstance(path, str) and "__main__:" not in path for path in paths):

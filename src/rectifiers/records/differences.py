@@ -57,16 +57,37 @@ def differences(old: Plan, new: Plan) -> list[str]:
         if field in changed
     ]
     if changed & _DATA and old.task == new.task:
-        told.append(f"data {old.data_hash[:12]}, now data {new.data_hash[:12]} ({new.data_source})")
+        same = old.data_hash == new.data_hash
+        told.append(
+            _code("the data", old.data_code, new.data_code)
+            if same and "data_code" in changed
+            else f"data {old.data_hash[:12]}, now data {new.data_hash[:12]} ({new.data_source})"
+        )
     if "validation_size" in changed and not changed & _DATA:
         told.append(f"{old.validation_size} validation samples, now {new.validation_size}")
     if "model_code" in changed and "model" not in changed:
-        told.append(f"another version of the code of {new.model}")
+        told.append(_code(new.model, old.model_code, new.model_code))
     if "protocol" in changed:
         told.append(f"protocol {old.protocol}, now protocol {new.protocol} of another rectifiers")
     if changed & _FROM_TASK and old.task == new.task:
         told.append(f"metric {old.metric} in {old.unit}, now {new.metric} in {new.unit}")
     return told
+
+
+def _code(what: str, old: str | None, new: str | None) -> str:
+    """Say which parts of the user's code changed, where its identity lists them."""
+    was, now = _parts(str(old)), _parts(str(new))
+    changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    where = f" ({', '.join(changed)} changed)" if changed else ""
+    return f"another version of the code of {what}{where}"
+
+
+def _parts(identity: str) -> dict[str, str]:
+    """Return the hashes by part, of an identity such as ``mine:build@1a2b (mine.py 3c4d, ...)``."""
+    if not identity.endswith(")"):
+        return {}
+    listed = identity.rpartition(" (")[2].rstrip(")").split(", ")
+    return dict(tuple(part.rsplit(" ", 1)) for part in listed if " " in part)  # type: ignore[misc]
 
 
 def _text(value: Any) -> str:

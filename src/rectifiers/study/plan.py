@@ -196,7 +196,7 @@ def make_plan(
         vary="split" if one_set else "seeds",
         labels=loaded.labels,
         baseline=constant_score(loaded),
-        data_code=None if data is None else code_identity(data),
+        data_code=None if data is None else code_identity(data, parts=True),
         **protocol,
         **chosen,
         **shape,
@@ -282,7 +282,7 @@ def _shape(
         raise ArgumentError(
             f"norm {','.join(norms)} is for the built-in models: {model} decides it itself; leave it out"
         )
-    return {"model": model, "width": 0, "depth": 0, "model_code": code_identity(str(model))}
+    return {"model": model, "width": 0, "depth": 0, "model_code": code_identity(str(model), parts=True)}
 
 
 def _control(control: str | None, arms: tuple[Arm, ...]) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Outcome, Run, Trial
-from rectifiers.study.evaluation import NotFiniteError, Score, constant_loss, score
+from rectifiers.study.evaluation import HOPELESS, NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
 from rectifiers.study.prepared import Prepared
@@ -22,7 +22,6 @@ from rectifiers.tasks import losses
 
 __all__ = ["HOPELESS", "crashed", "first_at_target", "train"]
 
-HOPELESS = 3.0
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
 _LONGEST_REASON = 200
 

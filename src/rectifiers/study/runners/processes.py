@@ -16,9 +16,10 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Self
 
+from rectifiers.arms import code_identity
 from rectifiers.errors import ArgumentError, error_line
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Notice, Run, Trial
+from rectifiers.records.values import Notice, Plan, Run, Trial
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.runners.in_process import InProcess
 from rectifiers.study.training import crashed, train
@@ -188,8 +189,18 @@ def _begin(payload: bytes, data: dict[str, Any]) -> None:
 
     try:
         _prepared = dataclasses.replace(cloudpickle.loads(payload), **data)
+        _problem = _changed(_prepared.plan)
     except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
         _problem = f"the arms or the model cannot be rebuilt in another ({error_line(error, 200)})"
+
+
+def _changed(plan: Plan) -> str | None:
+    """Return what is another model here than where it was sent from; arms find that out by themselves."""
+    if plan.model_code in (None, "") or "__main__:" in plan.model:
+        return None
+    if code_identity(plan.model, parts=True) == plan.model_code:
+        return None
+    return f"{plan.model} is another one there: its module was changed after it was imported"
 
 
 def _end_with_parent() -> None:
