@@ -13,7 +13,7 @@ from typing import Any
 from rectifiers._version import __version__
 from rectifiers.errors import StoreError
 from rectifiers.report import glossary
-from rectifiers.report._looks import TOKENS, Look
+from rectifiers.report._looks import TOKENS
 from rectifiers.report.charts import Chart
 from rectifiers.report.colours import Style
 
@@ -57,11 +57,6 @@ class PageChart:
 
     about: Chart
     spec: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, chart: Chart, look: Look) -> PageChart:
-        """Draw a chart for a page."""
-        return cls(chart, chart.draw(look))
 
 
 def legend(styles: Mapping[str, Style]) -> list[Entry]:

@@ -93,7 +93,7 @@ class FunctionsPage:
             }
             for table in self._tables
         ]
-        charts = [_page.PageChart.of(chart, look) for chart in self._charts]
+        charts = [_page.PageChart(chart, chart.draw(look)) for chart in self._charts]
         return _page.render("functions.html.j2", charts, legend, cards=cards, tables=tables)
 
     def _repr_html_(self) -> str:

@@ -53,7 +53,7 @@ def render(study: Study) -> str:
     summary, plan = summarize(study), study.plan
     styles = colours.styles(plan.arms)
     look = on_page(styles)
-    charts = [_page.PageChart.of(chart, look) for chart in catalogue(summary, plan)]
+    charts = [_page.PageChart(chart, chart.draw(look)) for chart in catalogue(summary, plan)]
     legend = _page.legend(styles)
     costed = any(chart.about.section == "cost" for chart in charts)
     test_failures = [run for run in summary.failed if run.trial.phase == "test"]

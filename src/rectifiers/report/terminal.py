@@ -155,7 +155,10 @@ def columns(summary: Summary, rows: Sequence[ArmRow]) -> dict[str, list[str]]:
         "failed": [_failures(row) for row in rows],
         f"minus {summary.control}": [against(other, digits) for other in versus],
         "verdict": [_verdict(other, summary.racing) if summary.valid else "" for other in versus],
-        "for new data": [_new_data(other, digits) for other in versus],
+        "for new data": [
+            f"[{words.between(*other.new_data, digits)}]" if other and other.new_data else ""
+            for other in versus
+        ],
         "time": [words.duration(row.seconds_per_trial) for row in rows],
     }
     return {head: cells for head, cells in found.items() if set(cells) - {"", "–"}}
@@ -185,11 +188,6 @@ def _verdict(versus: ComparisonRow | None, racing: bool) -> str:
         return "control"
     at = f" at seed {versus.decided_at}" if racing and versus.decided_at is not None else ""
     return f"{'out' if versus.out else versus.verdict}{at}"
-
-
-def _new_data(versus: ComparisonRow | None, digits: int) -> str:
-    ends = None if versus is None else versus.new_data
-    return f"[{words.between(*ends, digits)}]" if ends else ""
 
 
 def _failures(row: ArmRow) -> str:
