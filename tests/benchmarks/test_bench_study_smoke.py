@@ -111,7 +111,7 @@ _RATES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
 def _collected(tuning: Any, level: dict[float, float | None], test: dict[float, float | None]) -> Any:
     tune = {("relu", rate, seed): level[rate] for rate in _RATES for seed in range(6)}
     tested = {("relu", rate, seed): test[rate] for rate in _RATES for seed in range(4)}
-    return tuning.Collected(_RATES, 1000, tune, tested)
+    return tuning.Collected(_RATES, 1000, 200, tune, tested)
 
 
 def test_both_rules_find_a_clear_peak_and_the_search_takes_half_the_trials(tuning: Any) -> None:
