@@ -1,7 +1,8 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 1 the study's file was lost or its disk is full, 2 bad input (one line on the error stream),
-3 done but the study is invalid, 130 stopped with Ctrl-C; anything unforeseen is a bug and shows its traceback.
+Exit codes: 0 done, 1 the study's file was lost or its disk is full, 2 bad input (one line on the error
+stream), 3 done but the study is invalid, 130 stopped with Ctrl-C; anything unforeseen is a bug and shows its
+traceback.
 """
 
 from __future__ import annotations
