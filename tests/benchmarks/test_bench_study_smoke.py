@@ -147,3 +147,15 @@ def test_a_rate_outside_what_was_trained_is_counted(tuning: Any) -> None:
     searched = tuning.halving(found, "relu", [0, 1, 2])
     assert searched.outside > 0
     assert searched.rate in found.rates
+
+
+def test_a_neighbour_that_diverged_pulls_as_far_as_it_may(tuning: Any) -> None:
+    level: dict[float, float | None] = dict.fromkeys(_RATES, None)
+    level |= {0.005: 60.0, 0.01: 65.0, 0.02: 70.0, 0.05: 75.0, 0.1: 80.0}  # 0.2 and all above diverge
+    found = _collected(tuning, level, level)
+    assert tuning.halving(found, "relu", [0, 1, 2]).rate == 0.1
+    assert tuning.halving(found, "relu", [0, 1, 2], reach=100.0).rate == 0.05
+    (row,) = [line for line in tuning.reaches(found).splitlines() if line.startswith("| in margins")]
+    first, *_, last = row.strip("| ").split(" | ")[1:]
+    assert first == "+0.00"
+    assert float(last) == pytest.approx(5.0 / tuning.margin(found)[1], abs=0.01)
