@@ -6,11 +6,13 @@ import copy
 
 import torch
 from torch import nn
+from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils.checkpoint import checkpoint
 
 POSITIONS = torch.linspace(-1, 1, 64)  # made once, but nothing changes it
 FLAT, DROP = nn.Flatten(), nn.Dropout(0.1)  # these have nothing that could change
 PRETRAINED = torch.randn(32, 64, generator=torch.Generator().manual_seed(3)) / 8
+FROZEN = nn.Linear(64, 64).requires_grad_(False)
 CALLS = []
 
 
@@ -129,6 +131,10 @@ def constant_modules(activation):
     return nn.Sequential(FLAT, nn.Linear(64, 32), activation(32), DROP, nn.Linear(32, 10))
 
 
+def frozen_backbone(activation):
+    return nn.Sequential(nn.Flatten(), FROZEN, dense(activation(32)))
+
+
 def pretrained_first_layer(activation):
     model = dense(activation(32))
     with torch.no_grad():
@@ -214,6 +220,40 @@ class Turned(nn.Module):
     def forward(self, x):
         h = self.fc(x.flatten(1).unflatten(1, (8, 8)))
         return self.out(self.act(h.transpose(1, 2)).transpose(1, 2).mean(1))
+
+
+class Ensemble(nn.Module):
+    """As torch's tutorial on ensembles has it: what runs is a copy that no model has registered."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.members = nn.ModuleList(dense(activation(32)) for _ in range(2))
+        self.copy = [copy.deepcopy(self.members[0]).to("meta")]
+
+    def forward(self, x):
+        states = stack_module_state(list(self.members))
+        return vmap(lambda *state: functional_call(self.copy[0], state, x))(*states).mean(0)
+
+
+class Gradient(nn.Module):
+    def __init__(self, activation):
+        super().__init__()
+        self.energy = nn.Sequential(nn.Linear(64, 32), activation(32), nn.Linear(32, 1))
+        self.out = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.out(vmap(grad(lambda one: self.energy(one[None]).sum()))(x.flatten(1)))
+
+
+class OnNumbers(Hidden):
+    """Its activation is applied to a single number as well."""
+
+    def __init__(self, activation):
+        super().__init__(activation)
+        self.one, self.scale = activation(1), nn.Parameter(torch.ones(()))
+
+    def features(self, x):
+        return super().features(x) * self.one(self.scale)
 
 
 def images(activation):

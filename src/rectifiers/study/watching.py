@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import hashlib
 import os
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._C import _functorch
 from torch.nn.modules import activation as torch_activations
 from torch.overrides import TorchFunctionMode, resolve_name
 
@@ -65,7 +68,7 @@ class Marking:
     Attributes
     ----------
     arm : Arm
-        To be given to `build`; equal to the arm it stands for, so that the user's caches take it for that.
+        To be given to `build`.
     made : list of nn.Module
     """
 
@@ -82,6 +85,12 @@ class Marking:
 
         self.arm = dataclasses.replace(arm, _make=make)
 
+    def find_copies(self) -> None:
+        """Find copies of the modules that no model has registered, in lists and the like."""
+        known = set(map(id, self.made))
+        found = [m for m in gc.get_objects() if issubclass(type(m), nn.Module) and _MARK in vars(m)]
+        self.made += [module for module in found if id(module) not in known]
+
     def end(self) -> None:
         """Take the marks away: a module may be one of the user's own, made at import."""
         for module in self.made:
@@ -96,7 +105,7 @@ class Watch(TorchFunctionMode):
     model : nn.Module
     marking : Marking
         The arm it was built with.
-    noise : torch.Generator, optional
+    noise : numpy.random.Generator, optional
         Disturbs what the arm's modules put out.
 
     Attributes
@@ -107,7 +116,7 @@ class Watch(TorchFunctionMode):
         As in `rectifiers.validity.Seen`.
     """
 
-    def __init__(self, model: nn.Module, marking: Marking, noise: torch.Generator | None = None) -> None:
+    def __init__(self, model: nn.Module, marking: Marking, noise: np.random.Generator | None = None) -> None:
         super().__init__()
         self.ran: set[int] = set()
         self.varied: list[str] = []
@@ -173,9 +182,13 @@ class Watch(TorchFunctionMode):
             return output
         if self._noise is not None:
             return _disturbed(output, self._noise)
-        self._digest.update(f"{output.dtype} {tuple(output.shape)}\n".encode())
-        values = (output.detach() + 0.0).flatten().cpu()  # + 0.0: leaky_relu(0) puts out -0.0 for relu's 0.0
-        self._digest.update(values.view(torch.uint8).numpy().tobytes())
+        values = output
+        while _functorch.is_functorch_wrapped_tensor(values):  # in vmap and the like
+            values = _functorch.get_unwrapped(values)
+        with torch._C._DisableFuncTorch():
+            values = values.detach() + 0.0  # leaky_relu(0) puts out -0.0 for relu's 0.0
+            self._digest.update(f"{values.dtype} {tuple(values.shape)}\n".encode())
+            self._digest.update(values.flatten().cpu().view(torch.uint8).numpy().tobytes())
         return output
 
     def __torch_function__(
@@ -197,11 +210,10 @@ class Watch(TorchFunctionMode):
             self._inside.pop()
 
 
-def _disturbed(output: Tensor, generator: torch.Generator) -> Tensor:
-    """Return an output with random factors and summands, which no normalisation behind it takes out again."""
-    samples = torch.randn((len(output), *(1 for _ in output.shape[1:])), generator=generator)
-    features = torch.randn((1, *output.shape[1:]), generator=generator)
-    noise = (samples + features).to(output)
+def _disturbed(output: Tensor, generator: np.random.Generator) -> Tensor:
+    """Return an output with a random factor and summand for each sample."""
+    drawn = generator.standard_normal([*output.shape[:1], *(1 for _ in output.shape[1:])])
+    noise = torch.as_tensor(drawn).to(output)
     return output * noise + noise
 
 
