@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -177,7 +178,8 @@ class Arm:
     def _applied(self, x: Tensor, *, train: bool = False) -> Tensor:
         """Apply a fresh module, leaving torch's random state as it was."""
         with torch.random.fork_rng(devices=[]):
-            module = self(x.shape[1]).to(x.dtype).train(train)
+            # a copy: a factory may hand out one module that was made elsewhere, and keeps it as it was
+            module = copy.deepcopy(self(x.shape[1])).to(x.dtype).train(train)
             with self._blaming(f"arm {self.label!r}"):
                 y = module(x)
         if not isinstance(y, Tensor):
