@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
 from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform
-from rectifiers.backends import Channels, Random, executors
+from rectifiers.backends import Channels, Random, executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
 from rectifiers.functional._signature import Arguments, signature_of
@@ -30,7 +30,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     readers = [_reader(name, parameters[name], arguments.places) for name in parameters]
     inplace = arguments.places["inplace"]
     defaults = record.defaults
-    execute, usual = executors(record)
+    execute = executor(record)
 
     def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if has_torch_function_unary(input) or (
@@ -41,8 +41,6 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             return result
         if plain and not args and not kwargs:  # the usual call, at a third of the cost
             return execute(input, defaults)
-        if usual is not None and (found := usual(input, args, kwargs)) is not None:
-            return found
         given = arguments.ordered(args, kwargs)
         if not plain and not input.is_floating_point():
             raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
