@@ -10,6 +10,7 @@ from rectifiers.backends._binding import rebind
 from rectifiers.backends._eligible import set_backend
 from rectifiers.backends._execute import crelu, executor, maxout
 from rectifiers.backends._explain import Explanation, explain
+from rectifiers.backends._formula import formula_of
 from rectifiers.backends._torch import Execute
 from rectifiers.backends.memory import keep_freed_memory
 
@@ -21,6 +22,7 @@ __all__ = [
     "crelu",
     "executor",
     "explain",
+    "formula_of",
     "keep_freed_memory",
     "maxout",
     "rebind",

@@ -14,7 +14,7 @@ from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["Formulas", "formula_executor", "gradients_of", "tangent_of"]
+__all__ = ["Formulas", "formula_executor", "formula_of", "gradients_of", "tangent_of"]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -235,3 +235,8 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
         return cast(Tensor, _Traced.apply(formulas, saved, input, *values))  # type: ignore[no-untyped-call]
 
     return execute
+
+
+def formula_of(record: Elementwise) -> Callable[..., Tensor]:
+    """Return a function of ``(input, *values)`` in torch's operations alone, which autograd differentiates."""
+    return lambda input, *values: _value(Formulas.of(record, input.dtype), input, values)

@@ -58,7 +58,7 @@ _gelu = F.gelu
 
 def _linked(output: Tensor) -> Tensor:
     """The same, by an operation whose gradient has a second derivative of 0, where others have none at all."""
-    return output if is_compiling() else _leaky_relu(output, 1.0)
+    return _leaky_relu(output, 1.0) if output.requires_grad and not is_compiling() else output
 
 
 def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
@@ -132,11 +132,11 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     weight, dim = value.weight, value.dim
     if weight.dtype != input.dtype and not torch.is_autocast_enabled(input.device.type):
         weight = weight.to(input.dtype)
-    if weight.numel() == 1:
-        return _prelu(input, weight if weight.dim() == 1 else weight.reshape(1))
-    if input.dim() == 1:
+    weight = weight if weight.dim() else weight.reshape(1)
+    rank = input.dim()
+    if rank == 1:
         return _prelu(input.unsqueeze(0), weight).squeeze(0)
-    if dim % input.dim() == 1:
+    if not -rank <= dim < rank or dim % rank == 1:  # one slope for all is for any axis
         return _prelu(input, weight)
     return _prelu(input.transpose(1, dim), weight).transpose(1, dim)
 

@@ -58,6 +58,11 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
         return result
     _check_pieces(pieces, "pieces")
     _check_grouping(grouping, "grouping")
+    if torch.jit.is_tracing():  # sizes are tensors, and stay open
+        dim %= input.dim()
+        consecutive = grouping == "consecutive"
+        split = input.unflatten(dim, (-1, pieces) if consecutive else (pieces, -1))
+        return split.max(dim + consecutive).values
     shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
     return backends.maxout(input, shape, dim % input.dim(), axis)
 

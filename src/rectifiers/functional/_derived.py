@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.jit import is_tracing
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
 from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform
 from rectifiers.backends import Channels, Random, executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
-from rectifiers.functional._signature import Arguments, signature_of
+from rectifiers.functional._signature import Arguments, own_code, signature_of
 
 __all__ = ["derive"]
 
@@ -39,7 +40,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             overloaded = (input, *args, *kwargs.values())
             result: Tensor = handle_torch_function(function, overloaded, input, *args, **kwargs)
             return result
-        if plain and not args and not kwargs:  # the usual call, at a third of the cost
+        if plain and not args and not kwargs:  # nothing to bind or check
             return execute(input, defaults)
         given = arguments.ordered(args, kwargs)
         if not plain and not input.is_floating_point():
@@ -49,6 +50,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             values += (read(input, given),)
         return execute(input, values, given[inplace])
 
+    function = own_code(function, record.name)
     function.__name__ = function.__qualname__ = record.name
     function.__module__ = "rectifiers.functional"
     function.record = record  # type: ignore[attr-defined]
@@ -68,7 +70,8 @@ def _reader(
             weight, dim = given[place], given[axis]
             if not isinstance(weight, Tensor):
                 return weight
-            if (count := weight.numel()) != 1:
+            # A trace knows sizes as tensors, which torch's own operation checks.
+            if not is_tracing() and (count := weight.numel()) != 1:
                 rank = input.dim()
                 features = input.size(dim) if -rank <= dim < rank else None
                 if weight.dim() != 1 or count != features:
