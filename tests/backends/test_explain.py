@@ -10,6 +10,7 @@ import torch
 import rectifiers
 from rectifiers import functional, nn
 from rectifiers.activations import registry
+from rectifiers.backends import using
 from rectifiers.errors import ArgumentTypeError, BackendError
 
 LARGE = torch.randn(64, 128, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -44,13 +45,13 @@ def test_a_small_tensor_takes_torchs_operation() -> None:
     ("name", "reason"), [("numba", "numba was asked for"), ("torch", "torch was asked for")]
 )
 def test_what_is_asked_for_is_the_reason(name: str, reason: str) -> None:
-    with rectifiers.backend(name):
+    with using(name):
         found = rectifiers.explain(nn.ReLU(), SMALL)
     assert (found.backend, found.reason) == (name, reason)
 
 
 def test_what_cannot_run_raises() -> None:
-    with rectifiers.backend("triton"), pytest.raises(BackendError, match="triton is for CUDA"):
+    with using("triton"), pytest.raises(BackendError, match="triton is for CUDA"):
         rectifiers.explain(nn.ReLU(), SMALL)
 
 

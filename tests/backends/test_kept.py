@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HALF = (torch.float16, torch.bfloat16)
@@ -60,7 +60,7 @@ def kept(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[
         found.append(tensor)
         return tensor
 
-    with rectifiers.backend("numba"), saved_tensors_hooks(note, lambda tensor: tensor):
+    with using("numba"), saved_tensors_hooks(note, lambda tensor: tensor):
         y = function(x)
     return y, found
 
@@ -170,7 +170,7 @@ def test_in_place_gives_what_a_new_result_gives(case: Case, dtype: torch.dtype) 
         x = sample(dtype).requires_grad_()
         before = x * 1
         more: dict[str, Any] = {} if seeds is None else {seeds: torch.Generator().manual_seed(1)}
-        with rectifiers.backend("numba"):
+        with using("numba"):
             y = called(case)(before, inplace=inplace, **more)
             (gx,) = torch.autograd.grad(y, x, g)
         assert (y is before) == inplace
@@ -203,7 +203,7 @@ def test_in_place_writes_through_views(case: Case, layout: str) -> None:
         more: list[dict[str, Any]] = [{}, {}]
         if case[2]:
             more = [{"generator": torch.Generator().manual_seed(2)} for _ in range(2)]
-        with rectifiers.backend("numba"):
+        with using("numba"):
             views[layout](expected).copy_(called(case)(views[layout](base).clone(), **more[0]))
             leaf = base.requires_grad_(learning)
             whole = leaf * 1

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import rectifiers
 from rectifiers import functional
 from rectifiers.activations import Elementwise, registry
+from rectifiers.backends import using
 
 RRELU_IN_TRAINING = "rrelu in training"
 SUBJECTS = {
@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def way(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[Any]]:
     """What enters one way of computing; a thread of one's own has to enter it again."""
-    return lambda: rectifiers.backend(request.param)
+    return lambda: using(request.param)
 
 
 @pytest.fixture

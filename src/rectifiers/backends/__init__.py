@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._binding import rebind
-from rectifiers.backends._eligible import set_backend
+from rectifiers.backends._eligible import set_backend, using
 from rectifiers.backends._execute import crelu, executor, maxout
 from rectifiers.backends._explain import Explanation, explain
 from rectifiers.backends._formula import formula_of
@@ -27,4 +27,5 @@ __all__ = [
     "maxout",
     "rebind",
     "set_backend",
+    "using",
 ]

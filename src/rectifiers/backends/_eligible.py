@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,14 +16,14 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.jit import is_tracing
 
 from rectifiers.activations import Activation, Elementwise, Learned, Uniform
-from rectifiers.backends._memory_order import PLAIN, dense
+from rectifiers.backends._memory_order import PLAIN, dense, in_memory
 from rectifiers.backends._thresholds import NEVER, least_bytes_on_gpu, least_elements_on_cpu
 from rectifiers.errors import ArgumentError, BackendError
 
 if TYPE_CHECKING:
     from rectifiers.backends._kernels import Kernels
 
-__all__ = ["choose", "has_kernel", "kernels_for", "least_elements", "requested", "set_backend"]
+__all__ = ["choose", "has_kernel", "kernels_for", "least_elements", "requested", "set_backend", "using"]
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
@@ -72,6 +74,16 @@ def set_backend(name: str) -> str:
     return before
 
 
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Set a backend for a ``with`` block, for the whole process: for tests and benchmarks."""
+    before = set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
 def requested() -> str:
     """Return the backend that is requested."""
     return _requested
@@ -98,19 +110,13 @@ def ineligible(input: Tensor, least: int) -> str:
         return f"no kernel reads tensors of {input.dtype}, {input.layout}"
     if not (input.is_cpu or input.is_cuda):
         return f"no kernel is for the device {input.device.type}"
-    if not _in_memory(input):
+    if not in_memory(input):
         return "the input is wrapped by a transform of torch.func, or has no memory of its own"
     if get_proxy_mode() is not None:
         return "make_fx is tracing"
-    return "" if dense(input) else "the elements of the input do not fill their memory"
-
-
-def _in_memory(input: Tensor) -> bool:
-    """Whether the elements are where the tensor's address says: not so under transforms, or for zero tensors."""
-    try:
-        return bool(input.data_ptr()) and not input.is_neg()
-    except RuntimeError:  # how torch says that there is no address
-        return False
+    if least and not dense(input):  # a kernel reads a copy, on request
+        return "the elements of the input do not fill their memory"
+    return ""
 
 
 def has_kernel(record: Activation) -> bool:

@@ -22,7 +22,7 @@ from rectifiers.activations import Elementwise
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import Formulas, gradients_of, tangent_of
 from rectifiers.backends._kernels import Kernels, Layout, Saved
-from rectifiers.backends._memory_order import PLAIN, InMemory, laid_out, layout_of
+from rectifiers.backends._memory_order import PLAIN, InMemory, laid_out, layout_of, strides_like
 
 __all__ = ["crelu", "elementwise", "maxout", "saved_by"]
 
@@ -182,10 +182,10 @@ class _Elementwise:
         self.values = tuple(v.dim if isinstance(v, Channels) else v for v in values)
         self.learned = tuple(place for place, v in enumerate(values) if isinstance(v, Channels))
         self.draws = any(isinstance(v, Random) for v in values)
-        self.shape, self.strides, self.dtype = input.shape, input.stride(), input.dtype
+        self.shape, self.dtype = input.shape, input.dtype
+        self.strides = self.given = strides_like(input)
         if self.draws:  # numbers are drawn in logical order
             self.strides = torch.empty(input.shape, device="meta").stride()
-        self.given = input.stride()
 
     def laid_out(self, tensor: Tensor) -> Tensor:
         """The tensor as the kernel reads it; an error if a hook has brought back something else."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Layout
 
-__all__ = ["PLAIN", "InMemory", "dense", "laid_out", "layout_of"]
+__all__ = ["PLAIN", "InMemory", "dense", "in_memory", "laid_out", "layout_of", "strides_like"]
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types of tensors that kernels read; any other may mean something else by its memory."""
@@ -52,6 +52,19 @@ def dense(tensor: Tensor) -> bool:
     return True
 
 
+def strides_like(tensor: Tensor) -> tuple[int, ...]:
+    """Return the strides of a result that is in memory as the tensor is, whose elements fill their memory."""
+    return tensor.stride() if dense(tensor) else torch.empty_like(tensor, device="meta").stride()
+
+
+def in_memory(tensor: Tensor) -> bool:
+    """Whether the elements are where the tensor's address says: not so under torch.func, or of a zero tensor."""
+    try:
+        return bool(tensor.data_ptr()) and not tensor.is_neg()
+    except RuntimeError:  # how torch says that there is no address
+        return False
+
+
 def laid_out(tensor: Tensor, shape: Sequence[int], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Return the tensor with these strides, itself or a copy, for a kernel that reads its memory.
 
@@ -67,7 +80,7 @@ def laid_out(tensor: Tensor, shape: Sequence[int], strides: tuple[int, ...], dty
             f"expected a tensor of {dtype} and shape {tuple(shape)}, but got {tensor.dtype} and "
             f"{tuple(tensor.shape)}"
         )
-    if tensor.stride() == strides and tensor.data_ptr() and not tensor.is_neg():
+    if tensor.stride() == strides and in_memory(tensor):
         return tensor
     return torch.empty_strided(shape, strides, dtype=dtype, device=tensor.device).copy_(tensor)
 

@@ -35,7 +35,7 @@ from rectifiers.activations import (
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import formula_executor
 from rectifiers.backends._kernels import Values
-from rectifiers.backends._memory_order import InMemory
+from rectifiers.backends._memory_order import InMemory, in_memory
 
 __all__ = ["Execute", "overwrite", "torch_crelu", "torch_executor", "torch_maxout"]
 
@@ -65,14 +65,14 @@ def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
     if not isinstance(slope, Tensor):
         return _leaky_relu(input, slope)
     # A slope is drawn in float32 for half types: the product is rounded once.
-    product = input * slope.masked_fill_(input > 0, 1.0)
+    product = input * slope.masked_fill(input > 0, 1.0)
     return _linked(product if product.dtype == input.dtype else product.to(input.dtype))
 
 
 def _rrelu_(input: Tensor, slope: Tensor | float) -> Tensor:
     if not isinstance(slope, Tensor):
         return _leaky_relu_(input, slope)
-    return _leaky_relu_(input.mul_(slope.masked_fill_(input > 0, 1.0)), 1.0)
+    return _leaky_relu_(input.mul_(slope.masked_fill(input > 0, 1.0)), 1.0)
 
 
 # torch's in-place backward reads the sign of the input off the output, and refuses where it cannot.
@@ -129,6 +129,9 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     """PReLU by torch's own, whose channels are on axis 1."""
     if not isinstance(value, Channels):
         return _leaky_relu(input, value)
+    if not in_memory(input):  # torch's own fails under nested transforms of torch.func (torch 2.13)
+        below = input.masked_fill(input > 0, 0)
+        return torch.relu(input) + value.against(input) * below
     weight, dim = value.weight, value.dim
     if weight.dtype != input.dtype and not torch.is_autocast_enabled(input.device.type):
         weight = weight.to(input.dtype)

@@ -77,7 +77,9 @@ def scriptable(module: Any) -> torch.nn.Module:
     record = module.record
     if getattr(module, "divisors", None) is not None or getattr(module, "generator", None) is not None:
         return module  # type: ignore[no-any-return]
-    own = next((cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.act")), None)
+    own = next(
+        (cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.act")), None
+    )
     found: torch.nn.Module
     if own is None:
         if any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values()):
