@@ -23,13 +23,13 @@ from rectifiers.vocabulary import maximum, minimum, where
 CALLS = """
 import sys
 import torch
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 x = torch.tensor([-2.0, 0.0, 3.0])
 with using("numba"):
     assert functional.relu(x).tolist() == [0, 0, 3]
     assert functional.leaky_relu(x, 0.5).tolist() == [-1, 0, 3]
-    assert functional.relu6(2 * x).tolist() == [0, 0, 6]
+    assert functional.squared_relu(x).tolist() == [0, 0, 9]
 assert "llvmlite" in sys.modules
 print("numba" in sys.modules)
 """

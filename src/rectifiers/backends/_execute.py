@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rectifiers.activations import Elementwise
 from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import maxout as _maxout
+from rectifiers.activations import prelu as _prelu
 from rectifiers.backends import _functions
 from rectifiers.backends._eligible import has_kernel, kernels_for, requested
 from rectifiers.backends._torch import Execute, overwrite, torch_crelu, torch_executor, torch_maxout
@@ -42,11 +44,17 @@ def executor(record: Elementwise) -> Execute:
         if inplace:
             return overwrite(execute, input, values)
         kernels = kernels_for(record, input)
-        if kernels is None:
+        if kernels is None or (record is _prelu and _autocast(input)):
             return by_torch(input, values)
         return _functions.elementwise(record, kernels, input, values)
 
     return execute
+
+
+def _autocast(input: Tensor) -> bool:
+    """Whether autocast changes the type of the input, as it does for PReLU alone of those with kernels."""
+    kind = input.device.type
+    return torch.is_autocast_enabled(kind) and input.dtype != torch.get_autocast_dtype(kind)
 
 
 def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:

@@ -22,7 +22,7 @@ from rectifiers.activations import Elementwise
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import Formulas, gradients_of, tangent_of
 from rectifiers.backends._kernels import Kernels, Layout, Saved
-from rectifiers.backends._memory_order import PLAIN, InMemory, laid_out, layout_of, strides_like
+from rectifiers.backends._memory_order import PLAIN, InMemory, in_memory, laid_out, layout_of, strides_like
 
 __all__ = ["crelu", "elementwise", "maxout", "saved_by"]
 
@@ -133,7 +133,7 @@ class PiecewiseLinearSlope(Function):
 
 
 def _slope(call: _Linear, g: Tensor, bits: Tensor, seed: list[Tensor]) -> Tensor:
-    if type(g) in PLAIN:
+    if in_memory(g):
         result: Tensor = PiecewiseLinearSlope.apply(call, g, bits, *seed)
         return result
     return call.slope_by_torch(g, _slopes(call, bits, seed))
@@ -291,7 +291,7 @@ class Smooth(Function):
         call, saved, weights = _restored(ctx)
         tensors = (g, saved, *weights)
         again = torch.is_grad_enabled() or any(unpack_dual(t).tangent is not None for t in tensors)
-        if again or any(type(t) not in PLAIN for t in tensors):
+        if again or not all(map(in_memory, tensors)):
             gx, *totals = call.by_formula(gradients_of, saved, weights, g)
             pairs = zip(totals, weights, strict=True)
             return None, gx, *[total.to(weight.dtype).reshape(weight.shape) for total, weight in pairs]

@@ -58,7 +58,9 @@ def strides_like(tensor: Tensor) -> tuple[int, ...]:
 
 
 def in_memory(tensor: Tensor) -> bool:
-    """Whether the elements are where the tensor's address says: not so under torch.func, or of a zero tensor."""
+    """Whether a tensor's elements are where its address says: not so in a batch or a transform, or of zero tensors."""
+    if type(tensor) not in PLAIN:
+        return False
     try:
         return bool(tensor.data_ptr()) and not tensor.is_neg()
     except RuntimeError:  # how torch says that there is no address

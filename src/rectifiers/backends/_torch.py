@@ -129,7 +129,8 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     """PReLU by torch's own, whose channels are on axis 1."""
     if not isinstance(value, Channels):
         return _leaky_relu(input, value)
-    if not in_memory(input):  # torch's own fails under nested transforms of torch.func (torch 2.13)
+    if not is_compiling() and type(input) is Tensor and not in_memory(input):
+        # torch's own (2.13) fails under nested transforms of torch.func.
         below = input.masked_fill(input > 0, 0)
         return torch.relu(input) + value.against(input) * below
     weight, dim = value.weight, value.dim
