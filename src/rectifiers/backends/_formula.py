@@ -9,8 +9,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.compiler import is_compiling
+from torch.jit import is_tracing
 
-from rectifiers.activations import Elementwise, Learned
+from rectifiers.activations import Elementwise, Learned, celu
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import ArgumentTypeError
 
@@ -92,7 +93,8 @@ class Formulas:
         """The tensor, with elements at kinks that pass no second derivative."""
         if not tensor.requires_grad or callable(self.record.kinks) or is_compiling():
             return tensor
-        for kink in self.record.kinks:
+        # CELU has no kink, but a second derivative that jumps at 0, and is 0 there in torch.
+        for kink in (0.0,) if self.record is celu else self.record.kinks:
             at: Any = kink
             if saved == "output":
                 at = self.value(torch.scalar_tensor(kink, dtype=self.dtype, device=tensor.device), *values)
@@ -156,7 +158,8 @@ def tangent_of(
 def _value(formulas: Formulas, input: Tensor, values: Sequence[Any]) -> Tensor:
     """The value in the formulas' dtype, rounded once to the input's."""
     result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
-    if isinstance(result, Tensor) and result.shape == input.shape and result is not input:
+    whole = isinstance(result, Tensor) and (is_tracing() or result.shape == input.shape)
+    if whole and result is not input:
         # Not `to` where it does nothing: traced by torch 2.11's compiler, it would lose the gradient.
         return result if result.dtype == input.dtype else result.to(input.dtype)
     return torch.empty_like(input).copy_(torch.as_tensor(result))  # the input itself, or a constant

@@ -302,7 +302,10 @@ class Smooth(Function):
     def jvp(ctx: Any, _: Any, *tangents: Any) -> Any:
         """Return the derivative along the tangents."""
         call, saved, weights = _restored(ctx)
-        return call.by_formula(tangent_of, saved, weights, tangents)
+        along, *others = tangents
+        places = zip(others, call.learned, strict=True)
+        others = [t if t is None else Channels(t, call.values[p]).against(saved) for t, p in places]
+        return call.by_formula(tangent_of, saved, weights, (along, *others))
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, call: _Elementwise, *tensors: Tensor) -> Any:
