@@ -25,7 +25,6 @@ ELEMENTWISE: dict[str, tuple[Any, ...]] = {
     "leaky_relu": (-0.3,),
     "prelu": (0.25,),
     "rrelu": (0.2,),
-    "relu6": (),
     "squared_relu": (),
     "elu": (1.3,),
     "selu": (),

@@ -32,7 +32,6 @@ OUTPUTS: list[Case] = [
     ("elu", (0.0,), {}),
     ("selu", (), {}),
     ("celu", (1.3,), {}),
-    ("relu6", (), {}),
 ]
 INPUTS: list[Case] = [("elu", (-1.3,), {}), ("squared_relu", (), {})]
 
@@ -66,6 +65,7 @@ def kept(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[
 
 
 def size_in_memory(tensors: list[Tensor]) -> int:
+    tensors = [t for t in tensors if t.dtype != torch.int64]  # but a seed
     return sum(storage.nbytes() for storage in {t.data_ptr(): t.untyped_storage() for t in tensors}.values())
 
 
@@ -82,8 +82,8 @@ def test_a_bit_per_element(case: Case, dtype: torch.dtype) -> None:
 def test_the_result_itself_or_for_half_types_the_input(case: Case, dtype: torch.dtype) -> None:
     x = sample(dtype).requires_grad_()
     y, found = kept(called(case), x)
-    (tensor,) = found
-    exact_output = dtype not in HALF or case[0] == "relu6"
+    (tensor,) = (t for t in found if t.numel())  # beside a marker
+    exact_output = dtype not in HALF
     assert tensor.data_ptr() == (y if exact_output else x).data_ptr()
     assert tensor.untyped_storage().nbytes() == SIZE * dtype.itemsize
 

@@ -109,8 +109,8 @@ PREPARED = """
 import os
 import numpy as np
 import torch
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 torch.set_num_threads(2)
 x = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0)).requires_grad_()

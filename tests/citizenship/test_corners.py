@@ -286,7 +286,9 @@ def test_second_derivatives(cell: tuple[Function, Function, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("size", SHAPES)
-@pytest.mark.parametrize("activation", [n for n in registry if n not in ("maxout", "crelu", "softmax", "prelu")])
+@pytest.mark.parametrize(
+    "activation", [n for n in registry if n not in ("maxout", "crelu", "softmax", "prelu")]
+)
 def test_second_derivatives_at_a_kink(activation: str, size: str) -> None:
     ours, theirs = modules(activation)
     for kink in {*registry[activation].kinks_at(), 0.0}:

@@ -38,8 +38,8 @@ def executor(record: Elementwise) -> Execute:
         return by_torch
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
-        # In place torch's own saves nothing but the output: a kernel runs only where there is none, or on request.
-        if inplace and (by_torch.in_place(values) or requested() == "torch"):
+        # In place, torch's own saves nothing but the output, as a kernel would.
+        if inplace and requested() in ("auto", "torch") and by_torch.in_place(values):
             return by_torch(input, values, True)
         if inplace:
             return overwrite(execute, input, values)

@@ -69,12 +69,6 @@ def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
     return _linked(product if product.dtype == input.dtype else product.to(input.dtype))
 
 
-def _rrelu_(input: Tensor, slope: Tensor | float) -> Tensor:
-    if not isinstance(slope, Tensor):
-        return _leaky_relu_(input, slope)
-    return _leaky_relu_(input.mul_(slope.masked_fill(input > 0, 1.0)), 1.0)
-
-
 # torch's in-place backward reads the sign of the input off the output, and refuses where it cannot.
 _OWN: dict[Elementwise, _Own] = {
     sigmoid: _Own(torch.sigmoid, torch.sigmoid_),
@@ -82,7 +76,7 @@ _OWN: dict[Elementwise, _Own] = {
     relu: _Own(torch.relu, torch.relu_),
     leaky_relu: _Own(_leaky_relu, _leaky_relu_, lambda slope: slope >= 0),
     prelu: _Own(_prelu),
-    rrelu: _Own(_rrelu, _rrelu_, lambda slope: isinstance(slope, Tensor | Random) or slope >= 0),
+    rrelu: _Own(_rrelu, _leaky_relu_, lambda slope: not isinstance(slope, Random) and slope >= 0),
     elu: _Own(F.elu, F.elu_, lambda alpha: alpha >= 0),
     selu: _Own(F.selu, F.selu_),
     celu: _Own(F.celu, F.celu_, lambda alpha: alpha > 0),
