@@ -254,7 +254,7 @@ def test_hooks_on_random_slopes(size: str, hook: str) -> None:
 
 @pytest.mark.parametrize("activation", KERNELS)
 def test_a_hook_that_brings_back_another_type_is_an_error_or_harmless(activation: str) -> None:
-    ours, theirs = modules(activation)
+    ours, _ = modules(activation)
     x = data("large")
     for change in (lambda t: t.double(), lambda t: t.to(torch.int32), lambda t: t[..., :1] if t.dim() else t):
         with saved_tensors_hooks(lambda t: t, change):
@@ -320,7 +320,7 @@ def test_a_gradient_penalty_reaches_a_bias(activation: str, size: str) -> None:
         torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-4)
 
 
-# ------------------------------------------------------------------------------------ modes of differentiation
+# ---------------------------------------------------------------------------------- modes of differentiation
 
 
 def test_forward_mode(cell: tuple[Function, Function, Tensor]) -> None:

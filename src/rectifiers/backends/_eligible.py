@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Which code runs a call: a kernel, or torch's own operations; decided here and nowhere else."""
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
-from torch.jit import is_tracing
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.activations import Activation, Elementwise, Learned, Uniform
 from rectifiers.backends._memory_order import PLAIN, dense, in_memory

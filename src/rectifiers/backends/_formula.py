@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Run any record's formulas on torch tensors, with autograd in every mode."""
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.compiler import is_compiling
-from torch.jit import is_tracing
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.activations import Elementwise, Learned, celu
 from rectifiers.backends._binding import rebind
@@ -76,7 +78,7 @@ class Formulas:
         return Formulas(record, dtype)
 
     def slope(self, saved: str, tensor: Tensor, values: Sequence[Any]) -> Any:
-        """The derivative by the input, in terms of the output or the input; constant at a kink, as torch's."""
+        """The derivative by the input, in terms of the output or the input; constant at kinks."""
         tensor = self._without_kinks(saved, tensor, values)
         if saved == "output":
             return self.derivative(tensor, *values)
@@ -128,7 +130,7 @@ def gradients_of(
         by_weight = wide * by_value(kept, *numbers)
         found.append(by_weight.sum_to_size(numbers[index].shape).to(values[index].dtype))
     if torch.is_grad_enabled() and not is_compiling():
-        # A sum of no elements is 0, and ties a gradient to what it may not depend on: second derivatives are 0.
+        # A sum of no elements is 0, and ties a gradient to what it may not depend on: a derivative of 0.
         tensors = [t for t in (tensor, *values) if isinstance(t, Tensor) and t.requires_grad]
         found = [_tied(by, tensors) for by in found]
     return found
@@ -143,12 +145,12 @@ def _tied(gradient: Tensor, tensors: Sequence[Tensor]) -> Tensor:
 def tangent_of(
     formulas: Formulas, saved: str, tensor: Tensor, values: Sequence[Any], tangents: Sequence[Tensor | None]
 ) -> Tensor:
-    """Return the derivative along the tangents of the input and of every learned parameter, if they have one."""
+    """Return the derivative along the tangents of the input and of every learned parameter."""
     kept, numbers = formulas.wide(tensor), [*map(formulas.wide, values)]
     dtype = next(t.dtype for t in tangents if t is not None)
     along, *others = tangents
     total: Any = 0.0 if along is None else along * formulas.slope(saved, kept, numbers)
-    for (index, by_value), other in zip(formulas.learned.items(), others, strict=True):
+    for (_, by_value), other in zip(formulas.learned.items(), others, strict=True):
         if other is not None:
             total = total + other * by_value(kept, *numbers)
     result: Tensor = total.to(dtype)
@@ -229,13 +231,11 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
         saved = "output" if exact_output and record.keeps_at(*values) == "output" else "input"
         formulas = by_dtype[torch.float32 if input.dtype in _HALF else input.dtype]
         if not is_compiling():
-            return cast(Tensor, _Apply.apply(formulas, saved, input, *values))  # type: ignore[no-untyped-call]
+            return cast(Tensor, _Apply.apply(formulas, saved, input, *values))
         tensors = (input, *(value for value in values if isinstance(value, Tensor)))
         if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)):
-            return _value(
-                formulas, input, values
-            )  # a compiler that traces calls a function's forward wrongly
-        return cast(Tensor, _Traced.apply(formulas, saved, input, *values))  # type: ignore[no-untyped-call]
+            return _value(formulas, input, values)  # Dynamo mistakes its arguments
+        return cast(Tensor, _Traced.apply(formulas, saved, input, *values))
 
     return execute
 

@@ -1,11 +1,13 @@
-"""Kernels under autograd, by ordinary autograd functions: saved tensors, second derivatives, batches, forward mode.
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
+"""Kernels under autograd, by ordinary autograd functions.
 
-There are two kinds. A piecewise linear activation (`PiecewiseLinear`) saves packed bits: its derivative does not
-depend on the input otherwise. Any other (`Smooth`) saves its input or its output. Each has a second function
-for the derivative, so that a gradient can itself be differentiated, batched, or carry a tangent.
+There are two kinds. A piecewise linear activation (`PiecewiseLinear`) saves packed bits: its derivative
+depends on the input in no other way. Any other (`Smooth`) saves its input or its output. Each has a second
+function for the derivative, so that a gradient can itself be differentiated, batched, or carry a tangent.
 
-What is saved may come back from a hook as another copy: kernels read memory by pointer, so everything they read
-is checked and laid out first (`Call.laid_out`).
+A saved tensor may come back from a hook as another copy, and kernels read memory by pointer: everything they
+read is checked and laid out first.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class _Linear(Protocol):
         ...
 
     def along(self, tangent: Tensor, slopes: Tensor) -> Tensor:
-        """Return the derivative along a tangent in torch's operations, given the gradient for a `g` of ones."""
+        """Return the derivative along a tangent in torch's operations, given the same."""
         ...
 
     def ones(self, device: torch.device) -> Tensor:
@@ -56,8 +58,8 @@ class _Linear(Protocol):
 class PiecewiseLinear(Function):
     """Input -> output, packed bits, and a link.
 
-    The link has no elements. Its sum, 0, ties the gradient to the input, so that a second derivative exists and
-    is 0, as torch's is, although nothing of the input is saved.
+    The link has no elements. Its sum, 0, ties the gradient to the input, so that a second derivative exists
+    and is 0, as torch's is, although nothing of the input is saved.
     """
 
     @staticmethod
@@ -255,7 +257,7 @@ class _Elementwise:
         return self.empty(device).fill_(1)
 
     def by_formula(self, function: Callable[..., Any], saved: Tensor, extras: Any, *others: Any) -> Any:
-        """Call a function of `_formula` with what is saved: torch's operations, which any mode differentiates."""
+        """Call a function of `_formula`, which are torch's operations, with what is saved."""
         values = list(self.values)
         for place, weight in zip(self.learned, extras, strict=True):
             values[place] = Channels(weight, values[place]).against(saved)
@@ -266,8 +268,8 @@ class _Elementwise:
 class Smooth(Function):
     """Input and weights -> output; saves the input or the output.
 
-    An output goes with a marker, so that what is saved differs from what torch's own operation saves, which is
-    the input: checkpointing compares shapes and types, and would take one for the other.
+    An output goes with a marker, so that what is saved differs from what torch's own operation saves, which
+    is the input: checkpointing compares shapes and types, and would take one for the other.
     """
 
     @staticmethod
@@ -319,14 +321,14 @@ def _restored(ctx: Any) -> tuple[_Elementwise, Tensor, list[Tensor]]:
     saved, *weights = ctx.saved_tensors if call.saved == "input" else ctx.saved_tensors[1:]
     if saved.dtype != call.dtype or saved.shape != call.shape:
         raise RuntimeError(
-            f"a saved tensor of {call.dtype} and shape {tuple(call.shape)} came back from a saved-tensor hook as "
+            f"a saved tensor of {call.dtype} and shape {tuple(call.shape)} came back from a hook as "
             f"{saved.dtype} and {tuple(saved.shape)}"
         )
     return call, saved, weights
 
 
 class SmoothSlope(Function):
-    """Gradient by the output, and what is saved -> gradients by the input and the weights; not to be followed."""
+    """Gradient by the output, and what is saved -> gradients by the input and the weights."""
 
     @staticmethod
     def forward(call: _Elementwise, g: Tensor, saved: Tensor, *weights: Tensor) -> Any:
@@ -375,7 +377,7 @@ def elementwise(record: Elementwise, kernels: Kernels, input: Tensor, values: tu
     call = _Elementwise(record, kernels, values, input)
     if call.saved == "sign":
         seed = [value.seed(input.device) for value in values if isinstance(value, Random)]
-        return PiecewiseLinear.apply(call, input, *seed)[0]  # type: ignore[no-any-return]
+        return PiecewiseLinear.apply(call, input, *seed)[0]
     weights = [value.weight for value in values if isinstance(value, Channels)]
     result: Tensor = Smooth.apply(call, input, *weights)
     return result

@@ -58,7 +58,7 @@ def strides_like(tensor: Tensor) -> tuple[int, ...]:
 
 
 def in_memory(tensor: Tensor) -> bool:
-    """Whether a tensor's elements are where its address says: not so in a batch or a transform, or of zero tensors."""
+    """Whether a plain tensor's elements are at its address: not so in transforms, of zero tensors."""
     if type(tensor) not in PLAIN:
         return False
     try:

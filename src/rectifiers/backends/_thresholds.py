@@ -16,13 +16,13 @@ _ELEMENTS_ON_CPU = {
     "relu": 1 << 22,  # these two save a network memory, at about torch's own time
     "leaky_relu": 1 << 22,
     "prelu": 1 << 17,
-    "rrelu": 1 << 16,
+    "rrelu": 1 << 15,
     "elu": 1 << 18,
     "selu": 1 << 18,
     "celu": 1 << 18,
-    "squared_relu": 1 << 18,
+    "squared_relu": 1 << 19,
     "maxout": 1 << 17,
-    "crelu": 1 << 17,
+    "crelu": 1 << 19,
 }
 _BYTES_ON_GPU = {  # of an H200, whose memory is the fastest there is
     "relu": 1 << 28,

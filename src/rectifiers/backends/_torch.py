@@ -57,7 +57,7 @@ _gelu = F.gelu
 
 
 def _linked(output: Tensor) -> Tensor:
-    """The same, by an operation whose gradient has a second derivative of 0, where others have none at all."""
+    """The same, by an operation whose gradient is differentiable again, to 0: that of others may not be."""
     return _leaky_relu(output, 1.0) if output.requires_grad and not is_compiling() else output
 
 
@@ -92,8 +92,9 @@ _OWN: dict[Elementwise, _Own] = {
 class torch_executor:
     """What applies an elementwise activation in torch's operations.
 
-    Called with ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of every
-    parameter in order, a number, a word, `Channels` or `Random`; and whether to write the result into `input`.
+    Called with ``(input, values, inplace=False)``: a tensor of any shape and floating dtype; the value of
+    every parameter in order, a number, a word, `Channels` or `Random`; and whether to write the result into
+    `input`.
     """
 
     def __init__(self, record: Elementwise) -> None:

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Make the function of tensors from an activation's record."""
 
 from __future__ import annotations
@@ -7,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.jit import is_tracing
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
 from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform

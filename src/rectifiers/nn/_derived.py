@@ -156,7 +156,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
     special = any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
     called = list(inspect.signature(function).parameters.values())[1:]
     learned = [name for name, parameter in record.parameters.items() if isinstance(parameter, Learned)]
-    forward = next(base for base in (*extras, Derived) if "forward" in vars(base)).forward
+    forward = next(vars(base)["forward"] for base in (*extras, Derived) if "forward" in vars(base))
     defaults = {
         name: argument.default
         for name, argument in signature.parameters.items()

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """What `torch.jit.script` compiles in place of a module: torch's own module, or one of its operations."""
 
 from __future__ import annotations
@@ -73,17 +75,17 @@ class _Traced(torch.nn.Module):
 
 
 def scriptable(module: Any) -> torch.nn.Module:
-    """Return an equivalent of a derived module that TorchScript can compile; the module itself if there is none."""
+    """Return an equivalent module that TorchScript compiles; the module itself if there is none."""
     record = module.record
     if getattr(module, "divisors", None) is not None or getattr(module, "generator", None) is not None:
-        return module  # type: ignore[no-any-return]
+        return module
     own = next(
         (cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.act")), None
     )
     found: torch.nn.Module
     if own is None:
         if any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values()):
-            return module  # type: ignore[no-any-return]
+            return module
         return _Traced(torch.jit.trace(_Formula(module), torch.linspace(-1, 1, 3)))
     if getattr(module, "dim", 1) != 1 and module.weight.numel() > 1:
         found = _ScriptablePReLU(module.weight, module.dim)
