@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.compiler import is_compiling
 
 from rectifiers.backends._kernels import Draw
-from rectifiers.backends._memory_order import in_memory
 
 __all__ = ["Channels", "Random"]
 
@@ -70,10 +68,6 @@ class Random:
     def numbers(self, input: Tensor) -> Tensor:
         """Draw one number per element by torch, in float64 for float64 and else in float32."""
         dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
-        if not is_compiling() and in_memory(input):
-            drawn = torch.empty(input.shape, dtype=dtype, device=input.device)
-            drawn = drawn.uniform_(self.lower, self.upper, generator=self.generator)
-            return drawn.reciprocal_() if self.reciprocal else drawn
         drawn = torch.rand(input.shape, dtype=dtype, device=input.device, generator=self.generator)
         drawn = drawn.mul_(self.upper - self.lower).add_(self.lower)
         return drawn.reciprocal() if self.reciprocal else drawn
