@@ -26,7 +26,7 @@ from rich.table import Table
 from torch import Tensor
 
 from rectifiers.activations import registry
-from rectifiers.backends._kernels import Saved, Kernels
+from rectifiers.backends._kernels import Kernels, Saved
 
 CASES: dict[str, tuple[str, tuple[float, ...]]] = {
     f"{name} {alpha:g}": (name, (alpha,))
