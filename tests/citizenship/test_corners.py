@@ -15,6 +15,7 @@ import pytest
 import torch
 import torch.autograd.forward_ad as fwAD
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
@@ -448,3 +449,19 @@ def test_ours_in_the_place_of_torchs_functions(monkeypatch: pytest.MonkeyPatch) 
         function = getattr(rectifiers.functional, name)
         monkeypatch.setattr(torch.nn.functional, name, function)
         same(function(x.clone(), *arguments, inplace=True), expected)
+
+
+def test_a_fake_mode_over_a_real_tensor_is_an_error(cell: tuple[Function, Function, Tensor]) -> None:
+    ours, theirs, x = cell
+    for function in (theirs, ours):
+        with FakeTensorMode(), pytest.raises(Exception, match=r"(?i)fake|dispatch mode"):
+            function(x)
+
+
+def test_a_default_device(cell: tuple[Function, Function, Tensor]) -> None:
+    ours, theirs, x = cell
+    expected = gradients(theirs, x)
+    leaf = x.clone().requires_grad_()
+    with torch.device("meta"):
+        output = ours(leaf)
+    same(torch.autograd.grad(output, leaf, weights(output))[0], expected[1])

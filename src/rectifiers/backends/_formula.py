@@ -241,5 +241,5 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
 
 
 def formula_of(record: Elementwise) -> Callable[..., Tensor]:
-    """Return a function of ``(input, *values)`` in torch's operations alone, which autograd differentiates."""
+    """Return a function of ``(input, *values)`` in torch's operations, which autograd differentiates."""
     return lambda input, *values: _value(Formulas.of(record, input.dtype), input, values)

@@ -24,7 +24,15 @@ from rectifiers.activations import Elementwise
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import Formulas, gradients_of, tangent_of
 from rectifiers.backends._kernels import Kernels, Layout, Saved
-from rectifiers.backends._memory_order import PLAIN, InMemory, in_memory, laid_out, layout_of, strides_like
+from rectifiers.backends._memory_order import (
+    PLAIN,
+    InMemory,
+    empty,
+    in_memory,
+    laid_out,
+    layout_of,
+    strides_like,
+)
 
 __all__ = ["crelu", "elementwise", "maxout", "saved_by"]
 
@@ -195,7 +203,7 @@ class _Elementwise:
 
     def empty(self, device: torch.device) -> Tensor:
         """A result to be written by the kernel."""
-        return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=device)
+        return empty(self.shape, self.strides, self.dtype, device)
 
     def as_given(self, result: Tensor) -> Tensor:
         """The result with the strides of the input."""
@@ -282,7 +290,7 @@ class Smooth(Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         """Save what the derivative is a function of."""
         ctx.call, x, *weights = inputs
-        marker = torch.empty(0, dtype=torch.uint8)
+        marker = torch.empty(0, dtype=torch.uint8, device=x.device)
         saved = (x, *weights) if ctx.call.saved == "input" else (marker, output)
         ctx.save_for_backward(*saved)
         ctx.save_for_forward(*saved)
@@ -398,7 +406,7 @@ class _AlongAxis:
 
     def empty(self, shape: Any, device: torch.device) -> Tensor:
         """A result, that is in memory as the input is."""
-        return torch.empty_strided(shape, self.memory.strides(shape), dtype=self.dtype, device=device)
+        return empty(shape, self.memory.strides(shape), self.dtype, device)
 
     def ones(self, device: torch.device) -> Tensor:
         """See `_Linear`."""

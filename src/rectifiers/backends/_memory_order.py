@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Layout
 
-__all__ = ["PLAIN", "InMemory", "dense", "in_memory", "laid_out", "layout_of", "strides_like"]
+__all__ = ["PLAIN", "InMemory", "dense", "empty", "in_memory", "laid_out", "layout_of", "strides_like"]
 
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types of tensors that kernels read; any other may mean something else by its memory."""
@@ -65,6 +65,14 @@ def in_memory(tensor: Tensor) -> bool:
         return bool(tensor.data_ptr()) and not tensor.is_neg()
     except RuntimeError:  # how torch says that there is no address
         return False
+
+
+def empty(shape: Sequence[int], strides: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a tensor for a kernel to write to; an error where a dispatch mode hands out something else."""
+    made = torch.empty_strided(shape, strides, dtype=dtype, device=device)
+    if not in_memory(made):
+        raise RuntimeError(f"a kernel writes plain tensors, got a {type(made).__name__} from a dispatch mode")
+    return made
 
 
 def laid_out(tensor: Tensor, shape: Sequence[int], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:

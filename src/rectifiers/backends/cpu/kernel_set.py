@@ -44,7 +44,7 @@ class NumbaKernels:
     ) -> Tensor | None:
         """Write f(x) into `y`, which may be `x`; return a packed bit per element, x > 0, if `keep`."""
         n = x.numel()
-        bits = torch.empty((n + 7) // 8, dtype=torch.uint8) if keep else None
+        bits = torch.empty((n + 7) // 8, dtype=torch.uint8, device="cpu") if keep else None
         if y is not x:
             huge_pages(y)
         kinds, parameters, seed = _arguments(record, values)
@@ -83,13 +83,13 @@ class NumbaKernels:
             return ()
         if across:
             size = rows_of_block(layout)
-            sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64)
+            sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64, device="cpu")
             addresses[3] = sums.data_ptr()
             run_blocks(kernel, layout, gx, tuple(addresses), parameters, seed, size)
             total = in_order(sums)
         else:
             count = -(-inner // SEGMENT)
-            sums = torch.empty((outer, channels, count, learned), dtype=torch.float64)
+            sums = torch.empty((outer, channels, count, learned), dtype=torch.float64, device="cpu")
             addresses[3] = sums.data_ptr()
             shape = (outer * channels, inner)
             run_rows(kernel, shape, gx, tuple(addresses), parameters, channels, SEGMENT, seed)
@@ -107,7 +107,7 @@ class NumbaKernels:
         winners = None
         if keep:
             size = shape[0] * ((shape[1] + 7) // 8) * (pieces - 1).bit_length()
-            winners = torch.empty(size, dtype=torch.uint8)
+            winners = torch.empty(size, dtype=torch.uint8, device="cpu")
         kernel = maxout_kernel("value", x.dtype, pieces, inner == 1, keep)
         addresses = (x.data_ptr(), y.data_ptr(), 0 if winners is None else winners.data_ptr(), 0)
         run_rows(kernel, shape, y, addresses)
@@ -125,7 +125,7 @@ class NumbaKernels:
         """Write max(0, x) and max(0, -x) into `y`; return two packed bits per element if `keep`."""
         rows, length = layout
         huge_pages(y)
-        signs = torch.empty(rows * ((length + 7) // 8) * 2, dtype=torch.uint8) if keep else None
+        signs = torch.empty(rows * ((length + 7) // 8) * 2, dtype=torch.uint8, device="cpu") if keep else None
         addresses = (x.data_ptr(), y.data_ptr(), 0 if signs is None else signs.data_ptr(), 0)
         run_rows(crelu_kernel("value", x.dtype, keep), layout, y, addresses)
         return signs
