@@ -14,7 +14,7 @@ from triton.errors import TritonError
 
 from rectifiers.activations import Activation, Choice, Elementwise, Learned, relu
 from rectifiers.backends._kernels import Draw, Layout, Saved, Values
-from rectifiers.backends.gpu.flat import slope_kernel, value_kernel
+from rectifiers.backends.gpu.elementwise import slope_kernel, value_kernel
 from rectifiers.backends.gpu.formulas import (
     MOST_PARAMETERS,
     Choices,
