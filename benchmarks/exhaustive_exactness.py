@@ -26,7 +26,7 @@ from rich.table import Table
 from torch import Tensor
 
 from rectifiers.activations import registry
-from rectifiers.backends._kernels import Kept, Kernels
+from rectifiers.backends._kernels import Kernels, Saved
 
 CASES: dict[str, tuple[str, tuple[float, ...]]] = {
     f"{name} {alpha:g}": (name, (alpha,))
@@ -88,7 +88,7 @@ def measure(kernels: Kernels, name: str, values: tuple[float, ...], x: Tensor, w
     worst.add("value", ulps(y, f), x)
     kernels.slope(record, values, layout, "input", x, one, gx)
     worst.add("derivative of the input", ulps(gx, df), x)
-    keeps: Kept = record.keeps_at(*values)
+    keeps: Saved = record.keeps_at(*values)
     if keeps == "output":
         kernels.slope(record, values, layout, keeps, y, one, gx)
         largest = SCALED_ALPHA if name == "selu" else 1.0 if name == "celu" else abs(values[0])

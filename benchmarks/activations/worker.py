@@ -18,6 +18,7 @@ from benchmarks.activations.results import Kept, Outcome, Peak, Timed
 from benchmarks.activations.settings import SWEPT, Group, Settings
 
 import rectifiers
+import rectifiers.backends
 
 __all__ = ["MARK", "run", "steps"]
 
@@ -76,7 +77,7 @@ def _measured(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | K
 
 
 def _backend(name: str) -> contextlib.AbstractContextManager[Any]:
-    choose = getattr(rectifiers, "backend", None)
+    choose = getattr(rectifiers.backends, "using", None) or getattr(rectifiers, "backend", None)
     if choose is not None:
         chosen: contextlib.AbstractContextManager[Any] = choose(name)
         return chosen

@@ -14,7 +14,7 @@ from rectifiers._version import __version__
 if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
-    from rectifiers.backends import Explanation, backend, explain, keep_freed_memory
+    from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
     from rectifiers.comparison import ComparisonResult, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "ComparisonResult": "rectifiers.comparison",
-    "backend": "rectifiers.backends",
     "compare": "rectifiers.comparison",
     "Execution": "rectifiers.study",
     "Explanation": "rectifiers.backends",
@@ -32,6 +31,7 @@ _NAMES = {
     "gain": "rectifiers.initialization",
     "init_": "rectifiers.initialization",
     "keep_freed_memory": "rectifiers.backends",
+    "set_backend": "rectifiers.backends",
     "show": "rectifiers.report.functions",
 }
 
@@ -40,7 +40,6 @@ __all__ = [
     "Execution",
     "Explanation",
     "__version__",
-    "backend",
     "compare",
     "elementwise",
     "errors",
@@ -51,6 +50,7 @@ __all__ = [
     "keep_freed_memory",
     "nn",
     "reference",
+    "set_backend",
     "show",
 ]
 

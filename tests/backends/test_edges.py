@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-import rectifiers
 from rectifiers import functional
 from rectifiers.activations import Learned, registry
+from rectifiers.backends import using
 from rectifiers.backends.cpu import kernels
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -25,7 +25,6 @@ ELEMENTWISE: dict[str, tuple[Any, ...]] = {
     "leaky_relu": (-0.3,),
     "prelu": (0.25,),
     "rrelu": (0.2,),
-    "relu6": (),
     "squared_relu": (),
     "elu": (1.3,),
     "selu": (),
@@ -277,7 +276,7 @@ LAYOUTS: dict[str, Callable[[], Tensor]] = {
 
 def under(name: str, function: Callable[[Tensor], Tensor], view: Tensor) -> tuple[Tensor, Tensor]:
     """Value and gradient by a backend, for a gradient that is not the same everywhere."""
-    with rectifiers.backend(name):
+    with using(name):
         x = view.detach().requires_grad_()
         y = function(x)
         g = sample(*y.shape, seed=7)
@@ -323,7 +322,7 @@ def test_prelu_in_any_layout_along_any_axis(layout: str) -> None:
 
             def run(name: str, weight: Tensor = weight, dim: int = dim) -> list[Tensor]:
                 x, w = view.detach().requires_grad_(), weight.clone().requires_grad_()
-                with rectifiers.backend(name):
+                with using(name):
                     y = functional.prelu(x, w, dim=dim)
                     grads = torch.autograd.grad(y, (x, w), sample(*y.shape, seed=7))
                 return [y.detach(), *grads]
@@ -373,7 +372,7 @@ def test_a_gradient_in_another_layout_is_met_element_by_element(name: str) -> No
     x, g = sample(2, 6, 4, 5).requires_grad_(), channels_last(2, 6, 4, 5)
     values = () if name in ("rrelu", "prelu") else ELEMENTWISE[name]
     values = (torch.tensor(0.25),) if name == "prelu" else values
-    with rectifiers.backend("numba"):
+    with using("numba"):
         y = getattr(functional, name)(x, *values)
         found = [torch.autograd.grad(y, x, one, retain_graph=True)[0] for one in (g, g.contiguous())]
         (constant,) = torch.autograd.grad(y, x, torch.ones(()).expand(2, 6, 4, 5), retain_graph=True)
@@ -389,7 +388,7 @@ def test_second_derivatives_in_any_layout(name: str, layout: str) -> None:
     view = LAYOUTS[layout]()
     found = []
     for backend in ("numba", "torch"):
-        with rectifiers.backend(backend):
+        with using(backend):
             x, g = view.detach().requires_grad_(), sample(*view.shape).requires_grad_()
             inputs = [x, g]
             if name == "prelu":

@@ -10,9 +10,10 @@ import torch
 import rectifiers
 from rectifiers import functional, nn
 from rectifiers.activations import registry
+from rectifiers.backends import using
 from rectifiers.errors import ArgumentTypeError, BackendError
 
-LARGE = torch.randn(64, 128, 16, 16, generator=torch.Generator().manual_seed(0))
+LARGE = torch.randn(128, 128, 16, 16, generator=torch.Generator().manual_seed(0))
 SMALL = LARGE[:1, :2, :2, :2].contiguous()
 
 KEPT = {
@@ -30,27 +31,29 @@ def test_it_says_what_the_kernel_keeps(name: str) -> None:
     args, keeps, size = KEPT[name]
     found = rectifiers.explain(getattr(functional, name), LARGE, *args)
     assert (found.activation, found.backend, found.keeps, found.kept_bytes) == (name, "numba", keeps, size)
-    assert str(found).startswith(f"{name}: the numba kernel (2097152 elements; kernels pay from ")
+    assert str(found).startswith(
+        f"{name}: the numba kernel (4194304 elements; the kernel is worthwhile from "
+    )
     assert str(found).endswith(f"; keeps {keeps}")
 
 
 def test_a_small_tensor_takes_torchs_operation() -> None:
     found = rectifiers.explain(nn.ELU(), SMALL)
-    assert (found.backend, found.reason) == ("torch", "8 elements; kernels pay from 65536 on")
+    assert (found.backend, found.reason) == ("torch", "8 elements; the kernel is worthwhile from 262144 on")
     assert found.keeps == "the input"
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("numba", "numba was asked for"), ("torch", "torch was asked for")]
+    ("name", "reason"), [("numba", "numba was requested"), ("torch", "torch was requested")]
 )
 def test_what_is_asked_for_is_the_reason(name: str, reason: str) -> None:
-    with rectifiers.backend(name):
+    with using(name):
         found = rectifiers.explain(nn.ReLU(), SMALL)
     assert (found.backend, found.reason) == (name, reason)
 
 
 def test_what_cannot_run_raises() -> None:
-    with rectifiers.backend("triton"), pytest.raises(BackendError, match="triton is for CUDA"):
+    with using("triton"), pytest.raises(BackendError, match="triton is for CUDA"):
         rectifiers.explain(nn.ReLU(), SMALL)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HALF = (torch.float16, torch.bfloat16)
@@ -32,7 +32,6 @@ OUTPUTS: list[Case] = [
     ("elu", (0.0,), {}),
     ("selu", (), {}),
     ("celu", (1.3,), {}),
-    ("relu6", (), {}),
 ]
 INPUTS: list[Case] = [("elu", (-1.3,), {}), ("squared_relu", (), {})]
 
@@ -60,12 +59,13 @@ def kept(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[
         found.append(tensor)
         return tensor
 
-    with rectifiers.backend("numba"), saved_tensors_hooks(note, lambda tensor: tensor):
+    with using("numba"), saved_tensors_hooks(note, lambda tensor: tensor):
         y = function(x)
     return y, found
 
 
 def size_in_memory(tensors: list[Tensor]) -> int:
+    tensors = [t for t in tensors if t.dtype != torch.int64]  # but a seed
     return sum(storage.nbytes() for storage in {t.data_ptr(): t.untyped_storage() for t in tensors}.values())
 
 
@@ -82,8 +82,8 @@ def test_a_bit_per_element(case: Case, dtype: torch.dtype) -> None:
 def test_the_result_itself_or_for_half_types_the_input(case: Case, dtype: torch.dtype) -> None:
     x = sample(dtype).requires_grad_()
     y, found = kept(called(case), x)
-    (tensor,) = found
-    exact_output = dtype not in HALF or case[0] == "relu6"
+    (tensor,) = (t for t in found if t.numel())  # beside a marker
+    exact_output = dtype not in HALF
     assert tensor.data_ptr() == (y if exact_output else x).data_ptr()
     assert tensor.untyped_storage().nbytes() == SIZE * dtype.itemsize
 
@@ -170,7 +170,7 @@ def test_in_place_gives_what_a_new_result_gives(case: Case, dtype: torch.dtype) 
         x = sample(dtype).requires_grad_()
         before = x * 1
         more: dict[str, Any] = {} if seeds is None else {seeds: torch.Generator().manual_seed(1)}
-        with rectifiers.backend("numba"):
+        with using("numba"):
             y = called(case)(before, inplace=inplace, **more)
             (gx,) = torch.autograd.grad(y, x, g)
         assert (y is before) == inplace
@@ -203,7 +203,7 @@ def test_in_place_writes_through_views(case: Case, layout: str) -> None:
         more: list[dict[str, Any]] = [{}, {}]
         if case[2]:
             more = [{"generator": torch.Generator().manual_seed(2)} for _ in range(2)]
-        with rectifiers.backend("numba"):
+        with using("numba"):
             views[layout](expected).copy_(called(case)(views[layout](base).clone(), **more[0]))
             leaf = base.requires_grad_(learning)
             whole = leaf * 1

@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 Result = tuple[Tensor, ...]
 
@@ -34,7 +34,7 @@ def sample(*shape: int, seed: int = 0) -> Tensor:
 def gradients(function: Callable[..., Tensor], *tensors: Tensor) -> Result:
     """Value and gradients by the kernels."""
     leaves = [tensor.detach().requires_grad_() for tensor in tensors]
-    with rectifiers.backend("numba"):
+    with using("numba"):
         y = function(*leaves)
         return (y.detach(), *torch.autograd.grad(y, leaves, sample(*y.shape, seed=1)))
 
@@ -109,8 +109,8 @@ PREPARED = """
 import os
 import numpy as np
 import torch
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 torch.set_num_threads(2)
 x = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -118,7 +118,7 @@ g = torch.randn(1_000_003, generator=torch.Generator().manual_seed(1))
 
 def result():
     # Only what does not wait for torch's threads, which are not there in a child.
-    with rectifiers.backend("numba"):
+    with using("numba"):
         y = functional.leaky_relu(x, 0.1)
         (gx,) = torch.autograd.grad(y, x, g)
     return y.detach().numpy(), gx.numpy()

@@ -23,7 +23,8 @@ from triton.runtime.interpreter import InterpretedFunction
 from rectifiers.activations import Choice, Learned, Real, Uniform, elementwise, registry
 from rectifiers.backends import gpu
 from rectifiers.backends._kernels import Draw
-from rectifiers.backends.gpu import kernel_set, quick
+from rectifiers.backends.gpu import exponentials as quick
+from rectifiers.backends.gpu import kernel_set
 from rectifiers.backends.gpu.tiles import drawn_at, drawn_tile, first_of, positions
 from rectifiers.vocabulary import exp, maximum, where
 

@@ -8,7 +8,7 @@ same, for tests that enter it themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import rectifiers
 from rectifiers import functional
 from rectifiers.activations import Elementwise, registry
+from rectifiers.backends import using
 
 RRELU_IN_TRAINING = "rrelu in training"
 SUBJECTS = {
@@ -44,15 +44,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[Any]]:
-    """What enters one way of computing; a thread of one's own has to enter it again."""
-    return lambda: rectifiers.backend(request.param)
+def way(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractContextManager[Any]]]:
+    """One backend, for the whole process while the test runs; what is returned enters nothing more."""
+    with using(request.param):
+        yield nullcontext
 
 
 @pytest.fixture
-def ways(way: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
-    with way():
-        yield
+def ways(way: Callable[[], AbstractContextManager[Any]]) -> None:
+    """The same, for tests that enter nothing."""
 
 
 def slopes(x: Tensor, dim: int) -> Tensor:

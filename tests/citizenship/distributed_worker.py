@@ -13,8 +13,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-import rectifiers
 from rectifiers import nn
+from rectifiers.backends import using
 
 WORLD = 2
 STEPS = 3
@@ -71,7 +71,7 @@ def whole(tensor: Any) -> Tensor:
 
 
 def ways() -> dict[str, Any]:
-    return {name: rectifiers.backend(name) for name in ("auto", "numba")}
+    return {name: using(name) for name in ("auto", "numba")}
 
 
 def main(rank: int, store: str, out: str) -> None:

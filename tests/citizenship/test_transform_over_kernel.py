@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-import rectifiers
 from rectifiers import functional
+from rectifiers.backends import using
 
 CALLS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -26,7 +26,7 @@ def graph(name: str) -> tuple[Tensor, Tensor, Tensor]:
     """An input, its output by kernels, and a batch of cotangents."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(3, 4, dtype=torch.float64, generator=generator).requires_grad_()
-    with rectifiers.backend("numba"):
+    with using("numba"):
         y = CALLS[name](x)
     return x, y, torch.randn(5, *y.shape, dtype=torch.float64, generator=generator)
 

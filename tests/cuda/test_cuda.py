@@ -16,6 +16,7 @@ import rectifiers
 from rectifiers import functional as F
 from rectifiers import nn
 from rectifiers.activations import Elementwise, registry
+from rectifiers.backends import using
 
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA GPU", allow_module_level=True)
@@ -31,7 +32,7 @@ ULP = {torch.float32: 2.0**-23, torch.bfloat16: 2.0**-7, torch.float16: 2.0**-10
 
 @pytest.fixture(autouse=True)
 def _kernels() -> Iterator[None]:
-    with rectifiers.backend("triton"):
+    with using("triton"):
         yield
 
 
@@ -90,7 +91,7 @@ def test_maxout_and_crelu(dim: int, dtype: torch.dtype) -> None:
     for function in (F.crelu, F.maxout):
         y, g, gx = on_gpu(lambda x, f=function: f(x, dim=dim), x)
         here = x.detach().requires_grad_()
-        with rectifiers.backend("numba"):
+        with using("numba"):
             want = function(here, dim=dim)
             want.backward(g.to(dtype))
         torch.testing.assert_close(y, want.detach(), rtol=0, atol=0, equal_nan=True)
@@ -127,7 +128,7 @@ def test_any_strides(name: str, shape: str) -> None:
     leaf = there.detach().requires_grad_()
     y = function(leaf, *weights)
     y.sum().backward()
-    with rectifiers.backend("numba"):
+    with using("numba"):
         here = x.detach().requires_grad_()
         want = function(here, *(weight.cpu() for weight in weights))
         want.sum().backward()
@@ -165,7 +166,7 @@ def test_rrelu_draws_the_same_from_the_same_seed() -> None:
     for backend, memory in (("triton", False), ("triton", True), ("torch", False), ("auto", False)):
         torch.cuda.manual_seed(7)
         given = x.transpose(0, 2).contiguous().transpose(0, 2) if memory else x
-        with rectifiers.backend(backend):
+        with using(backend):
             leaf = given.detach().requires_grad_()
             y = F.rrelu(leaf, training=True)
             y.sum().backward()
@@ -241,7 +242,7 @@ def test_autocast(module: type[torch.nn.Module]) -> None:
 def test_compiled(name: str) -> None:
     function = getattr(F, name)
     x = torch.randn(32, 64, device="cuda", requires_grad=True)
-    with rectifiers.backend("auto"):
+    with using("auto"):
         want = function(x)
         (gx,) = torch.autograd.grad(want.square().sum(), x)
         got = torch.compile(function, fullgraph=True)(x)
@@ -306,7 +307,7 @@ def test_what_runs_unasked_is_the_same(name: str, n: int) -> None:
     found = []
     for backend in ("auto", "triton"):
         torch.cuda.manual_seed(3)
-        with rectifiers.backend(backend):
+        with using(backend):
             y = getattr(F, name)(x, **arguments.get(name, {}))
             (gx,) = torch.autograd.grad(y.sin().sum(), x)
         found.append((y.detach(), gx))
@@ -316,5 +317,5 @@ def test_what_runs_unasked_is_the_same(name: str, n: int) -> None:
 def test_what_is_said() -> None:
     x = torch.randn(64, 64, device="cuda", requires_grad=True)
     assert rectifiers.explain(nn.ELU(), x).backend == "triton"
-    with pytest.raises(rectifiers.errors.BackendError, match="processor"), rectifiers.backend("numba"):
+    with pytest.raises(rectifiers.errors.BackendError, match="processor"), using("numba"):
         F.elu(x)

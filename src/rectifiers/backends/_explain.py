@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.activations import Activation
-from rectifiers.backends._dispatch import decide
+from rectifiers.backends._eligible import choose
 from rectifiers.errors import ArgumentTypeError
 
 __all__ = ["Explanation", "explain"]
@@ -84,7 +84,7 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
             "`activation` must be a module of rectifiers.nn or a function of rectifiers.functional, got "
             f"{activation!r}"
         )
-    kernels, reason = decide(record, input)
+    kernels, reason = choose(record, input)
     saved: list[Tensor] = []
 
     def pack(tensor: Tensor) -> Tensor:
@@ -122,6 +122,8 @@ def _kept(
         name = known.get(tensor.untyped_storage().data_ptr())
         if name is None:
             total += tensor.nbytes
+            if tensor.numel() < 2:  # nothing, or a seed
+                continue
             bits = 8 * tensor.nbytes / max(1, input.numel())
             name = f"{bits:.3g} bit{'s' if bits != 1 else ''} per element"
         if name and name not in names:

@@ -1,19 +1,23 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Run any record's formulas on torch tensors, with autograd in every mode."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
-from rectifiers.activations import Elementwise, Learned
+from rectifiers.activations import Elementwise, Learned, celu
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["Formulas", "formula_executor"]
+__all__ = ["Formulas", "formula_executor", "formula_of", "gradients_of", "tangent_of"]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -73,58 +77,124 @@ class Formulas:
         """The formulas of a record, made once."""
         return Formulas(record, dtype)
 
-    def slope(self, input: Tensor, values: tuple[Any, ...]) -> Any:
-        """The derivative by the input, in terms of the input."""
+    def slope(self, saved: str, tensor: Tensor, values: Sequence[Any]) -> Any:
+        """The derivative by the input, in terms of the output or the input; constant at kinks."""
+        tensor = self._without_kinks(saved, tensor, values)
+        if saved == "output":
+            return self.derivative(tensor, *values)
         if self.derivative_of_input is not None:
-            return self.derivative_of_input(input, *values)
-        kept: Any = input
+            return self.derivative_of_input(tensor, *values)
+        of: Any = tensor
         if self.record.keeps == "sign":
-            kept = input > 0
+            of = tensor > 0
         elif self.record.keeps == "output":
-            kept = self.value(input, *values)
-        return self.derivative(kept, *values)
+            of = self.value(tensor, *values)
+        return self.derivative(of, *values)
+
+    def _without_kinks(self, saved: str, tensor: Tensor, values: Sequence[Any]) -> Tensor:
+        """The tensor, with elements at kinks that pass no second derivative."""
+        if not tensor.requires_grad or callable(self.record.kinks) or is_compiling():
+            return tensor
+        # CELU has no kink, but a second derivative that jumps at 0, and is 0 there in torch.
+        for kink in (0.0,) if self.record is celu else self.record.kinks:
+            at: Any = kink
+            if saved == "output":
+                at = self.value(torch.scalar_tensor(kink, dtype=self.dtype, device=tensor.device), *values)
+            tensor = torch.where(tensor == at, tensor.detach(), tensor)
+        return tensor
 
     def wide(self, value: Any) -> Any:
         """A tensor in the dtype of computation; anything else as it is."""
         return value.to(self.dtype) if isinstance(value, Tensor) else value
 
 
+def gradients_of(
+    formulas: Formulas, saved: str, tensor: Tensor, values: Sequence[Any], g: Tensor
+) -> list[Tensor]:
+    """Return the gradients by the input and by every learned parameter, in torch's operations.
+
+    Parameters
+    ----------
+    formulas : Formulas
+    saved : {"output", "input"}
+        What `tensor` is.
+    tensor : Tensor
+    values : sequence
+        One per parameter: a number, a word, or a tensor that broadcasts against `tensor`.
+    g : Tensor
+        The gradient by the output.
+    """
+    kept, numbers, wide = formulas.wide(tensor), [*map(formulas.wide, values)], formulas.wide(g)
+    found = [(wide * formulas.slope(saved, kept, numbers)).to(g.dtype)]
+    for index, by_value in formulas.learned.items():
+        by_weight = wide * by_value(kept, *numbers)
+        found.append(by_weight.sum_to_size(numbers[index].shape).to(values[index].dtype))
+    if torch.is_grad_enabled() and not is_compiling():
+        # A sum of no elements is 0, and ties a gradient to what it may not depend on: a derivative of 0.
+        tensors = [t for t in (tensor, *values) if isinstance(t, Tensor) and t.requires_grad]
+        found = [_tied(by, tensors) for by in found]
+    return found
+
+
+def _tied(gradient: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+    for tensor in tensors:
+        gradient = gradient + tensor.unsqueeze(0)[:0].sum().to(gradient.dtype)
+    return gradient
+
+
+def tangent_of(
+    formulas: Formulas, saved: str, tensor: Tensor, values: Sequence[Any], tangents: Sequence[Tensor | None]
+) -> Tensor:
+    """Return the derivative along the tangents of the input and of every learned parameter."""
+    kept, numbers = formulas.wide(tensor), [*map(formulas.wide, values)]
+    dtype = next(t.dtype for t in tangents if t is not None)
+    along, *others = tangents
+    total: Any = 0.0 if along is None else along * formulas.slope(saved, kept, numbers)
+    for (_, by_value), other in zip(formulas.learned.items(), others, strict=True):
+        if other is not None:
+            total = total + other * by_value(kept, *numbers)
+    result: Tensor = total.to(dtype)
+    return result
+
+
+def _value(formulas: Formulas, input: Tensor, values: Sequence[Any]) -> Tensor:
+    """The value in the formulas' dtype, rounded once to the input's."""
+    result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
+    whole = isinstance(result, Tensor) and (is_tracing() or result.shape == input.shape)
+    if whole and result is not input:
+        # Not `to` where it does nothing: traced by torch 2.11's compiler, it would lose the gradient.
+        return result if result.dtype == input.dtype else result.to(input.dtype)
+    return torch.empty_like(input).copy_(torch.as_tensor(result))  # the input itself, or a constant
+
+
 class _Traced(torch.autograd.Function):
-    """The value forward, the record's own derivative backward; keeps the output or the input."""
+    """The value forward, the record's own derivative backward; saves the output or the input."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(formulas: Formulas, keeps: str, input: Tensor, *values: Any) -> Tensor:
-        """Compute the value in the formulas' dtype and round it once to the input's."""
-        result = formulas.value(formulas.wide(input), *map(formulas.wide, values))
-        if isinstance(result, Tensor) and result.shape == input.shape and result is not input:
-            # Not `to` where it does nothing: traced by torch 2.11's compiler, it would lose the gradient.
-            return result if result.dtype == input.dtype else result.to(input.dtype)
-        return torch.empty_like(input).copy_(torch.as_tensor(result))  # the input itself, or a constant
+    def forward(formulas: Formulas, saved: str, input: Tensor, *values: Any) -> Tensor:
+        """Compute the value."""
+        return _value(formulas, input, values)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keep what the derivative is a function of."""
-        ctx.formulas, ctx.keeps, input, *values = inputs
+        """Save what the derivative is a function of."""
+        ctx.formulas, ctx.saved, input, *values = inputs
         ctx.numbers = [None if isinstance(value, Tensor) else value for value in values]
-        saved = [output if ctx.keeps == "output" else input, *(v for v in values if isinstance(v, Tensor))]
+        saved = [output if ctx.saved == "output" else input, *(v for v in values if isinstance(v, Tensor))]
         ctx.save_for_backward(*saved)
         ctx.save_for_forward(*saved)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Multiply by the derivative; a learned parameter gathers from all elements it acts on."""
-        formulas, kept, values = _saved(ctx)
-        wide = grad.to(formulas.dtype)
-        grads: list[Tensor | None] = [(wide * _slope(ctx.keeps, formulas, kept, values)).to(grad.dtype)]
-        for index, value in enumerate(values):
-            if ctx.needs_input_grad[3 + index] and index in formulas.learned:
-                by_value = wide * formulas.learned[index](kept, *values)
-                grads.append(by_value.sum_to_size(value.shape))
-            else:
-                grads.append(None)
-        return None, None, *grads
+        saved, values = _restored(ctx)
+        by_input, *by_learned = gradients_of(ctx.formulas, ctx.saved, saved, values, grad)
+        grads: list[Tensor | None] = [None] * len(values)
+        for index, by_weight in zip(ctx.formulas.learned, by_learned, strict=True):
+            grads[index] = by_weight if ctx.needs_input_grad[3 + index] else None
+        return None, None, by_input, *grads
 
 
 class _Apply(_Traced):
@@ -133,26 +203,16 @@ class _Apply(_Traced):
     @staticmethod
     def jvp(ctx: Any, _: Any, __: Any, tangent: Tensor | None, *tangents: Any) -> Tensor:
         """Sum what every tangent contributes."""
-        formulas, kept, values = _saved(ctx)
-        dtype = next(t.dtype for t in (tangent, *tangents) if t is not None)
-        total: Any = 0.0 if tangent is None else tangent * _slope(ctx.keeps, formulas, kept, values)
-        for index, by_value in formulas.learned.items():
-            if tangents[index] is not None:
-                total = total + tangents[index] * by_value(kept, *values)
-        result: Tensor = total.to(dtype)
-        return result
+        saved, values = _restored(ctx)
+        learned = [tangents[index] for index in ctx.formulas.learned]
+        return tangent_of(ctx.formulas, ctx.saved, saved, values, (tangent, *learned))
 
 
-def _saved(ctx: Any) -> tuple[Formulas, Tensor, list[Any]]:
-    """What `setup_context` kept: the input or output and all values, in the dtype of computation."""
-    formulas: Formulas = ctx.formulas
-    kept, *tensors = map(formulas.wide, ctx.saved_tensors)
+def _restored(ctx: Any) -> tuple[Tensor, list[Any]]:
+    """What `setup_context` saved: the input or output, and all values."""
+    saved, *tensors = ctx.saved_tensors
     remaining = iter(tensors)
-    return formulas, kept, [next(remaining) if number is None else number for number in ctx.numbers]
-
-
-def _slope(keeps: str, formulas: Formulas, kept: Tensor, values: list[Any]) -> Any:
-    return formulas.derivative(kept, *values) if keeps == "output" else formulas.slope(kept, tuple(values))
+    return saved, [next(remaining) if number is None else number for number in ctx.numbers]
 
 
 def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
@@ -168,9 +228,18 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
         if not input.is_floating_point():
             raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
         exact_output = input.dtype not in _HALF and not learns
-        keeps = "output" if exact_output and record.keeps_at(*values) == "output" else "input"
+        saved = "output" if exact_output and record.keeps_at(*values) == "output" else "input"
         formulas = by_dtype[torch.float32 if input.dtype in _HALF else input.dtype]
-        function = _Traced if torch.compiler.is_compiling() else _Apply
-        return cast(Tensor, function.apply(formulas, keeps, input, *values))  # type: ignore[no-untyped-call]
+        if not is_compiling():
+            return cast(Tensor, _Apply.apply(formulas, saved, input, *values))
+        tensors = (input, *(value for value in values if isinstance(value, Tensor)))
+        if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)):
+            return _value(formulas, input, values)  # Dynamo mistakes its arguments
+        return cast(Tensor, _Traced.apply(formulas, saved, input, *values))
 
     return execute
+
+
+def formula_of(record: Elementwise) -> Callable[..., Tensor]:
+    """Return a function of ``(input, *values)`` in torch's operations, which autograd differentiates."""
+    return lambda input, *values: _value(Formulas.of(record, input.dtype), input, values)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from rectifiers.activations import Activation, Elementwise
 
-__all__ = ["Draw", "Kept", "Kernels", "Layout", "Prepared", "Values"]
+__all__ = ["Draw", "Kernels", "Layout", "Saved", "Values"]
 
 Layout: TypeAlias = tuple[int, int, int]
-Kept: TypeAlias = Literal["sign", "output", "input"]
+Saved: TypeAlias = Literal["sign", "output", "input"]
 Values: TypeAlias = tuple[Any, ...]
 
 
@@ -40,16 +39,12 @@ class Draw:
         On the device of the tensor.
     reciprocal : bool
         Whether one over the number is used.
-    swapped : Layout or None
-        How the elements lie in memory, where that is not their logical order: of (outer, channels, places)
-        in logical order, as (outer, places, channels). Only for kernels whose `draws_swapped` says so.
     """
 
     lower: float
     upper: float
     seed: Tensor
     reciprocal: bool = False
-    swapped: Layout | None = None
 
     @property
     def step(self) -> float:
@@ -62,26 +57,14 @@ class Draw:
         return self.lower + self.step / 2
 
 
-class Prepared(NamedTuple):
-    """`Kernels.value` and `Kernels.slope` of one record with its values, for one type and what is kept.
-
-    For tensors as they lie in memory, whose layout does not matter: nothing is learned or drawn.
-    """
-
-    value: Callable[[Tensor, Tensor, bool], Tensor | None]
-    """Of x, y and whether to return packed bits."""
-    slope: Callable[[Tensor, Tensor, Tensor], None]
-    """Of what is kept, g and gx."""
-
-
 class Kernels(Protocol):
     """Kernels of one device.
 
     All tensors of one call live on that device and are dense; those of equal shape have equal strides, and
     a kernel takes their elements as they lie in memory. Types are float64, float32, float16 or bfloat16, one
     per call; half types are computed in float32 and rounded once. The caller makes outputs, the kernels
-    make what they pack. Empty tensors do not get here. Where a number is drawn the elements lie in logical
-    order, but for kernels with an attribute `draws_swapped` that is true: see `Draw`.
+    make what they pack. Empty tensors do not get here. Where a number is drawn the elements are in logical
+    order in memory, and nothing is learned.
 
     `values` holds one entry per parameter of the record: a number (`Real`, `Integer`), a word (`Choice`), a
     `Draw` (`Uniform`), or for `Learned` a contiguous tensor of shape (channels,) in the type of `x`.
@@ -110,7 +93,7 @@ class Kernels(Protocol):
         record: Elementwise,
         values: Values,
         layout: Layout,
-        keeps: Kept,
+        keeps: Saved,
         kept: Tensor,
         g: Tensor,
         gx: Tensor,
@@ -121,10 +104,6 @@ class Kernels(Protocol):
         derivative is `derivative_of_input` where the record has it. The gradients, of shape (channels,),
         float32 or float64, are sums in an order that depends on the layout alone.
         """
-        ...
-
-    def prepared(self, record: Elementwise, values: Values, dtype: torch.dtype, keeps: Kept) -> Prepared:
-        """Return `value` and `slope` of numbers and words alone, ready to be called again and again."""
         ...
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:

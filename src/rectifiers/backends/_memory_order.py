@@ -1,4 +1,4 @@
-"""The axes of a tensor in the order in which they lie in memory."""
+"""How the elements of a tensor are in memory, and how a kernel gets to read them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from torch import Tensor
 
 from rectifiers.backends._kernels import Layout
 
-__all__ = ["InMemory", "dense", "swapped"]
+__all__ = ["PLAIN", "InMemory", "dense", "empty", "in_memory", "laid_out", "layout_of", "strides_like"]
+
+PLAIN = (Tensor, torch.nn.Parameter)
+"""The types of tensors that kernels read; any other may mean something else by its memory."""
 
 
 class InMemory:
-    """The axes in the order in which they lie in memory: kernels see contiguous tensors, layouts are kept."""
+    """The axes in the order in which they are in memory: kernels see contiguous tensors."""
 
     def __init__(self, input: Tensor) -> None:
         axes, strides = range(input.dim()), input.stride()
@@ -23,43 +26,19 @@ class InMemory:
             self.order = list(axes)
         self.back = sorted(axes, key=self.order.__getitem__)
 
-    def seen(self, tensor: Tensor) -> Tensor:
-        """The tensor as the kernels see it; a copy if it lies differently."""
-        return tensor.permute(self.order).contiguous()
-
-    def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """A new tensor of this shape that lies as the others do."""
+    def strides(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The strides of a tensor of this shape that is in memory as the input is."""
         strides, product = [0] * len(shape), 1
         for axis in reversed(self.order):
             strides[axis] = product
             product *= shape[axis]
-        return torch.empty_strided(shape, strides, dtype=like.dtype, device=like.device)
+        return tuple(strides)
 
     def around(self, shape: torch.Size, dim: int) -> tuple[int, int]:
         """Number of elements outside of axis `dim` and inside of it, in memory."""
         place = self.back[dim]
         lengths = [shape[axis] for axis in self.order]
         return math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
-
-
-def swapped(tensor: Tensor) -> Layout | None:
-    """Return (outer, channels, places) if the tensor, so in logical order, lies as (outer, places, channels).
-
-    As with channels last, where places are height and width. None for any other order, the logical one too.
-    """
-    shape = tensor.shape
-    order = [axis for axis in InMemory(tensor).order if shape[axis] != 1]
-    logical = sorted(order)
-    if order == logical:
-        return None
-    outer = next(place for place, axis in enumerate(logical) if order[place] != axis)
-    split = order.index(logical[outer])
-    if order[split:] + order[outer:split] != logical[outer:]:
-        return None
-    around, places, channels = (
-        math.prod(shape[axis] for axis in part) for part in (order[:outer], order[outer:split], order[split:])
-    )
-    return around, channels, places
 
 
 def dense(tensor: Tensor) -> bool:
@@ -71,3 +50,60 @@ def dense(tensor: Tensor) -> bool:
                 return False
             expected *= length
     return True
+
+
+def strides_like(tensor: Tensor) -> tuple[int, ...]:
+    """Return the strides of a result that is in memory as the tensor is, whose elements fill their memory."""
+    return tensor.stride() if dense(tensor) else torch.empty_like(tensor, device="meta").stride()
+
+
+def in_memory(tensor: Tensor) -> bool:
+    """Whether a plain tensor's elements are at its address: not so in transforms, of zero tensors."""
+    if type(tensor) not in PLAIN:
+        return False
+    try:
+        return bool(tensor.data_ptr()) and not tensor.is_neg()
+    except RuntimeError:  # how torch says that there is no address
+        return False
+
+
+def empty(shape: Sequence[int], strides: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a tensor for a kernel to write to; an error where a dispatch mode hands out something else."""
+    made = torch.empty_strided(shape, strides, dtype=dtype, device=device)
+    if not in_memory(made):
+        raise RuntimeError(f"a kernel writes plain tensors, got a {type(made).__name__} from a dispatch mode")
+    return made
+
+
+def laid_out(tensor: Tensor, shape: Sequence[int], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Return the tensor with these strides, itself or a copy, for a kernel that reads its memory.
+
+    Raises
+    ------
+    RuntimeError
+        It is not of that shape and type: a saved-tensor hook has brought back something else.
+    """
+    if type(tensor) not in PLAIN:
+        raise RuntimeError(f"a kernel reads plain tensors, got a {type(tensor).__name__}")
+    if tensor.shape != tuple(shape) or tensor.dtype != dtype:
+        raise RuntimeError(
+            f"expected a tensor of {dtype} and shape {tuple(shape)}, but got {tensor.dtype} and "
+            f"{tuple(tensor.shape)}"
+        )
+    if tensor.stride() == strides and in_memory(tensor):
+        return tensor
+    return torch.empty_strided(shape, strides, dtype=dtype, device=tensor.device).copy_(tensor)
+
+
+def layout_of(input: Tensor, dim: int) -> Layout:
+    """Return (outer, channels, inner) of a dense tensor as it is in memory; `channels` along `dim`."""
+    shape, strides = input.shape, input.stride()
+    dim %= input.dim()
+    outer = inner = 1
+    for axis, length in enumerate(shape):
+        if axis != dim and length != 1:
+            if strides[axis] > strides[dim]:
+                outer *= length
+            else:
+                inner *= length
+    return outer, shape[dim], inner

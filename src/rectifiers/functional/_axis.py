@@ -1,9 +1,12 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Maxout, CReLU and Softmax: the three that work along an axis."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from rectifiers import backends
@@ -58,6 +61,11 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
         return result
     _check_pieces(pieces, "pieces")
     _check_grouping(grouping, "grouping")
+    if is_tracing():  # sizes are tensors, and stay open
+        dim %= input.dim()
+        consecutive = grouping == "consecutive"
+        split = input.unflatten(dim, (-1, pieces) if consecutive else (pieces, -1))
+        return split.max(dim + consecutive).values
     shape, axis = pieces_axis(input.shape, pieces, dim, grouping)
     return backends.maxout(input, shape, dim % input.dim(), axis)
 

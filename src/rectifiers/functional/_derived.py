@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# (Parts of torch have no types.)
 """Make the function of tensors from an activation's record."""
 
 from __future__ import annotations
@@ -7,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
 
 from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform
-from rectifiers.backends import Channels, Random, executors
+from rectifiers.backends import Channels, Random, executor
 from rectifiers.errors import ArgumentTypeError, ShapeError
 from rectifiers.functional._docstrings import docstring
-from rectifiers.functional._signature import Arguments, signature_of
+from rectifiers.functional._signature import Arguments, own_code, signature_of
 
 __all__ = ["derive"]
 
@@ -30,7 +33,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
     readers = [_reader(name, parameters[name], arguments.places) for name in parameters]
     inplace = arguments.places["inplace"]
     defaults = record.defaults
-    execute, usual = executors(record)
+    execute = executor(record)
 
     def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if has_torch_function_unary(input) or (
@@ -39,10 +42,8 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             overloaded = (input, *args, *kwargs.values())
             result: Tensor = handle_torch_function(function, overloaded, input, *args, **kwargs)
             return result
-        if plain and not args and not kwargs:  # the usual call, at a third of the cost
+        if plain and not args and not kwargs:  # nothing to bind or check
             return execute(input, defaults)
-        if usual is not None and (found := usual(input, args, kwargs)) is not None:
-            return found
         given = arguments.ordered(args, kwargs)
         if not plain and not input.is_floating_point():
             raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
@@ -51,6 +52,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             values += (read(input, given),)
         return execute(input, values, given[inplace])
 
+    function = own_code(function, record.name)
     function.__name__ = function.__qualname__ = record.name
     function.__module__ = "rectifiers.functional"
     function.record = record  # type: ignore[attr-defined]
@@ -70,7 +72,8 @@ def _reader(
             weight, dim = given[place], given[axis]
             if not isinstance(weight, Tensor):
                 return weight
-            if (count := weight.numel()) != 1:
+            # A trace knows sizes as tensors, which torch's own operation checks.
+            if not is_tracing() and (count := weight.numel()) != 1:
                 rank = input.dim()
                 features = input.size(dim) if -rank <= dim < rank else None
                 if weight.dim() != 1 or count != features:

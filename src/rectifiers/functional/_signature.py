@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -12,10 +13,28 @@ from torch import Tensor
 from rectifiers.activations import Elementwise, Learned, Uniform
 from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["Arguments", "signature_of"]
+__all__ = ["Arguments", "own_code", "signature_of"]
 
 _ANY = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def own_code(function: Callable[..., Any], name: str) -> Any:
+    """Return the same function with a code object of its own.
+
+    `torch.compile` counts recompilations per code object: what many activations share would reach its limit.
+    """
+    assert isinstance(function, FunctionType)
+    copy = FunctionType(
+        function.__code__.replace(co_name=name),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__, copy.__doc__ = function.__kwdefaults__, function.__doc__
+    copy.__annotations__, copy.__qualname__ = function.__annotations__, function.__qualname__
+    return copy
 
 
 def signature_of(record: Elementwise) -> inspect.Signature:

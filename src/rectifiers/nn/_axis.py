@@ -14,6 +14,7 @@ from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.activations import softmax as _softmax
 from rectifiers.errors import ArgumentError
+from rectifiers.nn._scriptable import ScriptableCReLU, ScriptableMaxout
 
 __all__ = ["CReLU", "Maxout", "MaxoutLinear", "Softmax"]
 
@@ -61,6 +62,10 @@ class Maxout(torch.nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Apply the activation; axis `dim` becomes `pieces` times shorter."""
         return functional.maxout(input, self.pieces, self.dim, self.grouping)
+
+    def __prepare_scriptable__(self) -> torch.nn.Module:
+        """Return what `torch.jit.script` compiles instead."""
+        return ScriptableMaxout(self.pieces, self.dim, self.grouping == "strided")
 
     def extra_repr(self) -> str:
         """Return the arguments that are not the default."""
@@ -174,6 +179,10 @@ class CReLU(torch.nn.Module):
         """Apply the activation; axis `dim` becomes twice as long."""
         return functional.crelu(input, self.dim)
 
+    def __prepare_scriptable__(self) -> torch.nn.Module:
+        """Return what `torch.jit.script` compiles instead."""
+        return ScriptableCReLU(self.dim)
+
     def extra_repr(self) -> str:
         """Return the arguments that are not the default."""
         return f"dim={self.dim}" if self.dim != 1 else ""
@@ -204,3 +213,7 @@ class Softmax(torch.nn.Softmax):
     def forward(self, input: Tensor) -> Tensor:
         """Apply the activation; the output has the shape of the input."""
         return functional.softmax(input, self.dim)
+
+    def __prepare_scriptable__(self) -> torch.nn.Module:
+        """Return what `torch.jit.script` compiles instead."""
+        return torch.nn.Softmax(self.dim)

@@ -15,7 +15,8 @@ from rectifiers import functional
 from rectifiers.activations import Activation, Elementwise, Integer, Learned, Uniform
 from rectifiers.backends import Execute, executor
 from rectifiers.functional._docstrings import docstring
-from rectifiers.functional._signature import Arguments, signature_of
+from rectifiers.functional._signature import Arguments, own_code, signature_of
+from rectifiers.nn._scriptable import scriptable
 
 __all__ = ["Derived", "derive"]
 
@@ -104,6 +105,10 @@ class Derived(torch.nn.Module):
             return self._function(input, *arguments, generator=generator)
         return self._function(input, *arguments)
 
+    def __prepare_scriptable__(self) -> torch.nn.Module:
+        """Return what `torch.jit.script` compiles instead: torch's own module, or one of its operations."""
+        return scriptable(self)
+
     def extra_repr(self) -> str:
         """Return the arguments as torch shows them."""
         parameters = self._arguments.defaults
@@ -150,10 +155,19 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
     function = functional.of(record)
     special = any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values())
     called = list(inspect.signature(function).parameters.values())[1:]
+    learned = [name for name, parameter in record.parameters.items() if isinstance(parameter, Learned)]
+    forward = next(vars(base)["forward"] for base in (*extras, Derived) if "forward" in vars(base))
+    defaults = {
+        name: argument.default
+        for name, argument in signature.parameters.items()
+        if name not in (*learned, "device", "dtype") and argument.default is not inspect.Parameter.empty
+    }
     cls: type[torch.nn.Module] = type(
         record.title,
         (*extras, *bases),
         {
+            **defaults,  # for a module of torch's that is made one of these by its `__class__`
+            "forward": own_code(forward, f"forward_of_{record.name}"),
             "__module__": "rectifiers.nn",
             "__doc__": docstring(record, signature, module=True),
             "__signature__": signature,

@@ -24,7 +24,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-__all__ = ["assembled", "cache_directory", "function_of"]
+__all__ = ["cache_directory", "function_of"]
 
 _MAGIC = b"rectifiers kernel 1\n"
 _lock = threading.RLock()
@@ -58,17 +58,6 @@ def function_of(key: str, compile_: Callable[[], Any]) -> int:
                 code = _emit(compile_(), name)
                 _write(name, code)
             _loaded[name] = _load(name, code)
-        return _loaded[name]
-
-
-def assembled(name: str, text: str) -> int:
-    """Return the address of the function ``rectifiers_<name>`` that is written in LLVM's language.
-
-    It is made anew in every process: there is nothing to optimise, and so nothing worth keeping.
-    """
-    with _lock:
-        if name not in _loaded:
-            _loaded[name] = _load(name, bytes(_machine().emit_object(llvm.parse_assembly(text))))
         return _loaded[name]
 
 
@@ -154,8 +143,6 @@ def _engine() -> Any:
     for symbol in ("memset", "memcpy", "memmove", "fma", "fmaf"):  # LLVM writes calls of them by itself
         address = ctypes.cast(getattr(ctypes.CDLL(None), symbol), ctypes.c_void_p).value
         llvm.add_symbol(symbol, address)
-    for symbol in ("PyLong_AsLongLong", "PyBool_FromLong"):
-        llvm.add_symbol(symbol, ctypes.cast(getattr(ctypes.pythonapi, symbol), ctypes.c_void_p).value)
     backing = llvm.parse_assembly("")
     backing.triple = llvm.get_process_triple()
     machine = llvm.Target.from_default_triple().create_target_machine(

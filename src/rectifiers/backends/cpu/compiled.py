@@ -4,83 +4,60 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
 from rectifiers.activations import Elementwise
 from rectifiers.backends.cpu import build
 from rectifiers.backends.cpu.fingerprint import fingerprint
-from rectifiers.backends.cpu.task import Word
 
 __all__ = ["crelu_kernel", "maxout_kernel", "slope_kernel", "value_kernel"]
 
-_Reads: TypeAlias = tuple[tuple[Word, int], ...]  # as `write_tile` has it
 
-
-def _compiled(
-    key: str, strip: Callable[[Any], None], across: bool = False, reads: _Reads | None = None
-) -> int:
-    """Address of a kernel of strips; of tiles of them if it is said what they read."""
+def _compiled(key: str, strip: Callable[[Any], None], across: bool = False) -> int:
+    """Address of a kernel of strips."""
 
     def compile_() -> Any:
         from numba import njit
 
         from rectifiers.backends.cpu import walks
 
-        if reads is not None:
-            walk = walks.tiles(walks.tiled(strip, reads))
-        else:
-            walk = (walks.blocks if across else walks.segments)(walks.inlined(strip))
+        walk = (walks.blocks if across else walks.segments)(walks.inlined(strip))
         options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         return njit("void(intp)", **options)(walk)
 
     return build.function_of(key, compile_)
 
 
-def _reads(dtype: torch.dtype, *words: Word) -> _Reads:
-    return tuple((word, dtype.itemsize) for word in words)
-
-
 @functools.cache
 def value_kernel(
-    record: Elementwise,
-    kinds: tuple[Any, ...],
-    dtype: torch.dtype,
-    across: bool,
-    keep: bool,
-    swapped: bool = False,
+    record: Elementwise, kinds: tuple[Any, ...], dtype: torch.dtype, across: bool, keep: bool
 ) -> int:
-    """Return the kernel of the value; `across` where channels are neighbours, `swapped` for tiles."""
+    """Return the kernel of the value; `across` where channels are neighbours."""
 
     def strip(s: Any) -> None:
         from rectifiers.backends.cpu.elementwise import Formulas, value
 
         value(s, Formulas(record, kinds, across=across), dtype, keep)
 
-    key = f"value {fingerprint(record)} {kinds} {dtype} {across} {keep} {swapped}"
-    return _compiled(key, strip, across, _reads(dtype, Word.A) if swapped else None)
+    key = f"value {fingerprint(record)} {kinds} {dtype} {across} {keep}"
+    return _compiled(key, strip, across)
 
 
 @functools.cache
 def slope_kernel(
-    record: Elementwise,
-    kinds: tuple[Any, ...],
-    dtype: torch.dtype,
-    across: bool,
-    keeps: str,
-    swapped: bool = False,
+    record: Elementwise, kinds: tuple[Any, ...], dtype: torch.dtype, across: bool, keeps: str
 ) -> int:
-    """Return the kernel of the slope, in terms of what is kept."""
+    """Return the kernel of the slope, in terms of what is saved."""
 
     def strip(s: Any) -> None:
         from rectifiers.backends.cpu.elementwise import Formulas, slope
 
         slope(s, Formulas(record, kinds, across=across), dtype, keeps)
 
-    key = f"slope {fingerprint(record)} {kinds} {dtype} {across} {keeps} {swapped}"
-    words = (Word.B,) if keeps == "sign" else (Word.A, Word.B)  # of bits there are few
-    return _compiled(key, strip, across, _reads(dtype, *words) if swapped else None)
+    key = f"slope {fingerprint(record)} {kinds} {dtype} {across} {keeps}"
+    return _compiled(key, strip, across)
 
 
 @functools.cache

@@ -12,15 +12,15 @@ from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
 from rectifiers.backends.cpu.cells import CELLS, Cells
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
-from rectifiers.backends.cpu.philox import drawn, drawn_at
+from rectifiers.backends.cpu.philox import drawn
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
-from rectifiers.backends.cpu.tiling import BLOCK
 from rectifiers.backends.cpu.trial import tracks, words
 
 __all__ = ["Formulas", "slope", "value"]
 
-_I16, _I32 = ir.IntType(16), ir.IntType(32)
+_I32 = ir.IntType(32)
+BLOCK = 64  # neighbours whose numbers are drawn at once
 
 
 class Formulas:
@@ -44,11 +44,6 @@ class Formulas:
     def draws(self) -> bool:
         """Whether a parameter is random."""
         return any("draw" in kind for kind in self.kinds)
-
-    @property
-    def learns(self) -> bool:
-        """Whether a parameter is learned: rows are then channels, or their elements are."""
-        return "channels" in self.kinds
 
     def writer(self, builder: Any, cells: Cells, *written: Callable[..., Any]) -> Writer:
         """Where formulas write themselves, and in what arithmetic.
@@ -143,7 +138,7 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
         address = at(b, x_base, offset, cells.size)
         if stream:
-            _fetch(strip, address)
+            fetch(b, address)
         x = cells.load(w, address, mask)
         y = formulas.of_input(w, f, x, values(offset, mask, drawn)).rounded()
         cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
@@ -154,35 +149,11 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     _over(strip, formulas, vector)
 
 
-def _fetch(strip: Strip, address: Any) -> None:
-    """Ask for what will be read soon, where a tile has not: it knows what comes next."""
-    if strip.numbers is None:
-        fetch(strip.builder, address)
-
-
 def _over(strip: Strip, formulas: Formulas, vector: Callable[..., None]) -> None:
     """Run over the strip in vectors, or in blocks where numbers are to be drawn."""
     b = strip.builder
     if not formulas.draws:
         strip.run(lambda offset, rest, stream: vector(offset, mask_of(b, rest), stream))
-        return
-    if formulas.learns:  # a row may start anywhere in a block
-        first, seed = b.mul(strip.row, strip.word(Word.LENGTH)), strip.word(Word.SEED)
-        first = b.add(first, strip.position)
-
-        def anywhere(offset: Any, rest: Any, stream: bool) -> None:
-            vector(offset, mask_of(b, rest), stream, drawn_at(b, b.add(first, offset), seed))
-
-        strip.run(anywhere)
-        return
-    if strip.numbers is not None:
-
-        def eight(offset: Any, rest: Any, stream: bool) -> None:
-            address = at(b, strip.numbers, offset, 2)
-            stored = b.load(b.inttoptr(address, ir.VectorType(_I16, LANES).as_pointer()), align=2)
-            vector(offset, mask_of(b, rest), stream, b.zext(stored, ir.VectorType(_I32, LANES)))
-
-        strip.run(eight)
         return
 
     def block(offset: Any, rest: Any, stream: bool) -> None:
@@ -224,14 +195,14 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
     def vector(offset: Any, mask: Any, stream: bool, drawn: Any = None) -> None:
         address = at(b, g_base, offset, cells.size)
         if stream:
-            _fetch(strip, address)
+            fetch(b, address)
         g = Number(w, cells.load(w, address, mask))
         if keeps == "sign":
             kept: Any = Truth(w, read_bits(b, b.add(kept_base, b.lshr(offset, constant(3)))))
         else:
             address = at(b, kept_base, offset, cells.size)
             if stream:
-                _fetch(strip, address)
+                fetch(b, address)
             kept = Number(w, cells.load(w, address, mask))
         numbers = values(offset, mask, drawn)
         if composed:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 import platform
-import struct
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rectifiers.activations import Activation, Elementwise
-from rectifiers.backends._kernels import Draw, Kept, Layout, Prepared, Values
+from rectifiers.backends._kernels import Draw, Layout, Saved, Values
 from rectifiers.backends.cpu.compiled import crelu_kernel, maxout_kernel, slope_kernel, value_kernel
-from rectifiers.backends.cpu.direct import caller
 from rectifiers.backends.cpu.sharing import (
     SEGMENT,
     in_order,
@@ -23,20 +20,16 @@ from rectifiers.backends.cpu.sharing import (
     run_blocks,
     run_flat,
     run_rows,
-    run_tiles,
 )
-from rectifiers.backends.cpu.task import PARAMETERS, Word
-from rectifiers.backends.cpu.threads import GRAIN
 from rectifiers.backends.memory import huge_pages
 
-__all__ = ["NumbaKernels", "prepared_slope"]
+__all__ = ["NumbaKernels"]
 
 
 class NumbaKernels:
     """`Kernels` in machine code that Numba makes, for tensors in the processor's memory."""
 
     name = "numba"
-    draws_swapped = True
 
     def refuses(self, record: Activation, dtype: torch.dtype) -> str:
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
@@ -51,17 +44,14 @@ class NumbaKernels:
     ) -> Tensor | None:
         """Write f(x) into `y`, which may be `x`; return a packed bit per element, x > 0, if `keep`."""
         n = x.numel()
-        bits = torch.empty((n + 7) // 8, dtype=torch.uint8) if keep else None
+        bits = torch.empty((n + 7) // 8, dtype=torch.uint8, device="cpu") if keep else None
         if y is not x:
             huge_pages(y)
         kinds, parameters, seed = _arguments(record, values)
-        swapped = _swapped(values)
         across = layout[2] == 1 and layout[1] > 1
-        kernel = value_kernel(record, kinds, x.dtype, across, keep, swapped is not None)
+        kernel = value_kernel(record, kinds, x.dtype, across, keep)
         addresses = (x.data_ptr(), y.data_ptr(), 0 if bits is None else bits.data_ptr(), 0)
-        if swapped is not None:
-            run_tiles(kernel, swapped, y, addresses, parameters, seed)
-        elif layout[1] == 1:
+        if layout[1] == 1:
             run_flat(kernel, n, y, addresses, parameters, seed)
         elif across:
             run_blocks(kernel, layout, y, addresses, parameters, seed, rows_of_block(layout))
@@ -75,7 +65,7 @@ class NumbaKernels:
         record: Elementwise,
         values: Values,
         layout: Layout,
-        keeps: Kept,
+        keeps: Saved,
         kept: Tensor,
         g: Tensor,
         gx: Tensor,
@@ -85,25 +75,21 @@ class NumbaKernels:
         kinds, parameters, seed = _arguments(record, values)
         learned = kinds.count("channels")
         outer, channels, inner = layout
-        swapped = _swapped(values)
         across = inner == 1 and channels > 1
-        kernel = slope_kernel(record, kinds, g.dtype, across, keeps, swapped is not None)
+        kernel = slope_kernel(record, kinds, g.dtype, across, keeps)
         addresses = [kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0]
-        if swapped is not None:
-            run_tiles(kernel, swapped, gx, tuple(addresses), parameters, seed)
-            return ()
         if not learned:
             run_flat(kernel, gx.numel(), gx, tuple(addresses), parameters, seed)
             return ()
         if across:
             size = rows_of_block(layout)
-            sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64)
+            sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64, device="cpu")
             addresses[3] = sums.data_ptr()
             run_blocks(kernel, layout, gx, tuple(addresses), parameters, seed, size)
             total = in_order(sums)
         else:
             count = -(-inner // SEGMENT)
-            sums = torch.empty((outer, channels, count, learned), dtype=torch.float64)
+            sums = torch.empty((outer, channels, count, learned), dtype=torch.float64, device="cpu")
             addresses[3] = sums.data_ptr()
             shape = (outer * channels, inner)
             run_rows(kernel, shape, gx, tuple(addresses), parameters, channels, SEGMENT, seed)
@@ -113,43 +99,6 @@ class NumbaKernels:
                 total = in_order(sums.permute(0, 2, 3, 1).reshape(outer * count, learned, channels))
         return tuple(total.unbind())
 
-    def prepared(self, record: Elementwise, values: Values, dtype: torch.dtype, keeps: Kept) -> Prepared:
-        """Return `value` and `slope` of numbers and words alone: a third of the cost for small tensors."""
-        kinds, parameters, _ = _arguments(record, values)
-        rest = _rest(parameters)
-
-        @functools.cache
-        def of_value(keep: bool) -> int:
-            return value_kernel(record, kinds, dtype, False, keep)
-
-        @functools.cache
-        def of_slope() -> int:
-            return slope_kernel(record, kinds, dtype, False, keeps)
-
-        def value(x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
-            n = x.numel()
-            bits = torch.empty((n + 7) // 8, dtype=torch.uint8) if keep else None
-            there = 0 if bits is None else bits.data_ptr()
-            if n < GRAIN:
-                call = caller(of_value(keep))
-                call(0, 1, 1, 1, n, n, 1, 0, x.data_ptr(), y.data_ptr(), there, 0, 1, 0, *rest)
-            else:
-                huge_pages(y)
-                run_flat(of_value(keep), n, y, (x.data_ptr(), y.data_ptr(), there, 0), parameters, 0)
-            return bits
-
-        def slope(kept: Tensor, g: Tensor, gx: Tensor) -> None:
-            n = g.numel()
-            if n < GRAIN:
-                call = caller(of_slope())
-                call(0, 1, 1, 1, n, n, 1, 0, kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0, 1, 0, *rest)
-            else:
-                huge_pages(gx)
-                addresses = (kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0)
-                run_flat(of_slope(), n, gx, addresses, parameters, 0)
-
-        return Prepared(value, slope)
-
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write the largest of the pieces, NaN if one is, into `y`; return packed winners if `keep`."""
         rows, pieces, inner = layout
@@ -158,7 +107,7 @@ class NumbaKernels:
         winners = None
         if keep:
             size = shape[0] * ((shape[1] + 7) // 8) * (pieces - 1).bit_length()
-            winners = torch.empty(size, dtype=torch.uint8)
+            winners = torch.empty(size, dtype=torch.uint8, device="cpu")
         kernel = maxout_kernel("value", x.dtype, pieces, inner == 1, keep)
         addresses = (x.data_ptr(), y.data_ptr(), 0 if winners is None else winners.data_ptr(), 0)
         run_rows(kernel, shape, y, addresses)
@@ -176,7 +125,7 @@ class NumbaKernels:
         """Write max(0, x) and max(0, -x) into `y`; return two packed bits per element if `keep`."""
         rows, length = layout
         huge_pages(y)
-        signs = torch.empty(rows * ((length + 7) // 8) * 2, dtype=torch.uint8) if keep else None
+        signs = torch.empty(rows * ((length + 7) // 8) * 2, dtype=torch.uint8, device="cpu") if keep else None
         addresses = (x.data_ptr(), y.data_ptr(), 0 if signs is None else signs.data_ptr(), 0)
         run_rows(crelu_kernel("value", x.dtype, keep), layout, y, addresses)
         return signs
@@ -190,31 +139,6 @@ class NumbaKernels:
             gx,
             (signs.data_ptr(), g.data_ptr(), gx.data_ptr(), 0),
         )
-
-
-def prepared_slope(record: Elementwise, values: Values, g: Tensor) -> Callable[[Tensor, Tensor, int], None]:
-    """Return what does `NumbaKernels.slope` at a third of the cost, for tensors no larger than `g`.
-
-    Returns
-    -------
-    callable
-        Of x, a contiguous tensor; what is written; and the seed, which is not that of `values`.
-    """
-    kinds, parameters, _ = _arguments(record, values)
-    rest = _rest(parameters)
-    call = caller(slope_kernel(record, kinds, g.dtype, False, "input"))
-
-    def slope(x: Tensor, gx: Tensor, seed: int) -> None:
-        n = x.numel()
-        call(0, 1, 1, 1, n, n, 1, 0, x.data_ptr(), g.data_ptr(), gx.data_ptr(), 0, 1, seed, *rest)
-
-    return slope
-
-
-def _rest(parameters: tuple[float, ...]) -> tuple[int, ...]:
-    """The words of a task behind the seed, parameters as the integers of their bits."""
-    bits = struct.unpack(f"{len(parameters)}q", struct.pack(f"{len(parameters)}d", *parameters))
-    return (0,) * (PARAMETERS - Word.SEED - 1) + bits
 
 
 def _arguments(record: Elementwise, values: Values) -> tuple[tuple[Any, ...], tuple[float, ...], int]:
@@ -257,8 +181,3 @@ def _refuses(record: Activation, dtype: torch.dtype) -> str:
     from rectifiers.backends.cpu.trial import obstacle
 
     return obstacle(record)
-
-
-def _swapped(values: Values) -> Layout | None:
-    """How the elements lie in memory, where that is not the order in which numbers are drawn."""
-    return next((value.swapped for value in values if isinstance(value, Draw)), None)

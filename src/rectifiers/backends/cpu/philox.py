@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from rectifiers.backends.cpu.numbers import LANES
 
-__all__ = ["drawn", "drawn_at"]
+__all__ = ["drawn"]
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -30,30 +30,6 @@ def drawn(builder: Any, block: Any, seed: Any) -> list[Any]:
     counters = b.or_(_spread(b, b.shl(block, ir.Constant(_I64, 3))), _wide(*range(LANES)))
     words = _philox(b, counters, seed)
     return [half for word in words for half in (b.and_(word, low), b.lshr(word, upper))]
-
-
-def drawn_at(builder: Any, element: Any, seed: Any) -> Any:
-    """Return the numbers of eight neighbours wherever they are in blocks: eight times the work per number.
-
-    Parameters
-    ----------
-    builder : llvmlite.ir.IRBuilder
-    element, seed : llvmlite values of 64-bit integers
-        The first of them; the key.
-    """
-    b = builder
-    elements = b.add(_spread(b, element), _wide(*range(LANES)))
-    blocks, lanes = b.lshr(elements, _wide(6)), b.and_(elements, _wide(7))
-    kind = ir.VectorType(_I32, LANES)
-    j = b.trunc(b.and_(b.lshr(elements, _wide(3)), _wide(7)), kind)
-    which, odd = (operation(j, ir.Constant(kind, [1] * LANES)) for operation in (b.lshr, b.and_))
-    words = _philox(b, b.or_(b.shl(blocks, _wide(3)), lanes), seed)
-    chosen = words[0]
-    for index, word in enumerate(words[1:], 1):
-        here = b.icmp_unsigned("==", which, ir.Constant(kind, [index] * LANES))
-        chosen = b.select(here, word, chosen)
-    shifted = b.lshr(chosen, b.shl(odd, ir.Constant(kind, [4] * LANES)))
-    return b.and_(shifted, ir.Constant(kind, [0xFFFF] * LANES))
 
 
 def _philox(builder: Any, counters: Any, seed: Any) -> list[Any]:

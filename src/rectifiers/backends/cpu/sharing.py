@@ -9,9 +9,8 @@ from rectifiers.backends._kernels import Layout
 from rectifiers.backends.cpu.caches import last_cache
 from rectifiers.backends.cpu.task import packed
 from rectifiers.backends.cpu.threads import GRAIN, run, team
-from rectifiers.backends.cpu.tiling import tile_of
 
-__all__ = ["SEGMENT", "in_order", "rows_of_block", "run_blocks", "run_flat", "run_rows", "run_tiles"]
+__all__ = ["SEGMENT", "in_order", "rows_of_block", "run_blocks", "run_flat", "run_rows"]
 
 _TENSORS = 4  # of a result's size, between which forward and backward go back and forth
 SEGMENT = 8192  # elements summed up into one partial sum: a matter of the layout alone, as the sums are
@@ -82,25 +81,6 @@ def run_blocks(
     stream = _streams(out, channels, addresses)
     words = (0, items, 1, rows, channels, size, 1, stream, *addresses, channels, seed)
     run(kernel, packed(words, parameters), team(rows * channels))
-
-
-def run_tiles(
-    kernel: int,
-    swapped: Layout,
-    out: Tensor,
-    addresses: tuple[int, ...],
-    parameters: tuple[float, ...],
-    seed: int,
-) -> None:
-    """Run a kernel over tiles of places and channels: see `Draw.swapped`."""
-    outer, channels, places = swapped
-    height, width, pitch = tile_of(channels, places)
-    threads, count = team(out.numel()), -(-channels // width)
-    items = outer * -(-places // height) * count
-    batch = max(1, items // (threads * 8))
-    stream = _streams(out, 0 if count == 1 else channels, addresses)
-    words = (0, items, batch, places, channels, width, count, stream, *addresses, 1, seed, height, pitch)
-    run(kernel, packed(words, parameters), threads)
 
 
 def _streams(out: Tensor, length: int, addresses: tuple[int, ...]) -> int:

@@ -17,7 +17,7 @@ from rectifiers.backends.cpu.cells import lanes_below
 from rectifiers.backends.cpu.numbers import LANES
 from rectifiers.backends.cpu.task import PARAMETERS, Word
 
-__all__ = ["Strip", "ask", "at", "constant", "fetch", "mask_of", "read_bits", "word", "write_bits"]
+__all__ = ["Strip", "at", "constant", "fetch", "mask_of", "read_bits", "word", "write_bits"]
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _AHEAD = 4096  # bytes between what is computed and what is fetched, where results go past the caches
@@ -31,8 +31,6 @@ class Strip:
     ----------
     builder : llvmlite.ir.IRBuilder
     task, row, position, length, item : llvmlite values of 64-bit integers
-    numbers : llvmlite value of a 64-bit integer, or None
-        Where the random numbers of the elements lie, 16 bits each; None if they are not drawn yet.
     """
 
     builder: Any
@@ -41,7 +39,6 @@ class Strip:
     position: Any
     length: Any
     item: Any
-    numbers: Any = None
 
     def word(self, index: int) -> Any:
         """Read a word of the task."""
@@ -97,16 +94,11 @@ def mask_of(b: Any, rest: Any, first: int = 0) -> Any:
 
 def fetch(b: Any, address: Any) -> None:
     """Ask for memory that will be read soon, where results go past the caches."""
-    ask(b, b.add(address, constant(_AHEAD)), 3)
-
-
-def ask(b: Any, address: Any, near: int) -> None:
-    """Ask for the memory at an address: 3 into the innermost cache, 2 into the second."""
-    pointer = b.inttoptr(address, _I8.as_pointer())
+    pointer = b.inttoptr(b.add(address, constant(_AHEAD)), _I8.as_pointer())
     kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
     name = "llvm.prefetch.p0"
     function = b.module.globals.get(name) or ir.Function(b.module, kind, name)
-    b.call(function, [pointer, *(ir.Constant(_I32, n) for n in (0, near, 1))])
+    b.call(function, [pointer, *(ir.Constant(_I32, n) for n in (0, 3, 1))])
 
 
 def write_bits(b: Any, address: Any, condition: Any) -> None:

@@ -27,8 +27,6 @@ class Word(IntEnum):
     D = 11
     CHANNELS = 12
     SEED = 13
-    HEIGHT = 14  # rows of a tile, whose rows have SEGMENT elements: see `tiles`
-    PITCH = 15  # numbers from one channel of a tile to the next
 
 
 PARAMETERS = len(Word)

@@ -5,7 +5,7 @@ Threads claim items of work until none is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 from llvmlite import ir
@@ -14,13 +14,11 @@ from numba.extending import intrinsic
 
 from rectifiers.backends.cpu.strips import Strip
 from rectifiers.backends.cpu.task import Word
-from rectifiers.backends.cpu.tiles import Tile, write_tile
 
-__all__ = ["blocks", "inlined", "segments", "tiled", "tiles"]
+__all__ = ["blocks", "inlined", "segments"]
 
 _NEXT, _ITEMS, _BATCH, _ROWS = int(Word.NEXT), int(Word.ITEMS), int(Word.BATCH), int(Word.ROWS)
 _LENGTH, _SEGMENT, _SEGMENTS = int(Word.LENGTH), int(Word.SEGMENT), int(Word.SEGMENTS)
-_HEIGHT = int(Word.HEIGHT)
 
 
 @intrinsic
@@ -75,20 +73,6 @@ def inlined(write_strip: Callable[[Strip], None]) -> Any:
     return strip
 
 
-def tiled(write_strip: Callable[[Strip], None], reads: Sequence[tuple[Word, int]]) -> Any:
-    """Return ``tile(task, outer, place, height, channel, width)`` for Numba's code: see `write_tile`."""
-
-    @intrinsic
-    def tile(typing: Any, task: Any, outer: Any, place: Any, height: Any, channel: Any, width: Any) -> Any:
-        def write(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            write_tile(Tile(builder, *args), write_strip, reads)
-            return ir.Constant(ir.IntType(64), 0)
-
-        return types.intp(types.intp, types.intp, types.intp, types.intp, types.intp, types.intp), write
-
-    return tile
-
-
 def segments(strip: Any) -> Callable[[int], None]:
     """Every row in segments; an item is a segment."""
 
@@ -123,26 +107,6 @@ def blocks(strip: Any) -> Callable[[int], None]:
             for block in range(item, min(item + batch, items)):
                 for row in range(block * size, min((block + 1) * size, rows)):
                     strip(task, row, 0, length, block)
-            item = _claim(task, batch)
-
-    return walk
-
-
-def tiles(tile: Any) -> Callable[[int], None]:
-    """Places of channels in tiles; an item is a tile, and the next one lies beside it."""
-
-    def walk(task: int) -> None:
-        items, batch = _word(task, _ITEMS), _word(task, _BATCH)
-        places, channels = _word(task, _ROWS), _word(task, _LENGTH)
-        height, width, count = _word(task, _HEIGHT), _word(task, _SEGMENT), _word(task, _SEGMENTS)
-        down = _quotient(places + height - 1, height)
-        item = _claim(task, batch)
-        while item < items:
-            for index in range(item, min(item + batch, items)):
-                band = _quotient(index, count)
-                outer = _quotient(band, down)
-                place, channel = (band - outer * down) * height, (index - band * count) * width
-                tile(task, outer, place, min(height, places - place), channel, min(width, channels - channel))
             item = _claim(task, batch)
 
     return walk

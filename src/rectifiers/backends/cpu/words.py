@@ -2,7 +2,7 @@
 
 `exp` and `expm1` follow Cody & Waite: x = k ln 2 + r, a polynomial in r (Chebyshev, economised), 2^k in the
 exponent bits; both give the value and what its rounding lost. `log` is that of FreeBSD's msun (Sun 1993).
-Where 30 bits are enough, `quick` has shorter ones.
+Where 30 bits are enough, `exponentials` has shorter ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rectifiers.backends.cpu import quick
+from rectifiers.backends.cpu import exponentials
 from rectifiers.backends.cpu.numbers import Number, Truth, Writer
 
 __all__ = ["abs_", "exp", "where", "words"]
@@ -72,7 +72,7 @@ class _Reduced:
 def exp(x: Any) -> Number:
     """e^x."""
     if x.writer.quick:
-        return quick.exp(x)
+        return exponentials.exp(x)
     w, b = x.writer, x.writer.builder
     # Far beyond what overflows: with one factor pending, a small number may still bring it back.
     highest = 1400.0
@@ -91,7 +91,7 @@ def exp(x: Any) -> Number:
 def expm1(x: Any) -> Number:
     """e^x - 1."""
     if x.writer.quick:
-        return quick.expm1(x)
+        return exponentials.expm1(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
     reduced = _Reduced(x, -50.0, 710.0)
@@ -126,7 +126,7 @@ def _expm1_below(x: Number, reduced: _Reduced) -> Number:
 def log(x: Any) -> Number:
     """Natural logarithm; -infinity at 0, NaN below."""
     if x.writer.quick:
-        return quick.log(x)
+        return exponentials.log(x)
     x = x.tight()
     w, b = x.writer, x.writer.builder
     mantissa, scale = w.integer(_MANTISSA), 54
@@ -156,7 +156,7 @@ def log(x: Any) -> Number:
 def log1p(x: Any) -> Number:
     """log(1 + x), exact for small x."""
     if x.writer.quick:
-        return quick.log1p(x)
+        return exponentials.log1p(x)
     x = x.tight()
     total = log(x + 1.0)
     w, b = x.writer, x.writer.builder

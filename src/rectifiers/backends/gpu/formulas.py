@@ -19,7 +19,7 @@ import triton.language as tl
 from rectifiers import vocabulary
 from rectifiers.activations import Activation, Choice, Elementwise, Learned
 from rectifiers.backends._binding import rebind
-from rectifiers.backends._kernels import Kept
+from rectifiers.backends._kernels import Saved
 from rectifiers.backends.gpu.words import INTERPRETED, words
 
 __all__ = ["MOST_PARAMETERS", "Choices", "Slope", "Value", "reason_against", "slope_of", "value_of"]
@@ -195,7 +195,7 @@ def value_of(record: Elementwise, dtype: torch.dtype, choices: Choices) -> Value
 
 
 @functools.lru_cache(maxsize=1024)
-def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Kept, choices: Choices) -> Slope:
+def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Saved, choices: Choices) -> Slope:
     """Return the formulas of the derivatives in terms of what was kept."""
     how, formula = "kept", record.derivative
     if keeps == "input" and record.derivative_of_input is not None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from triton.errors import TritonError
 
 from rectifiers.activations import Activation, Choice, Elementwise, Learned, relu
-from rectifiers.backends._kernels import Draw, Kept, Layout, Prepared, Values
-from rectifiers.backends.gpu.flat import slope_kernel, value_kernel
+from rectifiers.backends._kernels import Draw, Layout, Saved, Values
+from rectifiers.backends.gpu.elementwise import slope_kernel, value_kernel
 from rectifiers.backends.gpu.formulas import (
     MOST_PARAMETERS,
     Choices,
@@ -134,7 +134,9 @@ def _value(record: Elementwise, kinds: _Kinds, dtype: torch.dtype, **constants: 
 
 
 @functools.lru_cache(maxsize=4096)
-def _slope(record: Elementwise, kinds: _Kinds, dtype: torch.dtype, keeps: Kept, **constants: Any) -> Launcher:
+def _slope(
+    record: Elementwise, kinds: _Kinds, dtype: torch.dtype, keeps: Saved, **constants: Any
+) -> Launcher:
     """The kernel of the slope; the one that sums as well, where a parameter is learned."""
     bound = slope_of(record, dtype, keeps, kinds.choices)
     of_formula = {
@@ -224,7 +226,7 @@ class TritonKernels:
         record: Elementwise,
         values: Values,
         layout: Layout,
-        keeps: Kept,
+        keeps: Saved,
         kept: Tensor,
         g: Tensor,
         gx: Tensor,
@@ -242,35 +244,6 @@ class TritonKernels:
         launch = _slope(record, kinds, g.dtype, keeps)
         launch((_blocks(n, 8 * size), 1, 1), g.device, kept, g, gx, n, *numbers)
         return ()
-
-    def prepared(self, record: Elementwise, values: Values, dtype: torch.dtype, keeps: Kept) -> Prepared:
-        """Return `value` and `slope` of numbers and words alone, with all but the tensors looked up."""
-        none = torch.empty(0, dtype=dtype)  # in the place of the seed and of what is learned
-        kinds, (_, *numbers), tensors = _settings(record, values, none)
-        count, size = len(tensors), _size(dtype)
-
-        @functools.cache
-        def of_value(keep: bool, narrow: bool) -> Launcher:
-            return _value(record, kinds, dtype, KEEP=keep, NARROW=narrow, CHANNELS=0)
-
-        @functools.cache
-        def of_slope() -> Launcher:
-            return _slope(record, kinds, dtype, keeps)
-
-        def value(x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
-            n, device = x.numel(), x.device
-            blocks = _blocks(n, 8 * size)
-            bits = torch.empty(blocks * size, dtype=torch.uint8, device=device) if keep else None
-            launch = of_value(keep, n <= _INT32)
-            packed = x if bits is None else bits
-            launch((blocks, 1, 1), device, x, y, packed, n, 1, n, x, *numbers, *(x,) * count)
-            return bits
-
-        def slope(kept: Tensor, g: Tensor, gx: Tensor) -> None:
-            n = g.numel()
-            of_slope()((_blocks(n, 8 * size), 1, 1), g.device, kept, g, gx, n, g, *numbers)
-
-        return Prepared(value, slope)
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write the largest of the pieces into `y`; return packed winners if `keep`."""

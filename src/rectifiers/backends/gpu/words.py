@@ -21,14 +21,14 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 from rectifiers import vocabulary
-from rectifiers.backends.gpu import quick
+from rectifiers.backends.gpu import exponentials
 
 __all__ = ["INTERPRETED", "rounded", "widened", "words"]
 
 INTERPRETED = bool(triton.knobs.runtime.interpret)
 # These stand for the type of computation and for what fits it, set by `words`.
 WIDE = tl.constexpr(tl.float32)
-quick_exp, quick_expm1 = quick.exp_30, quick.expm1_24
+quick_exp, quick_expm1 = exponentials.exp_30, exponentials.expm1_24
 
 
 @triton.constexpr_function
@@ -133,8 +133,8 @@ def words(wide: Any, narrow: bool) -> Mapping[str, Any]:
         "libdevice": libdevice,
         "is_negative_zero": is_negative_zero,
         "WIDE": tl.constexpr(wide),
-        "quick_exp": quick.exp_30,
-        "quick_expm1": quick.expm1_30 if wide == tl.float64 else quick.expm1_24,
+        "quick_exp": exponentials.exp_30,
+        "quick_expm1": exponentials.expm1_30 if wide == tl.float64 else exponentials.expm1_24,
     }
     home |= {"__builtins__": __builtins__, "__name__": __name__}
     home["lifted"] = _jitted(lifted, home)
