@@ -36,28 +36,33 @@ def main() -> int:
     if arguments.render:
         return _write(json.loads(measured.read_text(encoding="utf-8")), arguments.out)
     wanted = [(jobs.TINY, 1)] if arguments.tiny else [(jobs.DIGITS, 1), (jobs.MNIST, arguments.share)]
+    if arguments.only:
+        wanted = [(job, share) for job, share in wanted if job.name == arguments.only]
     data_dir = None if arguments.data_dir is None else arguments.data_dir.expanduser().resolve()
-    missing, studies = [], []
-    for job, share in wanted:
-        if reason := jobs.without_data(job, data_dir):
-            print(reason, file=sys.stderr)
-            missing.append(reason)
-            continue
-        studies.append(measure.study(job, data_dir, methods, arguments.repetitions, share))
-    kept = {
-        "studies": [dataclasses.asdict(found) for found in studies],
-        "missing": missing,
+    kept: dict[str, Any] = {
+        "studies": {},
+        "missing": [],
         "facts": _facts(),
         "command": _command(sys.argv[1:]),
     }
-    if not arguments.tiny:
-        measured.parent.mkdir(parents=True, exist_ok=True)
-        measured.write_text(json.dumps(kept), encoding="utf-8")
+
+    def keep(found: measure.Found) -> None:
+        kept["studies"][found.job.name] = dataclasses.asdict(found)
+        if not arguments.tiny:
+            measured.parent.mkdir(parents=True, exist_ok=True)
+            measured.write_text(json.dumps(kept), encoding="utf-8")
+
+    for job, share in wanted:
+        if reason := jobs.without_data(job, data_dir):
+            print(reason, file=sys.stderr)
+            kept["missing"].append(reason)
+            continue
+        measure.study(job, data_dir, methods, arguments.repetitions, share, arguments.patience, keep)
     return _write(kept, arguments.out)
 
 
 def _write(kept: dict[str, Any], out: Path | None) -> int:
-    studies = [measure.Found.from_json(found) for found in kept["studies"]]
+    studies = [measure.Found.from_json(found) for found in kept["studies"].values()]
     target = out or measure.ROOT / "benchmarks" / "STUDY.md"
     target.write_text(page.render(studies, kept["missing"], kept["facts"], kept["command"]), encoding="utf-8")
     print(f"wrote {target}")
@@ -72,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--share", type=int, default=5, help="(a) to (c) make one in so many of MNIST's trainings"
     )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        help="seconds for which each measurement waits for a quiet machine and is repeated where it was not",
+    )
+    parser.add_argument("--only", choices=("digits", "mnist"), help="one of the studies")
     parser.add_argument("--tiny", action="store_true", help="does it run? The figures mean nothing")
     parser.add_argument("--render", action="store_true", help="write the page of the last measurement again")
     parser.add_argument("--out", type=Path, help="file to write (benchmarks/STUDY.md)")

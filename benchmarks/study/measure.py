@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.study import jobs
+from benchmarks.study import jobs, quiet
 from benchmarks.study.jobs import Job, Trial
 
 from rectifiers.comparison import ComparisonResult
@@ -32,20 +33,23 @@ METHODS = {
     "e": "rectifiers, race",
 }
 _BY_LOOP = {"a": "loop", "a1": "loop", "b": "optuna", "c": "ray"}
+_DISTURBED = 0.05  # share of the processors that others used
 _LEAST_SHARE = 5  # of what is shown for comparison only, "a1"
 
 
 @dataclass
 class Timing:
-    """What one method took: seconds per repetition, of which until the first training; trainings made.
+    """What one method took, one entry per repetition.
 
     `whole` has the seconds of the whole study: those measured, scaled by the number of trainings where only
-    part of them was made.
+    part of them was made. `start` has those until the first training, `others` the share of the processors
+    that other processes used meanwhile.
     """
 
     measured: list[float] = field(default_factory=list)
     start: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
     trainings: int = 0
 
 
@@ -68,7 +72,15 @@ class Found:
         return cls(**{**value, "job": jobs.from_json(value["job"]), "timings": timings})
 
 
-def study(job: Job, data_dir: Path | None, methods: Sequence[str], repetitions: int, share: int) -> Found:
+def study(
+    job: Job,
+    data_dir: Path | None,
+    methods: Sequence[str],
+    repetitions: int,
+    share: int,
+    patience: float = 0.0,
+    keep: Callable[[Found], None] = lambda found: None,
+) -> Found:
     """Time the methods one after the other, and that again.
 
     Parameters
@@ -81,6 +93,10 @@ def study(job: Job, data_dir: Path | None, methods: Sequence[str], repetitions: 
     repetitions : int
     share : int
         (a) to (c) make one in so many of their trainings; (a1) at most one in five.
+    patience : float
+        For so many seconds each measurement waits for a quiet machine and is repeated where it was disturbed.
+    keep : callable
+        Is told what there is after each repetition.
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as place:
@@ -91,13 +107,47 @@ def study(job: Job, data_dir: Path | None, methods: Sequence[str], repetitions: 
             for method in methods:
                 _say(f"{job.name}, {repetition + 1} of {repetitions}: ({method}) {METHODS[method]}")
                 if method in _BY_LOOP:
-                    _loop(found, method, directory)
+                    measured = _undisturbed(functools.partial(_loop, found, method, directory), patience)
                 else:
-                    _ours(found, method, directory / f"{method}{repetition}", data_dir)
-        if "d" in methods:
-            _say(f"{job.name}: the loop at the rates of (d)")
-            _check(found, directory)
+                    measured = _undisturbed(
+                        functools.partial(_ours, found, method, directory, data_dir), patience
+                    )
+                timing = found.timings[method]
+                timing.trainings = measured.trainings
+                timing.measured.append(measured.seconds)
+                timing.start.append(measured.start)
+                timing.whole.append(measured.whole)
+                timing.others.append(measured.others)
+            if "d" in methods and not found.check:
+                _say(f"{job.name}: the loop at the rates of (d)")
+                _check(found, directory)
+            keep(found)
     return found
+
+
+@dataclass
+class _Measured:
+    """One measurement."""
+
+    seconds: float
+    start: float
+    whole: float
+    trainings: int
+    others: float = 0.0
+
+
+def _undisturbed(attempt: Callable[[], _Measured], patience: float) -> _Measured:
+    """Return the first measurement that nobody disturbed; once patience is over, the least disturbed."""
+    end = time.monotonic() + patience
+    best: _Measured | None = None
+    while best is None or (best.others > _DISTURBED and time.monotonic() < end):
+        if patience:
+            quiet.wait(end - time.monotonic(), _DISTURBED)
+        found = attempt()
+        _say(f"  {found.seconds:.1f} s, others used {100 * found.others:.0f} % of the processors")
+        if best is None or found.others < best.others:
+            best = found
+    return best
 
 
 def _say(text: str) -> None:
@@ -123,20 +173,30 @@ def _prepared(job: Job, data_dir: Path | None, file: Path) -> Job:
     )
 
 
-def _run(command: Sequence[str], **variables: str) -> tuple[str, float, float]:
-    """Run a command; return what it printed, when it began, and when it ended."""
-    begin = time.time()
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **variables},
-        capture_output=True,
-        text=True,
-    )
-    end = time.time()
+@dataclass
+class _Done:
+    """What a command printed, when it began and ended, and how much of the processors others used."""
+
+    printed: str
+    begin: float
+    end: float
+    others: float
+
+
+def _run(command: Sequence[str], **variables: str) -> _Done:
+    with quiet.Watch() as watch:
+        begin = time.time()
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **variables},
+            capture_output=True,
+            text=True,
+        )
+        end = time.time()
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout, begin, end
+    return _Done(done.stdout, begin, end, watch.others)
 
 
 def _requested(
@@ -154,42 +214,36 @@ def _requested(
     return [sys.executable, "-m", "benchmarks.study.worker", str(request), str(answer)], answer
 
 
-def _loop(found: Found, method: str, directory: Path) -> None:
+def _loop(found: Found, method: str, directory: Path) -> _Measured:
     one_thread = method == "a1"
     share = max(found.share, _LEAST_SHARE) if one_thread else found.share
     trials = None if share == 1 else jobs.part(found.job, share)
     command, answer = _requested(found.job, _BY_LOOP[method], trials, directory, method)
-    _, begin, end = _run(command, **({"OMP_NUM_THREADS": "1"} if one_thread else {}))
+    done = _run(command, **({"OMP_NUM_THREADS": "1"} if one_thread else {}))
     outcomes = json.loads(answer.read_text(encoding="utf-8"))["outcomes"]
     first, last = min(o[1] for o in outcomes), max(o[2] for o in outcomes)
-    timing = found.timings[method]
-    timing.trainings = len(outcomes)
-    timing.measured.append(end - begin)
-    timing.start.append(first - begin)
     # starting and ending happen once, however many trainings there are
-    outside = (first - begin) + (end - last)
-    timing.whole.append(outside + (last - first) * found.job.trainings / len(outcomes))
+    outside = (first - done.begin) + (done.end - last)
+    whole = outside + (last - first) * found.job.trainings / len(outcomes)
+    return _Measured(done.end - done.begin, first - done.begin, whole, len(outcomes), done.others)
 
 
-def _ours(found: Found, method: str, out: Path, data_dir: Path | None) -> None:
-    job = found.job
+def _ours(found: Found, method: str, directory: Path, data_dir: Path | None) -> _Measured:
+    job, out = found.job, Path(tempfile.mkdtemp(dir=directory))
     decide = ["--seeds", str(job.test_seeds)] if method == "d" else ["--max-seeds", str(job.max_seeds)]
     command = [sys.executable, "-m", "rectifiers", *job.words(data_dir), *decide]
     command += ["--out", str(out), "--json", "--quiet"]
-    printed, begin, end = _run(command)
+    done = _run(command)
     known = ComparisonResult.load(out).study
-    found.results[method] = json.loads(printed)
-    timing = found.timings[method]
-    timing.trainings = len(known.runs)
-    timing.measured.append(end - begin)
-    timing.whole.append(end - begin)
-    # the same command with nothing left to train: imports, data, a step of every arm, processes, report
-    _, begin, end = _run(command)
-    timing.start.append(end - begin)
+    found.results[method] = json.loads(done.printed)
     if method == "d":
         for arm in job.arms:
             series = known.series(arm, "none")
             found.test[arm] = [run.metric for run in series if run.metric is not None]
+    # the same command with nothing left to train: imports, data, a step of every arm, processes, report
+    again = _run(command)
+    seconds = done.end - done.begin
+    return _Measured(seconds, again.end - again.begin, seconds, len(known.runs), done.others)
 
 
 def _check(found: Found, directory: Path) -> None:

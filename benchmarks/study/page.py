@@ -48,7 +48,10 @@ All train the same network with the same initial distribution of weights, batch 
 schedule. Every method ran in fresh processes, (a) to (e) in turn, and that {repetitions} times; times are
 wall-clock seconds from the start of the process to its end. "Start" is contained in them: for (a) to (c) the
 time until the first training begins; for (d) and (e) the time of the same command with nothing left to train
-(imports, data, a first step of every arm, worker processes, report).
+(imports, data, a first step of every arm, worker processes, report). "Others" is the share of the processors
+that other processes used meanwhile, the most of all repetitions. (With torch's default threads (a) takes many
+times as long when anything else runs; with `--patience SECONDS` measurements during which others used more
+than 5 % are repeated.)
 """
 
 
@@ -122,10 +125,13 @@ def _times(found: Found) -> str:
                 str(trainings),
                 f"{measured}" + (f" for {timing.trainings}" if scaled else ""),
                 f"{start:.1f}",
+                f"{100 * max(timing.others):.0f} %",
                 f"{whole:.1f}{scaled}",
             ]
         )
-    return _table(["method", "trainings", "measured (s)", "start (s)", "whole study, median (s)"], rows)
+    return _table(
+        ["method", "trainings", "measured (s)", "start (s)", "others", "whole study, median (s)"], rows
+    )
 
 
 def _ratios(found: Found) -> str:

@@ -74,9 +74,9 @@ def test_ratios_are_those_of_the_medians_and_are_held_against_the_target(bench: 
     measure, page, jobs = bench("measure"), bench("page"), bench("jobs")
     timing = measure.Timing
     timings = {
-        "a": timing([10.0, 20.0], [1.0, 1.0], [100.0, 200.0], 2),
-        "d": timing([40.0, 60.0], [4.0, 4.0], [40.0, 60.0], 99),
-        "e": timing([20.0, 30.0], [4.0, 4.0], [20.0, 30.0], 50),
+        "a": timing([10.0, 20.0], [1.0, 1.0], [100.0, 200.0], [0.0, 0.04], 2),
+        "d": timing([40.0, 60.0], [4.0, 4.0], [40.0, 60.0], [0.0, 0.0], 99),
+        "e": timing([20.0, 30.0], [4.0, 4.0], [20.0, 30.0], [0.0, 0.0], 50),
     }
     found = measure.Found(jobs.TINY, 5, 0.1, timings, {}, {}, {})
     copy = measure.Found.from_json(json.loads(json.dumps(vars(found), default=vars)))
@@ -85,12 +85,27 @@ def test_ratios_are_those_of_the_medians_and_are_held_against_the_target(bench: 
     assert "| (d) against (a) | 3.0 | 2.5 to 3.3 | 3 | reached |" in text
     assert "| (e) against (a) | 6.0 | 5.0 to 6.7 | 6 | reached |" in text
     assert "against (b)" not in text
-    assert "| (a) loop by hand | 10 | 10.0, 20.0 for 2 | 1.0 | 150.0 (scaled) |" in text
+    assert "| (a) loop by hand | 10 | 10.0, 20.0 for 2 | 1.0 | 4 % | 150.0 (scaled) |" in text
     assert "every 5th of these trainings" in text
     assert "MNIST: left out." in text
     timings["e"].whole = [20.0, 40.0]
     text = page.render([found], [], facts, "")
     assert "| (e) against (a) | 5.0 | 5.0 to 5.0 | 6 | **not reached** |" in text
+
+
+def test_what_others_use_is_told_from_what_is_timed(bench: Any) -> None:
+    quiet = bench("quiet")
+    if not Path("/proc/stat").is_file():
+        pytest.skip("no /proc")
+    script = "import time; end = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    with quiet.Watch() as watch:
+        subprocess.run([sys.executable, "-c", script], check=True)
+    with quiet.Watch() as beside:
+        beside._ours = {}  # as if nothing were started here
+        beside._waited = float("inf")
+        subprocess.run([sys.executable, "-c", script], check=True)
+    assert 0.0 <= watch.others <= 1.1
+    assert beside.others > 0.1
 
 
 def test_missing_files_are_said_in_a_line(
