@@ -363,6 +363,8 @@ def test_of_all_activations_on_the_tasks_only_what_is_true_is_told(task, model, 
     }
 
 
+# torch's compiler looks at the gradient of every tensor it traces, leaf or not
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_a_compiled_model_is_watched_as_it_was_written(codes):
     text = HIDDEN + "def build(a):\n    return torch.compile(plain(a), backend='eager')"
     assert codes(text) == []

@@ -262,7 +262,8 @@ class _Elementwise:
 
     def ones(self, device: torch.device) -> Tensor:
         """See `_Linear`."""
-        return self.empty(device).fill_(1)
+        # by torch itself, for under a transform of torch.func this is the transform's tensor, as it must be
+        return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=device).fill_(1)
 
     def by_formula(self, function: Callable[..., Any], saved: Tensor, extras: Any, *others: Any) -> Any:
         """Call a function of `_formula`, which are torch's operations, with what is saved."""
@@ -410,7 +411,7 @@ class _AlongAxis:
 
     def ones(self, device: torch.device) -> Tensor:
         """See `_Linear`."""
-        return self.empty(self.output_shape, device).fill_(1)
+        return torch.ones(self.output_shape, dtype=self.dtype, device=device)
 
 
 class _Maxout(_AlongAxis):
