@@ -136,6 +136,8 @@ class _Ray(_Method):
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(trainable, data=self.data), {"cpu": 1}),
             param_space={"trial": tune.grid_search(list(range(len(trials))))},
+            # by default every trial gets a fresh process, which imports torch again
+            tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(storage_path=self._directory.name, verbose=0),
         )
         found = {result.config["trial"]: result.metrics for result in tuner.fit()}
