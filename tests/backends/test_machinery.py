@@ -27,6 +27,13 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def kernels() -> Iterator[None]:
+    """Kernels for the whole process, set once: a `using` in each of several threads would not nest."""
+    with using("numba"):
+        yield
+
+
 def sample(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 4
 
@@ -34,9 +41,8 @@ def sample(*shape: int, seed: int = 0) -> Tensor:
 def gradients(function: Callable[..., Tensor], *tensors: Tensor) -> Result:
     """Value and gradients by the kernels."""
     leaves = [tensor.detach().requires_grad_() for tensor in tensors]
-    with using("numba"):
-        y = function(*leaves)
-        return (y.detach(), *torch.autograd.grad(y, leaves, sample(*y.shape, seed=1)))
+    y = function(*leaves)
+    return (y.detach(), *torch.autograd.grad(y, leaves, sample(*y.shape, seed=1)))
 
 
 def prelu(dim: int) -> Callable[..., Tensor]:
@@ -66,6 +72,7 @@ def equal(one: Result, other: Result) -> bool:
     return len(one) == len(other) and all(map(torch.equal, one, other))
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", CASES)
 def test_results_are_the_same_to_the_bit_on_any_number_of_threads(name: str) -> None:
     """The gradients by slopes of PReLU, sums in a fixed order, too."""
@@ -76,6 +83,7 @@ def test_results_are_the_same_to_the_bit_on_any_number_of_threads(name: str) -> 
     assert all(equal(results[0], result) for result in results[1:])
 
 
+@pytest.mark.usefixtures("kernels")
 def test_many_threads_of_python_call_at_once() -> None:
     expected = [CASES[name]() for name in CASES]
     start = threading.Barrier(8)
