@@ -45,7 +45,7 @@ network use, each at its own learning rate?
 - **(e) `rectifiers compare`**: a race of up to 40 seeds; each arm leaves once it is decided. Report included.
 
 All train the same network with the same initial distribution of weights, batch size, momentum .9 and cosine
-schedule. Every method ran in fresh processes, (a) to (e) in turn, and that {repetitions} times; times are
+schedule. Every method ran in fresh processes, (a) to (e) in turn, as often as there are times measured; times are
 wall-clock seconds from the start of the process to its end. "Start" is contained in them: for (a) to (c) the
 time until the first training begins; for (d) and (e) the time of the same command with nothing left to train
 (imports, data, a first step of every arm, worker processes, report). "Others" is the share of the processors
@@ -68,10 +68,7 @@ def render(studies: Sequence[Found], missing: Sequence[str], facts: dict[str, st
     command : str
     """
     machine = "\n".join(f"- {key}: {value}" for key, value in facts.items() if key not in ("optuna", "ray"))
-    repetitions = max((len(t.whole) for found in studies for t in found.timings.values()), default=0)
-    head = _INTRODUCTION.format(
-        command=command, machine=machine, optuna=facts["optuna"], ray=facts["ray"], repetitions=repetitions
-    )
+    head = _INTRODUCTION.format(command=command, machine=machine, optuna=facts["optuna"], ray=facts["ray"])
     parts = [head, *(f"{line}.\n" for line in missing)]
     for found in studies:
         parts += [f"## {_capital(found.job.title)}\n", _setting(found), _times(found), _ratios(found)]
@@ -136,6 +133,7 @@ def _times(found: Found) -> str:
 
 def _ratios(found: Found) -> str:
     rows = []
+    bounds = []
     for ours, theirs, target in _TARGETS:
         if ours not in found.timings or theirs not in found.timings:
             continue
@@ -152,7 +150,23 @@ def _ratios(found: Found) -> str:
                 verdict,
             ]
         )
-    return _table(["times as fast", "ratio of medians", "in single repetitions", "target", ""], rows)
+        if verdict.startswith("**"):
+            bounds.append(_bound(found, ours, theirs, statistics.median(top) / (target or 1.0)))
+    table = _table(["times as fast", "ratio of medians", "in single repetitions", "target", ""], rows)
+    return "\n".join([table, *bounds])
+
+
+def _bound(found: Found, ours: str, theirs: str, allowed: float) -> str:
+    """Say what a method that missed its target spends its time on."""
+    timing, other = found.timings[ours], found.timings[theirs]
+    start, spent = statistics.median(timing.start), statistics.median(timing.whole)
+    each = 1000 * (spent - start) / timing.trainings
+    beside = 1000 * (statistics.median(other.whole) - statistics.median(other.start)) / found.job.trainings
+    return (
+        f"The target allows ({ours}) {allowed:.1f} s. It needs {start:.1f} s to start and report, and makes "
+        f"{timing.trainings} trainings in {each:.0f} ms each, two at a time; ({theirs}) makes "
+        f"{found.job.trainings} in {beside:.0f} ms each.\n"
+    )
 
 
 def _answers(found: Found) -> str:
