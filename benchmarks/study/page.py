@@ -45,7 +45,7 @@ network use, each at its own learning rate?
 - **(e) `rectifiers compare`**: a race of up to 40 seeds; each arm leaves once it is decided. Report included.
 
 All train the same network with the same initial distribution of weights, batch size, momentum .9 and cosine
-schedule. Every method ran in fresh processes, (a) to (e) in turn, as often as there are times measured; times are
+schedule. Every method ran in fresh processes, (a) to (e) in turn, once for each time given; times are
 wall-clock seconds from the start of the process to its end. "Start" is contained in them: for (a) to (c) the
 time until the first training begins; for (d) and (e) the time of the same command with nothing left to train
 (imports, data, a first step of every arm, worker processes, report). "Others" is the share of the processors
