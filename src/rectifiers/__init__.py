@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rectifiers import errors, functional, nn, reference
     from rectifiers.activations import elementwise
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
+    from rectifiers.call_sites import Sites, sites
     from rectifiers.comparison import ComparisonResult, compare
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
+    "Sites": "rectifiers.call_sites",
     "ComparisonResult": "rectifiers.comparison",
     "compare": "rectifiers.comparison",
     "Execution": "rectifiers.study",
@@ -33,12 +35,14 @@ _NAMES = {
     "keep_freed_memory": "rectifiers.backends",
     "set_backend": "rectifiers.backends",
     "show": "rectifiers.report.functions",
+    "sites": "rectifiers.call_sites",
 }
 
 __all__ = [
     "ComparisonResult",
     "Execution",
     "Explanation",
+    "Sites",
     "__version__",
     "compare",
     "elementwise",
@@ -52,6 +56,7 @@ __all__ = [
     "reference",
     "set_backend",
     "show",
+    "sites",
 ]
 
 

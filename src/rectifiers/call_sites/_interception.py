@@ -1,0 +1,250 @@
+"""Stand between a model and every activation that it calls, while it runs as always."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from rectifiers.call_sites._features import Features
+from rectifiers.call_sites._known import activation_of_function, activation_of_module, writes_in_place
+
+__all__ = ["Begin", "Call", "End", "Interception", "caller"]
+
+_PACKAGES = tuple(
+    str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
+)
+_RUN = str(Path(__file__).with_name("_running.py"))
+_CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an activation, at a place in the forward pass.
+
+    Attributes
+    ----------
+    name : str
+        Of the place: ``"layer1.0.relu"`` for a module, ``"layer1.0:relu"`` for a function called in the
+        forward of ``layer1.0``; ``#2``, ``#3`` behind it for further calls in one pass of the caller.
+    activation : str
+        ``"relu"``, ``"gelu"``, ...
+    owner : str
+        Path of the module whose forward makes the call; ``""`` for the model itself.
+    module : nn.Module or None
+        The module that is called; None for a function.
+    function : callable or None
+        The function that is called, as torch names it; None for a module.
+    index : int
+        How many activation functions the owner's forward has called before.
+    channels, axis : int or None
+        Features of the input, and where they are (-1: the last); None where that cannot be known.
+    in_place : bool
+        Whether a function overwrites its input. Of a module, compare the output with the input.
+    recomputed : bool
+        Whether it is made again, in backward, for activation checkpointing.
+    """
+
+    name: str
+    activation: str
+    owner: str
+    module: nn.Module | None
+    function: Callable[..., Any] | None
+    index: int
+    channels: int | None
+    axis: int | None
+    in_place: bool
+    recomputed: bool
+
+
+End = Callable[[Any], None]
+Begin = Callable[[Call, Tensor], "End | None"]
+
+
+@dataclass(slots=True)
+class _Running:
+    module: nn.Module
+    path: str
+    end: End | None = None
+    is_activation: bool = False
+    functions: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+
+
+class Interception(TorchFunctionMode):
+    """Calls back at every activation of a model: module or function, in place or not, shared or not.
+
+    Used as ``with Interception(model, begin).installed(): ...``, around a forward pass or a whole training
+    loop. It works in the thread that runs the model, under autocast, activation checkpointing and
+    `DistributedDataParallel`, and changes neither results nor random state. Scripted modules are closed to
+    it; a compiled model has to run as it was written (``torch.compiler.set_stance("force_eager")``).
+
+    Parameters
+    ----------
+    model : nn.Module
+    begin : callable
+        ``begin(call, input)`` is called before the activation, with its input not yet overwritten. What it
+        returns, if not None, is called with the output.
+
+    Attributes
+    ----------
+    enabled : bool
+        False turns it off from the next forward pass on; what remains is one condition per module.
+    """
+
+    def __init__(self, model: nn.Module, begin: Begin) -> None:
+        super().__init__()
+        self.enabled = True
+        self._model, self._begin = model, begin
+        self._paths = {module: path for path, module in model.named_modules()}
+        self._activations = {
+            module: name for module in self._paths if (name := activation_of_module(module)) is not None
+        }
+        self._running: list[_Running] = []
+        self._closed = False  # inside an activation, or a callback
+        self._recomputing = False
+        self._features = Features()
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # a copy of the model that is made meanwhile is not followed
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[Self]:
+        """Call back while the block runs."""
+        handles = []
+        try:
+            for module in self._paths:
+                if not isinstance(module, torch.jit.ScriptModule):
+                    handles += [
+                        module.register_forward_pre_hook(self._enter, with_kwargs=True),
+                        module.register_forward_hook(self._leave, with_kwargs=True, always_call=True),
+                    ]
+            yield self
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @property
+    def running(self) -> tuple[tuple[str, nn.Module], ...]:
+        """Path and module of what is running, the outermost first."""
+        return tuple((running.path, running.module) for running in self._running)
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        path = self._paths.get(module)
+        if path is None or not (self._running or self.enabled):
+            return
+        if not self._running:
+            self._closed = False
+            self._features = Features()
+            self._recomputing = module is not self._model and _below(_CHECKPOINT)
+            self.__enter__()  # type: ignore[no-untyped-call]  # as a mode, which sees functions
+        running = _Running(module, path)
+        if not self._closed and (name := self._activations.get(module)) is not None:
+            value = next((v for v in (*args, *kwargs.values()) if isinstance(v, Tensor)), None)
+            if value is not None:
+                running.is_activation = True
+                running.end = self._call(self._name_of(module, path), name, value, module=module)
+                self._closed = True
+        self._running.append(running)
+
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if not self._running or self._running[-1].module is not module:
+            return
+        running = self._running.pop()
+        try:
+            if running.end is not None and output is not None:
+                running.end(output)
+        finally:
+            if running.is_activation:
+                self._closed = False
+            if not self._running:
+                self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def _name_of(self, module: nn.Module, path: str) -> str:
+        """Return the name of a module that is called: by its place below the caller, if it has one there."""
+        if self._running:
+            owner = self._running[-1]
+            for name, child in owner.module.named_children():
+                if child is module:
+                    return f"{owner.path}.{name}" if owner.path else name
+        return path
+
+    def _call(self, name: str, activation: str, x: Tensor, **what: Any) -> End | None:
+        owner = self._running[-1] if self._running else _Running(self._model, "")
+        owner.names[name] += 1
+        count = owner.names[name]
+        channels, axis = self._features.locate(x)
+        call = Call(
+            name if count == 1 else f"{name}#{count}",
+            activation,
+            owner.path,
+            what.get("module"),
+            what.get("function"),
+            owner.functions,
+            channels,
+            axis,
+            what.get("in_place", False),
+            self._recomputing,
+        )
+        closed, self._closed = self._closed, True  # what the callback does is not the model's
+        try:
+            end = self._begin(call, x)
+        finally:
+            self._closed = closed
+        return end
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._closed or not self._running:
+            return func(*args, **kwargs)
+        activation = activation_of_function(func, args, kwargs)
+        x = args[0] if args else kwargs.get("input")
+        if activation is None or not isinstance(x, Tensor):
+            output = func(*args, **kwargs)
+            self._features.follow(getattr(func, "__name__", ""), args, kwargs, output)
+            return output
+        owner = self._running[-1]
+        end = self._call(
+            f"{owner.path}:{activation}", activation, x, function=func, in_place=writes_in_place(func, kwargs)
+        )
+        owner.functions += 1
+        output = func(*args, **kwargs)
+        if end is not None:
+            self._closed = True
+            try:
+                end(output)
+            finally:
+                self._closed = False
+        return output
+
+
+def caller() -> tuple[str, int]:
+    """Return file and line of the model's code that is running; ``("", 0)`` where all of it is torch's."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+        if frame.f_code.co_filename == _RUN:  # what called the model is not part of it
+            return "", 0
+        frame = frame.f_back
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _below(file: str) -> bool:
+    """Whether a function of a file is on the stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(file):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,130 @@
+"""What is an activation: functions by the name torch gives them, modules by class or by how they act."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import activation as torch_activations
+from torch.overrides import TorchFunctionMode
+
+from rectifiers import nn as our_nn
+from rectifiers.activations import registry
+
+__all__ = ["activation_of_function", "activation_of_module", "writes_in_place"]
+
+_OF_TORCH = (
+    *("hardswish", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "glu"),
+    *("threshold", "hardshrink", "softshrink", "tanhshrink"),
+)
+_NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
+_FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")} | {
+    "_threshold": "threshold"
+}
+_CLAMPS = frozenset(("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_"))
+_MODULES: dict[type, str] = {
+    **{getattr(torch_activations, title): title.lower() for title in torch_activations.__all__
+       if title.lower() in _OF_TORCH},
+    **{
+        kind: name
+        for name, record in registry.items()
+        if name != "softmax"
+        for kind in (our_nn.of(record), getattr(nn, record.title, None))
+        if kind is not None
+    },
+}  # fmt: skip
+_LARGEST = 1 << 14  # parameters of an unknown module that is tried
+_REACH = 3.0
+
+
+def activation_of_function(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str | None:
+    """Return which activation a call of a torch function is: ``clamp(min=0)`` is relu; None for others."""
+    name = getattr(function, "__name__", "")
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name]
+    if name in _CLAMPS:
+        low = kwargs.get("min", args[1] if len(args) > 1 else None)
+        high = kwargs.get("max", args[2] if len(args) > 2 else None)
+        if isinstance(low, int | float) and low == 0:
+            return (
+                "relu"
+                if high is None
+                else "relu6"
+                if isinstance(high, int | float) and high == 6
+                else "hardtanh"
+            )
+        return None
+    record = getattr(function, "record", None)  # of a function made with `rectifiers.elementwise`
+    return None if record is None or record.name == "softmax" else str(record.name)
+
+
+def writes_in_place(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a call of an activation overwrites its input."""
+    name = getattr(function, "__name__", "")
+    return name.endswith("_") or kwargs.get("inplace") is True
+
+
+def activation_of_module(module: nn.Module) -> str | None:
+    """Return which activation a module is, or None.
+
+    A class of torch or of this library is known. A module of another class is tried on a few numbers: it is
+    an activation if it has no submodules, each output depends on its own input alone, and not along one
+    line. It has the name of the activation function that makes its output of its input, or else of its class.
+    """
+    if type(module) in _MODULES:
+        return _MODULES[type(module)]
+    record = getattr(module, "record", None)
+    if record is not None and isinstance(module, nn.Module) and type(module).__module__ == "rectifiers.nn":
+        return None if record.name == "softmax" else str(record.name)
+    for cls in type(module).__mro__:  # a class made on the fly, from one that is known
+        if cls in _MODULES and type(module).forward is cls.forward:  # type: ignore[attr-defined]
+            return _MODULES[cls]
+    if type(module).__module__.startswith(("torch.", "rectifiers.nn")) or any(
+        True for _ in module.children()
+    ):
+        return None
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(nn.parameter.is_lazy(t) for t in tensors) or sum(t.numel() for t in tensors) > _LARGEST:
+        return None
+    return _tried(module, tensors[0] if tensors else torch.zeros(()))
+
+
+class _Calls(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[str, Tensor, Any]] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = activation_of_function(func, args, kwargs)
+        if name is None or not args or not isinstance(args[0], Tensor):
+            return func(*args, **kwargs)
+        x = args[0].clone()
+        self.made.append((name, x, output := func(*args, **kwargs)))
+        return output
+
+
+def _tried(module: nn.Module, like: Tensor) -> str | None:
+    dtype = like.dtype if like.is_floating_point() else torch.float32
+    x = torch.linspace(-_REACH, _REACH, 60, dtype=dtype, device=like.device).reshape(3, 4, 5)
+    even = torch.arange(60, device=like.device).reshape(3, 4, 5) % 2 == 0
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), _Calls() as calls:
+            forward = copy.deepcopy(module).eval().forward
+            y, other = forward(x.clone()), forward(torch.where(even, x, x + 1))
+        elementwise = y.shape == x.shape and torch.equal(y[even], other[even])
+        line = torch.linspace(float(y.flatten()[0]), float(y.flatten()[-1]), 60, device=like.device)
+        bent = float((y.flatten().float() - line).abs().max()) > 1e-2
+    except Exception:  # noqa: BLE001  the module is the user's and was not made for these numbers
+        return None
+    if not (elementwise and bent):
+        return None
+    of_all = (name for name, given, made in calls.made if torch.equal(given, x) and torch.equal(made, y))
+    return next(of_all, type(module).__name__)

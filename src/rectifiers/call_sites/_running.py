@@ -1,0 +1,112 @@
+"""Run a model once on an example, and leave it as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
+
+__all__ = ["copied", "describe", "refuse_closed", "run", "unchanged"]
+
+
+def run(model: nn.Module, example: Any) -> Any:
+    """Return what a model makes of an example: a tensor, a tuple of arguments, or a dict of keywords.
+
+    Raises
+    ------
+    UserCodeError
+        If the model raises.
+    """
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    if isinstance(example, Mapping):
+        kwargs = {str(name): copied(value) for name, value in example.items()}
+    else:
+        args = copied(example) if isinstance(example, tuple) else (copied(example),)
+    try:
+        return model(*args, **kwargs)
+    except RecursionError:
+        raise
+    except Exception as error:  # the model is the user's
+        raise UserCodeError(
+            f"an example must run through the model, but {type(model).__name__} on {describe(example)} "
+            f"raised {error_line(error)}"
+        ) from error
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of the tensors in tuples, lists and dicts: a model may overwrite its input."""
+    if isinstance(value, Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(map(copied, value))
+    if isinstance(value, list):
+        return list(map(copied, value))
+    if isinstance(value, dict):
+        return {key: copied(v) for key, v in value.items()}
+    return value
+
+
+def describe(example: Any) -> str:
+    """Return an example's shapes as text."""
+    if isinstance(example, Tensor):
+        return f"{tuple(example.shape)} of {str(example.dtype).removeprefix('torch.')}"
+    if isinstance(example, Mapping):
+        return "{" + ", ".join(f"{name}: {describe(value)}" for name, value in example.items()) + "}"
+    if isinstance(example, tuple | list):
+        return "(" + ", ".join(map(describe, example)) + ")"
+    return type(example).__name__
+
+
+def refuse_closed(model: nn.Module) -> None:
+    """Raise for models whose forward pass cannot be followed as it is written."""
+    if not isinstance(model, nn.Module):
+        raise ArgumentTypeError(f"a model is a torch.nn.Module, but got {type(model).__name__}")
+    for path, module in model.named_modules():
+        where = repr(path) if path else "the model"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ArgumentError(
+                f"{where} is scripted, and what it calls cannot be seen: hand over the model before it"
+            )
+        if type(module).__name__ == "OptimizedModule" or vars(module).get("_compiled_call_impl") is not None:
+            raise ArgumentError(
+                f"{where} is compiled, and what it calls cannot be seen: hand over the model before it"
+            )
+    if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
+        raise ArgumentError(
+            "each layer must have its shape, but one is lazy: run the model on the example first"
+        )
+
+
+@contextlib.contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Put buffers, modes and all random states back when the block ends."""
+    buffers = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    modes = [(module, module.training) for module in model.modules()]
+    devices = {t.device for t in (*model.parameters(), *model.buffers()) if t.device.type == "cuda"}
+    python, numpy = random.getstate(), np.random.get_state()  # the model may use the global one
+    try:
+        with torch.random.fork_rng(devices=sorted(device.index for device in devices)):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        for module, training in modes:
+            module.training = training
+        with torch.no_grad():
+            for module, name, buffer, value in buffers:
+                if getattr(module, name) is not buffer:
+                    setattr(module, name, buffer)
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
