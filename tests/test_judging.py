@@ -108,10 +108,10 @@ def test_columns_of_usual_names_are_found_and_the_line_says_which() -> None:
         "results: 4 arms against relu (the first of the table), 8 runs each; "
         "arm: activation, seed: run, value: accuracy"
     )
-    assert (found.summary.metric, found.summary.unit) == ("accuracy", "%")
+    assert (found.summary.plan.metric, found.summary.plan.unit) == ("accuracy", "%")
     assert "first of the table" not in judge(table, control="elu").taken
     other = [{"who": row["arm"], "s": row["seed"], "v": row["value"], "epochs": 3} for row in TABLE]
-    assert judge(other, arm="who", seed="s", value="v", metric="F1").summary.metric == "F1"
+    assert judge(other, arm="who", seed="s", value="v", metric="F1").summary.plan.metric == "F1"
 
 
 def test_the_margin_is_half_the_controls_deviation_and_says_that_its_runs_decide_too() -> None:
@@ -210,7 +210,7 @@ def test_a_single_seed_is_undecided_and_says_why() -> None:
 def test_a_loss_is_compared_by_its_negative_and_its_name_says_so() -> None:
     table = [{"arm": row["arm"], "seed": row["seed"], "test_loss": -row["value"]} for row in TABLE]
     found = judge(table, margin=0.3, lower_is_better=True)
-    assert found.summary.metric == "minus test_loss"
+    assert found.summary.plan.metric == "minus test_loss"
     assert found.recommendation.arm == "elu"
     assert codes(found) == ["negated"]
     other = judge(table, margin=0.3)

@@ -33,10 +33,9 @@ def test_the_installed_version_is_the_packages() -> None:
     assert metadata.version("rectifiers") == rectifiers.__version__
 
 
-@pytest.mark.parametrize("task", ["xor", "digits"])
-def test_compare_ends_in_a_verdict_and_a_report(task: str, tmp_path: Path) -> None:
+def test_compare_ends_in_a_verdict_and_a_report(tmp_path: Path) -> None:
     command = [
-        *(sys.executable, "-m", "rectifiers", "compare", task, "--arms", "relu,leaky_relu(1/5.5)"),
+        *(sys.executable, "-m", "rectifiers", "compare", "digits", "--arms", "relu,leaky_relu(1/5.5)"),
         *("--seeds", "2", "--epochs", "1", "--lr", "0.1", "--out", "study", "--json"),
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -7,18 +7,16 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rectifiers.errors import StoreError
 from rectifiers.records.values import Plan, Study
+from rectifiers.report.result import REPORT, Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rectifiers.report.sentence import Recommendation
-    from rectifiers.report.summary import Summary
     from rectifiers.study import Execution, Runner, Settled
 
 __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outlook"]
@@ -27,7 +25,6 @@ DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
 _STORE = "study.db"
 _ASIDE = ("out", "progress", "report", "execution")
-_REPORT = "report.html"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class ComparisonResult:
+class ComparisonResult(Result):
     """What a comparison found. Shows itself in a notebook and as text.
 
     Attributes
@@ -88,34 +85,13 @@ class ComparisonResult:
             raise StoreError(f"a study is kept in {_STORE}, but there is no {file}")
         with Store.open(file, readonly=True) as store:
             study = store.study()
-        report = file.parent / _REPORT
+        report = file.parent / REPORT
         return cls(study, file, report if report.is_file() else None)
-
-    @cached_property
-    def summary(self) -> Summary:
-        """Every fact of the study as plain data."""
-        from rectifiers.report.summary import summarize
-
-        return summarize(self.study)
 
     @property
     def verdict(self) -> str:
         """The recommendation in a sentence, and what it holds for."""
         return self.summary.sentence
-
-    @property
-    def recommendation(self) -> Recommendation:
-        """Which activation to use, in a sentence, and whether that is decided."""
-        return self.summary.recommendation
-
-    @property
-    def places(self) -> dict[str, str]:
-        """What lies where, as text: the report, if there is one, and the store."""
-        return {
-            name: str(path)
-            for name, path in (("report", self.report), ("store", self.store))
-            if path is not None
-        }
 
     def write(self, directory: str | Path | None = None, *, svg: bool = False, png: bool = False) -> Self:
         """Write the HTML report, and the charts as files of their own if asked for.
@@ -132,25 +108,10 @@ class ComparisonResult:
         ComparisonResult
             With `report` at the new file.
         """
-        from rectifiers.report import html
+        from rectifiers.report import files
 
-        place = self.store.parent if directory is None else Path(directory)
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(f"cannot make the directory {place}: {reason}; choose another --out") from error
-        report = html.write(self.study, place / _REPORT)
-        if svg or png:
-            from rectifiers.report import files
-
-            files.export(self.study, place, svg=svg, png=png)
-        return dataclasses.replace(self, report=report)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-able values, as ``rectifiers compare --json`` prints it."""
-        report = None if self.report is None else str(self.report)
-        return {**self.summary.to_json(), "report": report, "store": str(self.store)}
+        place = self.store.parent if directory is None else directory
+        return dataclasses.replace(self, report=files.write(self.study, place, svg=svg, png=png))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per arm and normalisation: what was measured, and against the control."""
@@ -161,16 +122,6 @@ class ComparisonResult:
         if not found["comparisons"]:
             return arms
         return arms.merge(pd.DataFrame(found["comparisons"]), on=["arm", "norm"], how="left")
-
-    def __str__(self) -> str:
-        from rectifiers.report import terminal
-
-        return terminal.plain(self.summary, self.study.plan.arms, self.places)
-
-    def _repr_html_(self) -> str:
-        from rectifiers.report import notebook
-
-        return notebook.fragment(self.summary, self.places)
 
 
 def compare(

@@ -10,27 +10,22 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from rectifiers import _tables, validity
 from rectifiers._tables import Measured
-from rectifiers.errors import ArgumentError, StoreError, UnknownNameError
+from rectifiers.errors import ArgumentError, UnknownNameError
 from rectifiers.evidence import margin as margins
 from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Study, content_hash
-
-if TYPE_CHECKING:
-    from rectifiers.report.sentence import Recommendation
-    from rectifiers.report.summary import Summary
+from rectifiers.report.result import Result
 
 __all__ = ["Judgement", "judge"]
 
-_COMPLETE = (
-    0.8  # share of the seeds that all arms must have, for the others to be left out and not the pairing
-)
+# share of the seeds that all arms must have, for the others to be left out and not the pairing
+_COMPLETE = 0.8
 _LOSSES = {"loss", "error", "perplexity", "mse", "rmse", "mae", "nll", "ppl"}
 
 Values = dict[str, dict[str, float | None]]
@@ -38,7 +33,7 @@ Values = dict[str, dict[str, float | None]]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Result):
     """What a table of results says. Shows itself in a notebook and as text.
 
     Attributes
@@ -54,53 +49,21 @@ class Judgement:
     study: Study
     taken: str
     report: Path | None = None
-
-    @cached_property
-    def summary(self) -> Summary:
-        """Every fact as plain data."""
-        from rectifiers.report.summary import summarize
-
-        return summarize(self.study)
-
-    @property
-    def recommendation(self) -> Recommendation:
-        """Which arm to use, in a sentence, and whether that is decided."""
-        return self.summary.recommendation
+    store: None = field(default=None, init=False)  # nothing is kept
 
     @property
     def sentence(self) -> str:
         """The recommendation in a sentence."""
         return self.recommendation.sentence
 
-    @property
-    def places(self) -> dict[str, str]:
-        """Where the report is, if one was written."""
-        return {} if self.report is None else {"report": str(self.report)}
-
     def write(self, directory: str | Path) -> Self:
         """Write ``report.html`` into a directory; return the judgement with `report` at that file."""
-        from rectifiers.report import html
+        from rectifiers.report import files
 
-        try:
-            Path(directory).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make {directory}: {error.strerror}; choose another --out") from error
-        return dataclasses.replace(self, report=html.write(self.study, Path(directory) / "report.html"))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-able values, as ``rectifiers evidence --json`` prints it."""
-        report = None if self.report is None else str(self.report)
-        return {**self.summary.to_json(), "report": report, "store": None}
+        return dataclasses.replace(self, report=files.write(self.study, directory))
 
     def __str__(self) -> str:
-        from rectifiers.report import terminal
-
-        return f"{self.taken}\n{terminal.plain(self.summary, self.study.plan.arms, self.places)}"
-
-    def _repr_html_(self) -> str:
-        from rectifiers.report import notebook
-
-        return notebook.fragment(self.summary, self.places)
+        return f"{self.taken}\n{super().__str__()}"
 
 
 def judge(
@@ -179,15 +142,17 @@ def judge(
     why, incomplete = _pairing(values, chosen, sequential, results.seeded)
     values = {label: {s: v for s, v in runs.items() if s not in incomplete} for label, runs in values.items()}
     decided_by, about_margin = _margin(given, chosen, values[chosen])
-    plan = dataclasses.replace(
-        _plan(results.name, values, chosen),
+    plan = _plan(
+        results.name,
+        values,
+        control=chosen,
         metric=f"minus {name}" if lower_is_better else name,
         unit=unit,
         margin=given,
         confidence=float(confidence),
         racing=sequential,
         paired=not why,
-        allow=validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
+        allow=validity.allowed(allow),
     )
     warnings = (
         *_about_reading(results.runs, name, lower_is_better),
@@ -226,7 +191,7 @@ def _pairing(values: Values, control: str, sequential: bool, seeded: bool) -> tu
 
     In a sequence an arm may end before the others, as in a race.
     """
-    order = list(dict.fromkeys(seed for runs in values.values() for seed in runs))
+    order = _seeds(values)
     ends = {
         arm: max(map(order.index, runs)) if sequential and arm != control else len(order)
         for arm, runs in values.items()
@@ -296,57 +261,38 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
 
 
-def _plan(name: str, values: Values, control: str) -> Plan:
+def _plan(name: str, values: Values, **question: Any) -> Plan:
     """Return a plan in which nothing is trained."""
     from rectifiers.activations import registry
 
     known = {arm: arm.partition("(")[0] for arm in values}
     numbers = sorted({v for runs in values.values() for v in runs.values() if v is not None})
-    numerals = "train_size validation_size test_size outputs tuning_seeds epochs batch_size width depth"
-    texts = "metric unit optimizer schedule model device"
-    nothing: dict[str, Any] = {**dict.fromkeys(numerals.split(), 0), **dict.fromkeys(texts.split(), "")}
     return Plan(
         task=name,
         data_source=name,
         data_hash=content_hash({arm: list(runs.items()) for arm, runs in values.items()}),
         # the smallest step seen: a few equal differences between rounded numbers are no certainty
         resolution=min((b - a for a, b in pairwise(numbers)), default=0.0),
-        input_shape=(),
         arms=tuple(ArmSpec(arm, arm, name if name in registry else "", 1.0) for arm, name in known.items()),
-        control=control,
-        norms=("none",),
         seeds=max(map(len, values.values())),
-        learning_rates=(0.0,),
-        momentum=0.0,
-        weight_decay=0.0,
-        match="width",
-        initialization="own",
-        margin=None,
-        confidence=0.95,
-        target=None,
-        **nothing,
+        **question,
     )
 
 
 def _runs(plan: Plan, values: Values) -> tuple[Run, ...]:
     """Return one run per number, each arm's in the order in which the seeds come in the table."""
-    order = list(dict.fromkeys(seed for runs in values.values() for seed in runs))
-    texts = "init_hash order_hash noise_hash started"
-    nothing: dict[str, Any] = {"train_loss": (), "train_error": (), **dict.fromkeys(texts.split(), "")}
+    order = _seeds(values)
     return tuple(
         Run(
             plan.trial("test", arm, "none", 0.0, place),
-            outcome="diverged" if runs[seed] is None else "finished",
-            reason="no finite number" if runs[seed] is None else "",
-            metric=runs[seed],
-            steps=0,
-            epochs=0,
-            steps_to_target=None,
-            seconds=0.0,
-            peak_memory=None,
-            parameters=0,
-            **nothing,
+            outcome="diverged" if value is None else "finished",
+            reason="no finite number" if value is None else "",
+            metric=value,
         )
         for arm, runs in values.items()
-        for place, seed in enumerate(seed for seed in order if seed in runs)
+        for place, value in enumerate(runs[seed] for seed in order if seed in runs)
     )
+
+
+def _seeds(values: Values) -> list[str]:
+    return list(dict.fromkeys(seed for runs in values.values() for seed in runs))

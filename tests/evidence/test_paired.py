@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rectifiers.errors import ArgumentError, ShapeError
-from rectifiers.evidence.paired import compare, decide, further_seeds
+from rectifiers.evidence.paired import compare, decide, half_width, seeds_until
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
@@ -87,7 +87,7 @@ def test_resolution_changes_nothing_where_differences_spread_wider() -> None:
 
 def test_further_seeds_is_the_first_number_that_decides() -> None:
     mean, sd, n, margin, alpha = 0.15, 0.3, 5, 0.2, 0.05 / 6
-    more = further_seeds(mean, sd, n, margin=margin, alpha=alpha)
+    more = seeds_until(lambda seeds: half_width(sd, seeds, alpha), mean, n, margin=margin)
     assert more is not None
 
     def verdict(seeds: int) -> str:
@@ -99,7 +99,7 @@ def test_further_seeds_is_the_first_number_that_decides() -> None:
 
 
 def test_further_seeds_is_none_when_no_number_would_do() -> None:
-    assert further_seeds(0.0, 1.0, 5, margin=0.0, alpha=0.05) is None
+    assert seeds_until(lambda seeds: half_width(1.0, seeds, 0.05), 0.0, 5, margin=0.0) is None
 
 
 def test_a_decided_comparison_needs_no_further_seed() -> None:

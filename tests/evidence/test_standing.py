@@ -28,8 +28,8 @@ def slow(arm: list, control: list, first: int) -> tuple[str, int, bool]:
         ours = {i for i in range(seeds) if arm[i] is None}
         theirs = {i for i in range(seeds) if control[i] is None}
         both = [i for i in range(seeds) if i not in ours | theirs]
-        low, high = anytime.interval([arm[i] - control[i] for i in both], RULE["alpha"])
-        means = "undecided" if low is None else paired.decide(low, high, RULE["margin"])
+        lows, highs = anytime.intervals(np.array([arm[i] - control[i] for i in both]), RULE["alpha"])
+        means = paired.decide(lows[-1], highs[-1], RULE["margin"]) if both else "undecided"
         flags = [[values[i] is None for i in range(seeds)] for values in (arm, control)]
         out, control_out = (
             divergence.share_e_process(failed).max() >= 1 / RULE["alpha"] - 1e-9 for failed in flags

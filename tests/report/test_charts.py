@@ -15,14 +15,15 @@ from rectifiers.records.values import Study
 from rectifiers.report import charts, colours
 from rectifiers.report._arm_lines import learning
 from rectifiers.report._looks import on_page, on_paper
+from rectifiers.report.facts import Band
 from rectifiers.report.files import to_svg
-from rectifiers.report.summary import Band, summarize
+from rectifiers.report.summary import summarize
 
 Spec = dict[str, Any]
 
 
 def catalogue(study: Study) -> dict[str, charts.Chart]:
-    return {chart.name: chart for chart in charts.catalogue(summarize(study), study.plan)}
+    return {chart.name: chart for chart in charts.catalogue(summarize(study))}
 
 
 def draw(study: Study, *, check: bool = False) -> dict[str, Spec]:

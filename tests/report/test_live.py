@@ -93,7 +93,6 @@ def test_progress_ends_with_every_run_counted(study: Study) -> None:
     progress = Progress(Clock())
     for event in script(study):
         progress.apply(event)
-    assert progress.finished
     assert progress.done == progress.total == progress.position == len(study.runs)
     rrelu = progress.cells["rrelu", "none"]
     assert (len(rrelu.metrics), rrelu.diverged, rrelu.tried) == (6, 2, 8)

@@ -12,8 +12,7 @@ import pytest
 
 from rectifiers.records.values import Margin, Study
 from rectifiers.report import rows, sentence
-from rectifiers.report.facts import ArmRow, ComparisonRow
-from rectifiers.report.sentence import Recommendation
+from rectifiers.report.facts import ArmRow, ComparisonRow, Recommendation
 
 COMMAND = "rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 40"
 SEEDS = 40
@@ -22,7 +21,7 @@ SEEDS = 40
 def arm(name: str, mean: float | None, norm: str = "none", failed: int = 0, n: int = 17) -> ArmRow:
     count = 0 if mean is None else n - failed
     values = () if mean is None else (mean,) * count
-    return ArmRow(name, norm, count, mean, 0.1, values, failed, 0, 0.1, 9802, 1.0, None, None)
+    return ArmRow(name, norm, count, mean, 0.1, values, failed, 0, 0.1, 9802, 1.0, None, None, None, None)
 
 
 def versus(
@@ -37,8 +36,8 @@ def versus(
     decided = None if verdict == "undecided" else 17
     seeds = SEEDS if decided is None else 17
     row = ComparisonRow(
-        name, "none", control, seeds, difference, low, high, 0.2, 0.4, verdict, None, "",  # type: ignore[arg-type]
-        seeds=seeds, decided_at=decided,
+        arm=name, norm="none", control=control, n=seeds, difference=difference, low=low, high=high, sd=0.2,
+        correlation=0.4, verdict=verdict, seeds=seeds, decided_at=decided,  # type: ignore[arg-type]
     )  # fmt: skip
     return dataclasses.replace(row, **changes)
 

@@ -159,7 +159,7 @@ def test_a_given_rate_is_no_tuning(study_of: Make) -> None:
     summary = summarize(study_of({"relu": [97.0, 97.1], "elu": [97.0, 97.2]}))
     assert summary.rates == ()
     assert summary.arms[0].learning_rate == 0.1
-    assert summary.cost.tuning_trials == 0
+    assert summary.cost.trials["tune"] == 0
 
 
 def test_bands_are_over_finished_runs(make_plan: Make, make_run: Make, keyed: Make) -> None:

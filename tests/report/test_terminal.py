@@ -21,12 +21,12 @@ def drawn(study: Study, width: int, **options: object) -> list[str]:
     settings = {"file": io.StringIO(), "color_system": None, "legacy_windows": False, "force_terminal": True}
     console = Console(width=width, **{**settings, **options})  # type: ignore[arg-type]
     with console.capture() as capture:
-        terminal.show(console, summarize(study), study.plan.arms, PLACES)
+        terminal.show(console, summarize(study), PLACES)
     return capture.get().splitlines()
 
 
 def test_it_opens_with_the_verdict_and_ends_with_the_paths(study: Study) -> None:
-    lines = terminal.plain(summarize(study), study.plan.arms, PLACES).splitlines()
+    lines = terminal.plain(summarize(study), PLACES).splitlines()
     assert " ".join(map(str.strip, lines)).startswith(summarize(study).headline)
     assert lines[-2:] == ["report  runs/x/report.html", "store   runs/x/study.db"]
 

@@ -30,30 +30,29 @@ def told(runner, prepared):
 
 IN_A_WORKER = """
 import multiprocessing, os, threading, torch
-def mine(x):
-    if multiprocessing.parent_process() is not None and torch.is_grad_enabled() and x.requires_grad:
-        {what}
-    return torch.relu(x)
+def misbehaves(what):
+    def mine(x):
+        if multiprocessing.parent_process() is not None and torch.is_grad_enabled() and x.requires_grad:
+            what()
+        return torch.relu(x)
+    return mine
+stuck = misbehaves(lambda: threading.Event().wait(60))
+killed = misbehaves(lambda: os.kill(os.getpid(), 9))
 """
 
 
-def test_a_trial_that_takes_too_long_has_crashed_and_its_process_is_replaced(prepare, write_module):
-    arm = write_module(IN_A_WORKER.format(what="threading.Event().wait(60)"))
-    prepared = prepare(arms=["relu", f"{arm}:mine"])
-    with Processes(2, timeout=3.0) as runner:
-        runs = {(run.trial.arm, run.trial.seed): run for run in told(runner, prepared)}
-    assert {runs["relu", seed].outcome for seed in (0, 1)} == {"finished"}
-    assert {runs[f"{arm}:mine", seed].reason for seed in (0, 1)} == {"took longer than 3 s (--trial-timeout)"}
-
-
-def test_a_trial_whose_process_dies_has_crashed_and_the_others_go_on(prepare, write_module):
-    arm = write_module(IN_A_WORKER.format(what="os.kill(os.getpid(), 9)"))
-    prepared = prepare(arms=["relu", f"{arm}:mine"])
-    with Processes(2) as runner:
-        runs = {(run.trial.arm, run.trial.seed): run for run in told(runner, prepared)}
-    assert {runs["relu", seed].outcome for seed in (0, 1)} == {"finished"}
-    assert {runs[f"{arm}:mine", seed].outcome for seed in (0, 1)} == {"crashed"}
-    assert "its process ended unexpectedly" in runs[f"{arm}:mine", 0].reason
+def test_a_trial_that_takes_too_long_or_whose_process_dies_has_crashed_and_the_others_go_on(
+    prepare, write_module
+):
+    stuck, killed = (f"{write_module(IN_A_WORKER)}:{name}" for name in ("stuck", "killed"))
+    prepared = prepare(arms=[stuck, killed, "relu"], seeds=1)
+    with Processes(2, timeout=2.0) as runner:
+        runs = {run.trial.arm: run for run in told(runner, prepared)}
+    assert {arm: run.outcome for arm, run in runs.items()} == {
+        stuck: "crashed", killed: "crashed", "relu": "finished",
+    }  # fmt: skip
+    assert runs[stuck].reason == "took longer than 2 s (--trial-timeout)"
+    assert "its process ended unexpectedly" in runs[killed].reason
 
 
 def test_what_is_defined_here_travels(prepare, measured):
@@ -140,7 +139,7 @@ from rectifiers.records.values import Run
 prepared = study.make_plan("digits", arms="relu,tanh", seeds=400, epochs=200, learning_rate=0.1)
 plan = prepared.plan
 trials = [plan.trial("test", arm.label, "none", 0.1, seed) for seed in range(400) for arm in plan.arms]
-with study.Processes(2) as runner:
+with study.Processes(1) as runner:
     for item in runner.run(prepared, trials):
         if item is None:
             print(os.getpid(), flush=True)
@@ -167,7 +166,7 @@ def test_no_process_is_left_behind(how):
     ) as parent:
         assert parent.stdout.readline()
         workers = children(parent.pid)
-        assert len([pid for pid in workers if alive(pid)]) >= 2
+        assert any(map(alive, workers))
         parent.send_signal(how)
         parent.wait(20)
         patience = threading.Event()
@@ -176,11 +175,3 @@ def test_no_process_is_left_behind(how):
                 break
             patience.wait(0.1)
         assert not any(map(alive, workers))
-
-
-def test_settings_of_a_trial_reach_the_worker(prepare):
-    with Processes(2) as runner:
-        runs = [run for run in told(runner, prepare(learning_rate=0.2)) if isinstance(run, Run)]
-        assert {run.trial.learning_rate for run in runs} == {0.2}
-        runs = [run for run in told(runner, prepare(learning_rate=0.3)) if isinstance(run, Run)]
-    assert {run.trial.learning_rate for run in runs} == {0.3}

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rectifiers.comparison import ComparisonResult
-    from rectifiers.judging import Judgement
+    from rectifiers.report.result import Result
 
-__all__ = ["INVALID", "print_result"]
+__all__ = ["end"]
 
-INVALID = 3  # exit code of a study that has no verdict because a validity check withheld it
+_INVALID = 3
 
 
-def print_result(result: ComparisonResult | Judgement, *, as_json: bool) -> None:
-    """Print a result on standard output."""
+def end(result: Result, *, as_json: bool) -> None:
+    """Print a result on standard output, and exit with 3 where a validity check withheld its verdict."""
     if as_json:
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    from rectifiers.report import terminal
+    else:
+        from rectifiers.report import terminal
 
-    terminal.show(terminal.output(), result.summary, result.study.plan.arms, result.places)
+        terminal.show(terminal.output(), result.summary, result.places)
+    if result.recommendation.status == "invalid":
+        raise typer.Exit(_INVALID)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rectifiers.cli._result import INVALID, print_result
+from rectifiers.cli._result import end
 
 __all__ = ["compare"]
 
@@ -212,6 +212,4 @@ def compare(
         except KeyboardInterrupt as stop:  # `Interrupted` says what is kept; before training there is nothing
             typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None
-    print_result(result, as_json=as_json)
-    if result.recommendation.status == "invalid":
-        raise typer.Exit(INVALID)
+    end(result, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rectifiers.cli._result import INVALID, print_result
+from rectifiers.cli._result import end
 
 __all__ = ["evidence"]
 
@@ -95,6 +95,4 @@ def evidence(
     if out is not None:
         result = result.write(out)
     typer.echo(result.taken, err=True)
-    print_result(result, as_json=as_json)
-    if result.recommendation.status == "invalid":
-        raise typer.Exit(INVALID)
+    end(result, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rectifiers.cli._result import INVALID, print_result
+from rectifiers.cli._result import end
 
 __all__ = ["report"]
 
@@ -42,6 +42,4 @@ def report(
     from rectifiers.comparison import ComparisonResult
 
     result = ComparisonResult.load(directory).write(out, svg=svg, png=png)
-    print_result(result, as_json=as_json)
-    if result.recommendation.status == "invalid":
-        raise typer.Exit(INVALID)
+    end(result, as_json=as_json)

@@ -17,7 +17,7 @@ from rectifiers.evidence import paired
 from rectifiers.evidence._checks import level, not_negative, positive, sample
 from rectifiers.evidence.paired import PairedComparison
 
-__all__ = ["PRECISION", "compare", "half_width", "interval", "intervals", "normal_mixture", "t_e_process"]
+__all__ = ["PRECISION", "compare", "half_width", "intervals", "t_e_process"]
 
 PRECISION = 2.0
 """Precision g of the bet on the effect, mean / SD ~ N(0, 1/g).
@@ -66,7 +66,7 @@ def compare(
 
     Notes
     -----
-    The interval is that of `interval`; `e_value` is the t e-process with the same floor on the standard
+    The interval is that of `intervals`; `e_value` is the t e-process with the same floor on the standard
     deviation, so it reaches 1/alpha exactly where the interval leaves out 0.
 
     Examples
@@ -84,7 +84,7 @@ def compare(
     n = differences.size
     if n < 2:
         mean = float(differences[0]) if n else None
-        return PairedComparison(n, mean, None, None, None, None, "undecided", None)
+        return PairedComparison(n, mean)
     means, squares = _running(differences)
     floored = _floored(squares, resolution)
     halves = _half_widths(floored, alpha, PRECISION)
@@ -148,15 +148,15 @@ def t_e_process(differences: ArrayLike, g: float = PRECISION, resolution: float 
     return _t_e_values(means, _floored(squares, resolution), positive("g", g), 1)
 
 
-def interval(
-    differences: ArrayLike, alpha: float, g: float = PRECISION, resolution: float = 0.0
-) -> tuple[float | None, float | None]:
-    """Return the current interval of the t confidence sequence for the mean difference.
+def intervals(
+    differences: _Array, alpha: float, g: float = PRECISION, resolution: float = 0.0
+) -> tuple[_Array, _Array]:
+    """Return the ends of the t confidence sequence for the mean difference after every seed (the last axis).
 
     Parameters
     ----------
-    differences : array_like of shape (n,)
-        arm - control per seed so far.
+    differences : ndarray of shape (..., n)
+        arm - control per seed.
     alpha : float
         Probability that the sequence of intervals, over all n together, ever misses.
     g : float
@@ -166,8 +166,8 @@ def interval(
 
     Returns
     -------
-    low, high : float or None
-        None while unbounded (below 6 seeds at alpha = .05, below 8 at .005; with g = 1, below 5 and 7).
+    lows, highs : ndarray of shape (..., n)
+        Infinite while unbounded (below 6 seeds at alpha = .05, below 8 at .005; with g = 1, below 5 and 7).
 
     Notes
     -----
@@ -175,52 +175,9 @@ def interval(
     ``w = (T alpha^2)^(1/n)`` these are ``x +- (s / sqrt n) sqrt((n-1) (1-w) / (w-T))``, all numbers
     while w <= T.
     """
-    lows, highs = intervals(sample("differences", differences), alpha, g, resolution)
-    if not lows.size or not math.isfinite(lows[-1]):
-        return None, None
-    return float(lows[-1]), float(highs[-1])
-
-
-def intervals(
-    differences: _Array, alpha: float, g: float = PRECISION, resolution: float = 0.0
-) -> tuple[_Array, _Array]:
-    """Return the ends of `interval` after every seed (the last axis); infinite while unbounded."""
     means, squares = _running(differences)
     halves = _half_widths(_floored(squares, resolution), level(alpha), positive("g", g))
     return means - halves, means + halves
-
-
-def normal_mixture(differences: ArrayLike, rho: float) -> _Array:
-    """Return the e-process against "the differences are symmetric around 0", after each seed.
-
-    Parameters
-    ----------
-    differences : array_like of shape (n,)
-        arm - control per seed, in the order the seeds were taken.
-    rho : float
-        Scale of the bet in squared units of the metric, fixed before the data: strongest when the sum of
-        squares V is near rho.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-
-    Notes
-    -----
-    ``E_n = sqrt(rho / (V + rho)) exp(S^2 / (2 (V + rho)))``. It asks for no Gaussian: arms that are
-    exchangeable under the null have symmetric differences. It tests 0 only and has no interval, because
-    a mean far from every difference is never rejected (E tends to 0 there). It reaches 1/alpha only after
-    some seeds: the exponent is at most n/2.
-
-    References
-    ----------
-    de la Pena, "A general class of exponential inequalities for martingales and ratios", Ann. Probab. 27
-    (1999); Robbins, "Statistical methods related to the law of the iterated logarithm" (1970).
-    """
-    values = sample("differences", differences)
-    positive("rho", rho)
-    total, squares = np.cumsum(values), np.cumsum(values**2)
-    return np.exp(0.5 * np.log(rho / (squares + rho)) + total**2 / (2.0 * (squares + rho)))
 
 
 def _running(differences: _Array) -> tuple[_Array, _Array]:

@@ -18,13 +18,13 @@ from rectifiers.errors import ShapeError
 from rectifiers.evidence._checks import level, not_negative, sample
 
 __all__ = [
+    "Ends",
     "PairedComparison",
     "Verdict",
     "compare",
     "correlation",
     "decide",
     "deviation",
-    "further_seeds",
     "half_width",
     "pairs",
     "rules",
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+Ends = tuple[float | None, float | None, float | None]
 
 _Sd = TypeVar("_Sd", float, NDArray[np.float64])
 
@@ -69,14 +70,19 @@ class PairedComparison:
 
     n: int
     difference: float | None
-    low: float | None
-    high: float | None
-    sd: float | None
-    correlation: float | None
-    verdict: Verdict
-    more_seeds: int | None
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = None
+    correlation: float | None = None
+    verdict: Verdict = "undecided"
+    more_seeds: int | None = None
     e_value: float | None = None
     decided_at: int | None = None
+
+    @property
+    def ends(self) -> Ends:
+        """Difference, low and high."""
+        return self.difference, self.low, self.high
 
 
 def compare(
@@ -131,12 +137,14 @@ def compare(
     n = differences.size
     mean = float(differences.mean()) if n else None
     if n < 2 or mean is None:
-        return PairedComparison(n, mean, None, None, None, None, "undecided", None)
+        return PairedComparison(n, mean)
     spread = float(deviation(differences, resolution))
     half = half_width(spread, n, alpha)
     low, high = mean - half, mean + half
     verdict = decide(low, high, margin)
-    more = further_seeds(mean, spread, n, margin=margin, alpha=alpha) if verdict == "undecided" else 0
+    more: int | None = 0
+    if verdict == "undecided":
+        more = seeds_until(lambda seeds: half_width(spread, seeds, alpha), mean, n, margin=margin)
     return PairedComparison(
         n, mean, low, high, float(differences.std(ddof=1)), correlation(ours, theirs), verdict, more
     )
@@ -163,10 +171,8 @@ def rules(low: Any, high: Any, margin: float) -> dict[Verdict, Any]:
 
 def decide(low: float, high: float, margin: float) -> Verdict:
     """Return the verdict an interval for arm - control allows."""
-    for verdict, holds in rules(low, high, margin).items():
-        if holds:
-            return verdict
-    return "undecided"
+    held = (verdict for verdict, holds in rules(low, high, margin).items() if holds)
+    return next(held, "undecided")
 
 
 def deviation(differences: NDArray[np.float64], resolution: float) -> NDArray[np.float64]:
@@ -176,17 +182,11 @@ def deviation(differences: NDArray[np.float64], resolution: float) -> NDArray[np
     return spread
 
 
-def further_seeds(mean: float, sd: float, n: int, *, margin: float, alpha: float) -> int | None:
-    """Return how many seeds beyond `n` would decide, if mean and SD stayed as they are.
+def seeds_until(half_width: Callable[[int], float], mean: float, n: int, *, margin: float) -> int | None:
+    """Return how many seeds beyond `n` bring `mean` +- `half_width` (of a number of seeds) to a verdict.
 
     It is a plan for a fresh study of that size; adding seeds until the interval decides would spoil its
     coverage.
-    """
-    return seeds_until(lambda seeds: half_width(sd, seeds, alpha), mean, n, margin=margin)
-
-
-def seeds_until(half_width: Callable[[int], float], mean: float, n: int, *, margin: float) -> int | None:
-    """Return how many seeds beyond `n` bring `mean` +- `half_width` (of a number of seeds) to a verdict.
 
     Intervals around an unchanged mean are nested, so the first deciding number of seeds is found by
     bisection. None when no number below a million would do.

@@ -53,7 +53,7 @@ def compare(
     n = min(ours.size, theirs.size)
     mean = float(ours.mean() - theirs.mean()) if n else None
     if n < 2 or mean is None:
-        return PairedComparison(n, mean, None, None, None, None, "undecided", None)
+        return PairedComparison(n, mean)
     variances = [float(paired.deviation(values, resolution)) ** 2 for values in (ours, theirs)]
 
     def half_width(smaller: int) -> float:

@@ -18,7 +18,6 @@ __all__ = [
     "connect_readonly",
     "make",
     "now",
-    "reason",
     "rescue",
     "take_lock",
     "transaction",
@@ -128,10 +127,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # a full disk makes SQLite roll back by itself
             connection.execute("ROLLBACK")
         raise
-
-
-def reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def now() -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Trial",
+    "cell_name",
     "content_hash",
 ]
 
@@ -63,6 +64,11 @@ _DETERMINE = (
 # "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
 # measured like the trials that decide, but on seeds of its own; "test": decides.
 Phase = Literal["tune", "margin", "test"]
+
+
+def cell_name(arm: str, norm: str) -> str:
+    """Return an arm under a normalisation in words: ``relu``, ``elu with batch norm``."""
+    return arm if norm == "none" else f"{arm} with {norm} norm"
 
 
 def content_hash(value: Any) -> str:
@@ -126,12 +132,13 @@ class Margin:
     rule: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is compared, how, and by which rule it is decided: chosen before the data.
 
     The fields named in `QUESTION` say what is asked and may change from session to session; all others are
-    the protocol, which says what a trial is.
+    the protocol, which says what a trial is. The defaults are those of results that were measured elsewhere:
+    nothing is trained for them.
 
     Attributes
     ----------
@@ -192,32 +199,32 @@ class Plan:
     metric: str
     unit: str
     resolution: float
-    train_size: int
-    validation_size: int
-    test_size: int
-    outputs: int
-    input_shape: tuple[int, ...]
+    train_size: int = 0
+    validation_size: int = 0
+    test_size: int = 0
+    outputs: int = 0
+    input_shape: tuple[int, ...] = ()
     arms: tuple[ArmSpec, ...]
     control: str
-    norms: tuple[str, ...]
+    norms: tuple[str, ...] = ("none",)
     seeds: int
-    tuning_seeds: int
-    learning_rates: tuple[float, ...]
-    epochs: int
-    batch_size: int
-    optimizer: str
-    momentum: float
-    weight_decay: float
-    schedule: str
-    model: str
-    width: int
-    depth: int
-    match: Literal["parameters", "width"]
-    initialization: Literal["gain", "own"]
+    tuning_seeds: int = 0
+    learning_rates: tuple[float, ...] = (0.0,)
+    epochs: int = 0
+    batch_size: int = 0
+    optimizer: str = ""
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: str = ""
+    model: str = ""
+    width: int = 0
+    depth: int = 0
+    match: Literal["parameters", "width"] = "width"
+    initialization: Literal["gain", "own"] = "own"
     margin: float | None
     confidence: float
-    target: float | None
-    device: str
+    target: float | None = None
+    device: str = ""
     model_code: str | None = None
     data_code: str | None = None
     racing: bool = False
@@ -232,6 +239,11 @@ class Plan:
     def tuned(self) -> bool:
         """Whether each arm's learning rate is chosen on the grid."""
         return len(self.learning_rates) > 1
+
+    @property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        """What is compared: every arm, by its label, under every normalisation."""
+        return tuple((arm.label, norm) for norm in self.norms for arm in self.arms)
 
     @property
     def comparisons(self) -> int:

@@ -16,11 +16,7 @@ def against_control(study: Study) -> dict[tuple[str, str], Standing]:
     plan, margin = study.plan, study.margin
     if margin is None:
         return {}
-    series = {
-        (arm.label, norm): [run.metric for run in study.series(arm.label, norm)]
-        for norm in plan.norms
-        for arm in plan.arms
-    }
+    series = {cell: [run.metric for run in study.series(*cell)] for cell in plan.cells}
     return {
         (arm, norm): judge(plan, margin, study.first_analysis, values, series[plan.control, norm])
         for (arm, norm), values in series.items()

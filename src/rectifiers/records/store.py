@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,13 +17,24 @@ from typing import Any, Self
 from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
 from rectifiers.records import _file
 from rectifiers.records.differences import differences
-from rectifiers.records.values import QUESTION, Margin, Notice, Plan, Run, Study, Trial
+from rectifiers.records.values import QUESTION, ArmSpec, Margin, Notice, Plan, Run, Study, Trial
 
-__all__ = ["Store"]
+__all__ = ["Store", "make_directory"]
 
+_ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
 _TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
 _CURVES = ("train_loss", "train_error")
 _MEASURED = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("trial", *_CURVES))
+
+
+def make_directory(path: str | Path) -> Path:
+    """Make a directory unless it is there; `StoreError` where that is not possible."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot make the directory {path}: {reason}; choose another --out") from error
+    return Path(path)
 
 
 class Store:
@@ -64,12 +75,7 @@ class Store:
             If the file exists, or the directory cannot be written.
         """
         path = Path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the directory {path.parent}: {_file.reason(error)}; choose another --out"
-            ) from error
+        make_directory(path.parent)
         if path.exists():
             raise StoreError(f"{path} exists already: open it, or choose another --out")
         lock = _file.take_lock(path)
@@ -166,14 +172,15 @@ class Store:
                 "INSERT INTO session (started, command) VALUES (?, ?)", (_file.now(), command)
             )
             self._session = cursor.lastrowid
-            connection.executemany(
-                "INSERT INTO environment VALUES (?, ?, ?)",
-                [(self._session, name, value) for name, value in environment.items()],
-            )
+            _insert(connection, "environment", [(self._session, *item) for item in environment.items()])
             if known is None:
-                _insert_protocol(connection, plan)
+                _insert(connection, "protocol", _fields(plan, question=False))
             if known != plan:
-                _insert_question(connection, plan, self._session)
+                asked = _fields(plan, question=True)
+                _insert(connection, "question", [(self._session, *field) for field in asked])
+                _insert(
+                    connection, "arm", [(self._session, i, *_arm(arm)) for i, arm in enumerate(plan.arms)]
+                )
 
     def check(self, plan: Plan) -> None:
         """Raise `PlanMismatchError` if the trials in the file are not those of a plan."""
@@ -192,11 +199,10 @@ class Store:
         last = "(SELECT max(session) FROM question)"
         rows += self._select(f"SELECT name, value FROM question WHERE session = {last}")
         fields = {name: json.loads(value) for name, value in rows}
-        columns = ("label", "identity", "name", "gain", "width", "curve")
-        arms = self._select(f"SELECT {', '.join(columns)} FROM arm WHERE session = {last} ORDER BY position")
-        fields["arms"] = [dict(zip(columns, row, strict=True)) for row in arms]
+        arms = self._select(f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {last} ORDER BY position")
+        fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
         for arm in fields["arms"]:
-            arm["curve"] = None if arm["curve"] is None else json.loads(arm["curve"])
+            arm["curve"] = arm["curve"] and json.loads(arm["curve"])
         return Plan.from_json(fields)
 
     def add(self, run: Run) -> None:
@@ -219,24 +225,19 @@ class Store:
             connection.execute(
                 f"INSERT INTO run ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values
             )
-            connection.executemany(
-                "INSERT INTO curve VALUES (?, ?, ?, ?)",
-                [(run.trial.key, epoch, *point) for epoch, point in enumerate(curve, 1)],
+            _insert(
+                connection, "curve", [(run.trial.key, epoch, *point) for epoch, point in enumerate(curve, 1)]
             )
 
     def add_rate(self, arm: str, norm: str, learning_rate: float, *, at_edge: bool) -> None:
         """Write the learning rate this session chose for an arm under a norm; the last one written counts."""
         with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO rate VALUES (?, ?, ?, ?, ?)", (self._session, arm, norm, learning_rate, at_edge)
-            )
+            _insert(connection, "rate", [(self._session, arm, norm, learning_rate, at_edge)])
 
     def add_margin(self, margin: Margin) -> None:
         """Write the margin this session decides by; the last one written counts."""
         with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO margin VALUES (?, ?, ?)", (self._session, margin.value, margin.rule)
-            )
+            _insert(connection, "margin", [(self._session, margin.value, margin.rule)])
 
     def add_warning(self, notice: Notice) -> bool:
         """Write a warning unless this session wrote it already; return whether it is new.
@@ -262,45 +263,31 @@ class Store:
         if plan is None:
             raise StoreError(f"the study in {self.path.parent} was never started: remove {self.path}")
         # of the session that asked the present question: those after it only went on with it
-        session = self._select(
+        ((session, command),) = self._select(
             "SELECT session, command FROM session WHERE session = (SELECT max(session) FROM question)"
-        )[0]
+        )
         margins = self._select("SELECT value, rule FROM margin ORDER BY session DESC LIMIT 1")
+        rates = self._select("SELECT arm, norm, learning_rate FROM rate ORDER BY session")
+        warnings = self._select(
+            "SELECT code, text, severity FROM warning WHERE code = 'elsewhere' "
+            "OR code IN ('reopened', 'analysed-before') AND session >= (SELECT max(session) FROM question) "
+            "OR session = (SELECT max(session) FROM session) ORDER BY position"
+        )
+        environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
         return Study(
             plan=plan,
             runs=self._runs(),
-            rates={
-                (arm, norm): rate
-                for arm, norm, rate in self._select(
-                    "SELECT arm, norm, learning_rate FROM rate ORDER BY session"
-                )
-            },
+            rates={(arm, norm): rate for arm, norm, rate in rates},
             margin=Margin(*margins[0]) if margins else None,
-            warnings=tuple(
-                dict.fromkeys(
-                    Notice(*row)
-                    for row in self._select(
-                        "SELECT code, text, severity FROM warning WHERE code = 'elsewhere' "
-                        "OR code IN ('reopened', 'analysed-before') "
-                        "AND session >= (SELECT max(session) FROM question) "
-                        "OR session = (SELECT max(session) FROM session) ORDER BY position"
-                    )
-                )
-            ),
-            environment=dict(
-                self._select(
-                    "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid", session[0]
-                )
-            ),
-            command=session[1],
+            warnings=tuple(dict.fromkeys(Notice(*row) for row in warnings)),
+            environment=dict(self._select(environment, session)),
+            command=command,
         )
 
     def _runs(self) -> tuple[Run, ...]:
-        curves: dict[str, list[tuple[float, float | None]]] = {}
-        for key, loss, error in self._select(
-            "SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"
-        ):
-            curves.setdefault(key, []).append((loss, error))
+        curves: dict[str, list[list[Any]]] = {}
+        for key, *point in self._select("SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"):
+            curves.setdefault(key, []).append(point)
         runs = []
         for row in self._select(f"SELECT {', '.join((*_TRIAL, *_MEASURED))} FROM run ORDER BY position"):
             trial = Trial(*row[: len(_TRIAL)])
@@ -336,19 +323,17 @@ class Store:
         raise StoreLostError(f"{self.path} was deleted or replaced while in use: {saved}; start again")
 
 
-def _insert_protocol(connection: sqlite3.Connection, plan: Plan) -> None:
-    rows = [(name, json.dumps(value)) for name, value in plan.to_json().items() if name not in QUESTION]
-    connection.executemany("INSERT INTO protocol VALUES (?, ?)", rows)
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    for row in rows:
+        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
 
-def _insert_question(connection: sqlite3.Connection, plan: Plan, session: int | None) -> None:
-    fields = plan.to_json()
-    arms = fields.pop("arms")
-    rows = [(session, name, json.dumps(value)) for name, value in fields.items() if name in QUESTION]
-    connection.executemany("INSERT INTO question VALUES (?, ?, ?)", rows)
-    for position, arm in enumerate(arms):
-        curve = None if arm["curve"] is None else json.dumps(arm["curve"])
-        connection.execute(
-            "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (session, position, *(arm[k] for k in ("label", "identity", "name", "gain", "width")), curve),
-        )
+def _fields(plan: Plan, *, question: bool) -> list[tuple[str, str]]:
+    """Return name and value, as JSON, of what a plan asks, or of its protocol; without arms."""
+    fields = plan.to_json().items()
+    return [(n, json.dumps(v)) for n, v in fields if (n in QUESTION) is question and n != "arms"]
+
+
+def _arm(arm: ArmSpec) -> tuple[Any, ...]:
+    curve = None if arm.curve is None else json.dumps(dataclasses.asdict(arm.curve))
+    return arm.label, arm.identity, arm.name, arm.gain, arm.width, curve

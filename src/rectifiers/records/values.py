@@ -23,6 +23,7 @@ from rectifiers.records.plan import (
     Phase,
     Plan,
     Trial,
+    cell_name,
     content_hash,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "Run",
     "Study",
     "Trial",
+    "cell_name",
     "content_hash",
 ]
 
@@ -98,20 +100,20 @@ class Run:
 
     trial: Trial
     outcome: Outcome
-    reason: str
-    metric: float | None
-    steps: int
-    epochs: int
-    steps_to_target: int | None
-    seconds: float
-    peak_memory: int | None
-    parameters: int
-    train_loss: tuple[float, ...]
-    train_error: tuple[float, ...]
-    init_hash: str
-    order_hash: str
-    noise_hash: str
-    started: str
+    reason: str = ""
+    metric: float | None = None
+    steps: int = 0
+    epochs: int = 0
+    steps_to_target: int | None = None
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    parameters: int = 0
+    train_loss: tuple[float, ...] = ()
+    train_error: tuple[float, ...] = ()
+    init_hash: str = ""
+    order_hash: str = ""
+    noise_hash: str = ""
+    started: str = ""
     standard_error: float | None = None
     balanced: float | None = None
 

@@ -19,7 +19,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
     ranking = [row.arm for row in summary.ranking(norm)]
     found = [row for row in summary.comparisons if row.norm == norm]
     margin = 0.0 if summary.margin is None else summary.margin.value
-    limit = _layout.reach([(row.difference, row.low, row.high) for row in found], margin)
+    limit = _layout.reach([row.ends for row in found], margin)
     digits = summary.digits
     rows = []
     for row in found:
@@ -38,8 +38,8 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
                 "pairs": row.n,
             }
         )
-    unit = words.points(summary.unit)
-    title = f"{summary.metric} difference ({unit})" if unit else f"{summary.metric} difference"
+    unit = words.points(summary.plan.unit)
+    title = f"{summary.plan.metric} difference{f' ({unit})' if unit else ''}"
     scale = alt.Scale(domain=[-limit, limit], nice=False)
     x = alt.X("difference:Q", title=title, scale=scale)
     y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
@@ -76,7 +76,7 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
         .encode(y=y, x=alt.value("width"), text="verdict:N", opacity=focus())
     )
     control = (
-        alt.Chart(data([{"arm": summary.control}]))
+        alt.Chart(data([{"arm": summary.plan.control}]))
         .mark_point(filled=False, size=90, strokeWidth=2)
         .encode(y=y, x=alt.datum(0.0), color=arm_colour(look), shape=arm_shape(look))
     )
@@ -125,8 +125,8 @@ COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
 def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> Any:
     """Return one figure of `COSTS` per arm, a bar per normalisation."""
     alt = altair()
-    order = [row.arm for row in summary.arms if row.norm == summary.norms[0]]
-    several = len(summary.norms) > 1
+    order = [row.arm for row in summary.arms if row.norm == summary.plan.norms[0]]
+    several = len(summary.plan.norms) > 1
     rows = []
     for row in summary.arms:
         value = getattr(row, key)
@@ -140,10 +140,10 @@ def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> 
     # Room for the figure behind the longest bar.
     x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.6 or 1], nice=False))
     y = alt.Y("arm:N", title=None, sort=order, axis=arm_axis(look))
-    offset = alt.YOffset("norm:N", sort=list(summary.norms))
+    offset = alt.YOffset("norm:N", sort=list(summary.plan.norms))
     base = alt.Chart(data(rows)).encode(x=x, y=y, yOffset=offset, opacity=focus())
     bars = base.mark_bar(cornerRadiusEnd=2).encode(
         color=arm_colour(look), tooltip=["arm:N", "norm:N", "shown:N"]
     )
     figures = base.mark_text(align="left", dx=5, fontSize=11, color=look.ink).encode(text="shown:N")
-    return alt.layer(bars, figures).properties(height=(16 * len(summary.norms) + 8) * len(order))
+    return alt.layer(bars, figures).properties(height=(16 * len(summary.plan.norms) + 8) * len(order))

@@ -6,12 +6,14 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
+from rectifiers.evidence.paired import Ends
+
 __all__ = ["best_part", "decades", "padded", "reach", "spread"]
 
 _LINE = 14.0
 
 
-def reach(intervals: Iterable[tuple[float | None, float | None, float | None]], margin: float) -> float:
+def reach(intervals: Iterable[Ends], margin: float) -> float:
     """Return how far an axis of differences goes to either side of 0.
 
     Every difference fits, and every interval that is not out of all proportion (two seeds give intervals a

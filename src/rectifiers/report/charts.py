@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rectifiers.records.values import Plan
 from rectifiers.report import _arm_lines, _arm_rows, words
 from rectifiers.report._arm_lines import Line, reach
 from rectifiers.report._looks import Look
@@ -21,8 +20,8 @@ from rectifiers.report.summary import Summary
 __all__ = ["FUNCTIONS", "Chart", "catalogue"]
 
 
-FUNCTIONS = (("functions", "Functions", "f(x)"), ("derivatives", "Derivatives", "f′(x)"))
-"""Name, title and axis of the two charts that show what an activation is."""
+FUNCTIONS = (("functions", "f", "Functions", "f(x)"), ("derivatives", "df", "Derivatives", "f′(x)"))
+"""Name, field, title and axis of the two charts that show what an activation is."""
 
 
 @dataclass(frozen=True)
@@ -73,64 +72,58 @@ class Chart:
         return spec
 
 
-def catalogue(summary: Summary, plan: Plan) -> tuple[Chart, ...]:
+def catalogue(summary: Summary) -> tuple[Chart, ...]:
     """Return the charts there are data for, in the order of the report."""
-    charts = [chart for norm in summary.norms for chart in _per_norm(summary, norm)]
-    return (*charts, *_costs(summary), *_functions(plan))
+    charts = [chart for norm in summary.plan.norms for chart in _per_norm(summary, norm)]
+    return (*charts, *_costs(summary), *_functions(summary))
 
 
 def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
-    named = len(summary.norms) > 1 or norm != "none"
+    plan = summary.plan
+    named = len(plan.norms) > 1 or norm != "none"
     after = f", {words.norm_text(norm)}" if named else ""
-    measured = f"{summary.metric} ({summary.unit})" if summary.unit else summary.metric
+    measured = f"{plan.metric} ({plan.unit})" if plan.unit else plan.metric
+    chart = partial(Chart, norm=norm, where=after)
     if any(row.norm == norm and row.difference is not None for row in summary.comparisons):
-        yield Chart(
+        yield chart(
             f"differences-{norm}",
             "ranking",
-            f"Difference to {summary.control}",
-            f"Mean difference in {summary.metric} to {summary.control}, with intervals that hold together at "
-            f"{100 * summary.confidence:g} %; the band is the margin.",
+            f"Difference to {plan.control}",
+            f"Mean difference in {plan.metric} to {plan.control}, with intervals that hold together at "
+            f"{100 * plan.confidence:g} %; the band is the margin.",
             partial(_arm_rows.differences, summary, norm),
-            norm,
-            after,
         )
     if any(row.norm == norm and row.n for row in summary.arms):
-        yield Chart(
+        yield chart(
             f"scores-{norm}",
             "ranking",
             f"{words.upper(measured)} of every run",
-            f"{words.upper(summary.metric)} of each finished run, a dot for each, and the mean as a bar.",
+            f"{words.upper(plan.metric)} of each finished run, a dot for each, and the mean as a bar.",
             partial(_arm_rows.scores, summary, norm, measured),
-            norm,
-            after,
         )
     for quantity, title in (("loss", "Training loss"), ("error", "Training error (%)")):
         bands = [band for band in summary.curves if (band.norm, band.quantity) == (norm, quantity)]
         if bands:
-            yield Chart(
+            yield chart(
                 f"{quantity}-{norm}",
                 "learning",
-                f"{title}",
+                title,
                 f"{title} per epoch: mean over finished seeds, band from smallest to largest.",
                 partial(_arm_lines.learning, bands, title),
-                norm,
-                after,
             )
     rates = [row for row in summary.rates if row.norm == norm]
     if rates:
-        yield Chart(
+        yield chart(
             f"rates-{norm}",
             "rates",
             "Rates tried",
-            f"{words.upper(summary.metric)} on the validation split per rate; the chosen one is ringed.",
+            f"{words.upper(plan.metric)} on the validation split per rate; the chosen one is ringed.",
             partial(_arm_lines.rates, rates, measured),
-            norm,
-            after,
         )
 
 
 def _costs(summary: Summary) -> Iterator[Chart]:
-    each = "per arm and normalisation" if len(summary.norms) > 1 else "per arm"
+    each = "per arm and normalisation" if len(summary.plan.norms) > 1 else "per arm"
     for name, key, title, text in _arm_rows.COSTS:
         if any(getattr(row, key) is not None for row in summary.arms):
             yield Chart(
@@ -142,13 +135,11 @@ def _costs(summary: Summary) -> Iterator[Chart]:
             )
 
 
-def _functions(plan: Plan) -> Iterator[Chart]:
-    curves = [(arm.label, arm.curve) for arm in plan.arms if arm.curve is not None]
-    for name, title, axis in FUNCTIONS:
+def _functions(summary: Summary) -> Iterator[Chart]:
+    curves = [(arm.label, arm.curve) for arm in summary.plan.arms if arm.curve is not None]
+    for name, part, title, axis in FUNCTIONS:
         if curves:
-            lines = [
-                Line(label, curve.x, curve.f if name == "functions" else curve.df) for label, curve in curves
-            ]
+            lines = [Line(label, curve.x, getattr(curve, part)) for label, curve in curves]
             yield Chart(
                 name,
                 "functions",

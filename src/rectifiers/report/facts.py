@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from rectifiers.evidence.divergence import FailureComparison
-from rectifiers.evidence.paired import Verdict
+from rectifiers.evidence.paired import PairedComparison
+from rectifiers.records.values import Phase
 
 __all__ = [
     "Advice",
@@ -70,29 +72,19 @@ class ArmRow:
     seconds_per_trial: float | None
     peak_memory: int | None
     steps_to_target: int | None
-    first_failure: str | None = None
-    balanced: float | None = None
+    first_failure: str | None
+    balanced: float | None
 
 
-@dataclass(frozen=True)
-class ComparisonRow:
-    """An arm against another over the same seeds; see `rectifiers.evidence.standing.Standing`.
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow(PairedComparison):
+    """An arm against another over the same seeds; the verdict is that of `rectifiers.evidence.standing`.
 
     Attributes
     ----------
     arm, norm, control : str
-    n, seeds : int
-        Pairs in which both finished, among so many seeds the verdict rests on.
-    difference, low, high : float or None
-        Mean of arm - control and its interval over runs; None where there is no pair, or it is unbounded.
-    sd, pair_correlation : float or None
-    verdict : {"better", "worse", "equivalent", "undecided"}
-    decided_at : int or None
-        Number of seeds after which the verdict was reached.
-    e_value : float or None
-        Evidence against "no difference", valid at all seeds together; None outside a race.
-    more_seeds : int or None
-        Further seeds it would take if mean and spread stayed; None in a race.
+    seeds : int
+        Seeds the verdict rests on; in `n` of them both finished.
     note : str
         Why a verdict was withheld or what it leaves out, in one line; empty when there is nothing to say.
     out : bool
@@ -104,20 +96,15 @@ class ComparisonRow:
     arm: str
     norm: str
     control: str
-    n: int
-    difference: float | None
-    low: float | None
-    high: float | None
-    sd: float | None
-    pair_correlation: float | None
-    verdict: Verdict
-    more_seeds: int | None
-    note: str
     seeds: int = 0
-    decided_at: int | None = None
-    e_value: float | None = None
+    note: str = ""
     out: bool = False
     new_data: tuple[float, float] | None = None
+
+    @property
+    def pair_correlation(self) -> float | None:
+        """Between both arms over the seeds, as it is called in JSON."""
+        return self.correlation
 
 
 @dataclass(frozen=True)
@@ -174,10 +161,8 @@ class Cost:
 
     Attributes
     ----------
-    tuning_trials, margin_trials, test_trials : int
-        Trials that chose the rates, fixed the margin, and were made to decide.
-    tuning_seconds, margin_seconds, test_seconds : float
-        Of training.
+    trials, seconds : mapping of phase
+        Trials that chose the rates, fixed the margin and were made to decide, and how long they were trained.
     deciding, speculated : int
         Test trials that verdicts rest on, and those made beside them: by processes that ran ahead, or under
         an earlier question.
@@ -185,12 +170,8 @@ class Cost:
         Test trials of the full grid that a race found needless.
     """
 
-    tuning_trials: int
-    tuning_seconds: float
-    margin_trials: int
-    margin_seconds: float
-    test_trials: int
-    test_seconds: float
+    trials: Mapping[Phase, int]
+    seconds: Mapping[Phase, float]
     deciding: int
     speculated: int
     saved: int

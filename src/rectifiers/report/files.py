@@ -1,4 +1,4 @@
-"""The report's charts as files of their own."""
+"""A study's report and its charts as files."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rectifiers.records.store import make_directory
 from rectifiers.records.values import Study
-from rectifiers.report import _page, colours
+from rectifiers.report import _page, colours, html
 from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import catalogue
+from rectifiers.report.result import REPORT
 from rectifiers.report.summary import summarize
 
-__all__ = ["export", "to_png", "to_svg"]
+__all__ = ["export", "to_png", "to_svg", "write"]
 
 _PIXELS_PER_POINT = 2.0
+
+
+def write(study: Study, directory: str | Path, *, svg: bool = False, png: bool = False) -> Path:
+    """Write the report into a directory, which is made if need be, and charts beside it where asked for.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    StoreError
+        The directory cannot be made, or a file not be written.
+    """
+    place = make_directory(directory)
+    export(study, place, svg, png)
+    return html.write(study, place / REPORT)
 
 
 def export(study: Study, directory: str | Path, svg: bool = True, png: bool = True) -> tuple[Path, ...]:
@@ -43,7 +63,7 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
         return ()
     look = on_paper(colours.styles(study.plan.arms))
     written = []
-    for chart in catalogue(summarize(study), study.plan):
+    for chart in catalogue(summarize(study)):
         drawing = to_svg(chart.draw(look))
         place = Path(directory) / chart.name
         if svg:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rectifiers.evidence.paired import Ends
 from rectifiers.report import _layout, words
 
-__all__ = ["WIDTH", "Ends", "Forest"]
+__all__ = ["WIDTH", "Forest"]
 
 WIDTH = 25
-
-Ends = tuple[float | None, float | None, float | None]
 
 
 class Forest:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rectifiers.activations import Activation, Uniform, registry
+from rectifiers.arms._text import head_and_arguments
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.report import _arm_lines, _page, _sampling, colours, files
 from rectifiers.report._arm_lines import Line
@@ -87,7 +88,7 @@ class FunctionsPage:
                 "arm": table.label,
                 "x": table.x,
                 "lines": [
-                    {name: [getattr(branch, part) for branch in lines] for name, part in _PARTS.items()}
+                    {name: [getattr(branch, part) for branch in lines] for name, part, *_ in FUNCTIONS}
                     for lines in table.branches
                 ],
             }
@@ -108,14 +109,12 @@ class FunctionsPage:
 
     @cached_property
     def _styles(self) -> dict[str, colours.Style]:
-        named = zip(self.labels, self.activations, strict=True)
-        return colours.styles(_Named(label, activation.name) for label, activation in named)
+        return colours.styles(map(_Named, self.labels, (record.name for record in self.activations)))
 
     @property
     def _charts(self) -> list[Chart]:
         charts = []
-        for name, title, axis in FUNCTIONS:
-            part = _PARTS[name]
+        for name, part, title, axis in FUNCTIONS:
             lines = [
                 Line(table.label, table.x, getattr(branch, part), index)
                 for table in self._tables
@@ -147,9 +146,6 @@ class FunctionsPage:
             "padding": 12,
             "config": config,
         }
-
-
-_PARTS = {"functions": "f", "derivatives": "df"}
 
 
 def show(*activations: str | Activation, out: str | Path | None = None) -> FunctionsPage:
@@ -199,13 +195,7 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
 
 def _read(label: str) -> tuple[Activation, dict[str, Any]]:
     """Return the activation a label names, and the value of each parameter."""
-    name = label
-    positional: tuple[Any, ...] = ()
-    named: dict[str, Any] = {}
-    if "(" in label:
-        from rectifiers.arms._text import head_and_arguments
-
-        name, positional, named = head_and_arguments(label)
+    name, positional, named = head_and_arguments(label)
     if name not in registry:
         raise UnknownNameError.of("activation", name, registry)
     record = registry[name]
@@ -217,12 +207,10 @@ def _read(label: str) -> tuple[Activation, dict[str, Any]]:
 
 def _mean(label: str, parameter: Uniform, positional: tuple[Any, ...], named: Mapping[str, Any]) -> float:
     """Return the mean of the bounds a label gives for a random parameter."""
-    names = ("lower", "upper")
     bounds = {"lower": parameter.lower, "upper": parameter.upper}
-    given = {**dict(zip(names, positional, strict=False)), **named}
-    if len(positional) > len(names) or set(given) - set(names):
+    bounds |= {**dict(zip(bounds, positional, strict=False)), **named}
+    if len(positional) > 2 or len(bounds) > 2:
         raise ArgumentTypeError(f"a random slope takes lower and upper, but got {label!r}")
-    bounds |= given
     Uniform.check_bounds(bounds["lower"], bounds["upper"])
     return Uniform(bounds["lower"], bounds["upper"]).default
 

@@ -7,9 +7,7 @@ that text from a study can do nothing even if escaping had a hole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rectifiers.records.values import Plan, Study
 from rectifiers.report import _page, colours, glossary, words
@@ -19,32 +17,14 @@ from rectifiers.report.summary import Summary, summarize
 
 __all__ = ["render", "write"]
 
-_MOST_FAILURES = 50
-_SIGNS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?"}
-_PARTS = "learning cost functions rates done wrong words"
-_SHORT = {"done": "Protocol", "wrong": "Failures"}
+_SECTIONS = ("learning", "cost", "functions", "rates", "done", "wrong", "words")
+
+Items = list[tuple[str, str | None]]
+"""Names with what is to be said of each; what is empty is left out."""
 
 
 def write(study: Study, path: str | Path) -> Path:
-    """Write the report of a study.
-
-    Parameters
-    ----------
-    study : Study
-        Finished or not.
-    path : path
-        The ``.html`` file.
-
-    Returns
-    -------
-    Path
-        The file that was written.
-
-    Raises
-    ------
-    StoreError
-        The file cannot be written.
-    """
+    """Write the report of a study, finished or not; `StoreError` where that is not possible."""
     return _page.save(render(study), path)
 
 
@@ -53,64 +33,41 @@ def render(study: Study) -> str:
     summary, plan = summarize(study), study.plan
     styles = colours.styles(plan.arms)
     look = on_page(styles)
-    charts = [_page.PageChart(chart, chart.draw(look)) for chart in catalogue(summary, plan)]
+    charts = [_page.PageChart(chart, chart.draw(look)) for chart in catalogue(summary)]
     legend = _page.legend(styles)
-    costed = any(chart.about.section == "cost" for chart in charts)
-    test_failures = [run for run in summary.failed if run.trial.phase == "test"]
-    wrong = bool((plan.epochs and study.runs) or summary.failed or summary.remarks)
-    shown = {*(chart.about.section for chart in charts), "done", "words", "wrong" if wrong else ""}
+    shown = {"done", "words", *(chart.about.section for chart in charts)}
+    if (plan.epochs and study.runs) or summary.failed or summary.remarks:
+        shown.add("wrong")
     return _page.render(
         "report.html.j2",
         charts,
         legend,
         summary=summary,
         study=study,
-        plan=plan,
         words=words,
-        signs=_SIGNS,
-        several=len(plan.norms) > 1,
         arms={entry.label: entry for entry in legend},
-        parts=[{"id": "ranking", "short": "Ranking" if summary.valid else "Runs"}]
-        + [{"id": n, "short": _SHORT.get(n, n.capitalize())} for n in _PARTS.split() if n in shown],
-        costed=costed,
-        wrong=wrong,
+        sections=[section for section in _SECTIONS if section in shown],
         meanings=glossary.WORDS,
-        facts=_items(_facts(summary, plan)),
-        protocol=[
-            {"title": title, "items": found}
-            for title, items in _protocol(summary, study)
-            if (found := _items(items))
-        ],
+        facts=_facts(summary),
+        protocol=_protocol(summary, study),
         undrawn=words.enumerate_names([arm.label for arm in plan.arms if arm.curve is None]),
-        failed={
-            "test": test_failures[:_MOST_FAILURES],
-            "more": max(0, len(test_failures) - _MOST_FAILURES),
-            "tune": len(summary.failed) - len(test_failures),
-        },
     )
 
 
-def _items(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
-    return [{"name": name, "value": value} for name, value in pairs if value not in ("", None)]
-
-
-def _facts(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
+def _facts(summary: Summary) -> Items:
+    plan, cost = summary.plan, summary.cost
     norms = f" × {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
-    cost = summary.cost
-    seconds = cost.tuning_seconds + cost.margin_seconds + cost.test_seconds
+    failed = words.failures(
+        sum(row.diverged for row in summary.arms), sum(row.crashed for row in summary.arms)
+    )
     return [
         ("Compared", f"{len(plan.arms)} arms{norms}" + (f" × {_seeds(plan)}" if plan.paired else "")),
-        ("Runs that decide" if summary.valid else "Runs", f"{cost.deciding:,}{_failures(summary)}"),
+        ("Runs that decide" if summary.valid else "Runs", f"{cost.deciding:,}{failed and f', {failed}'}"),
         ("Saved by the race", words.plural(cost.saved, "run") if cost.saved else ""),
         ("Model", _model(plan)),
         ("Margin", _margin(summary)),
-        ("Training time", words.duration(seconds) if seconds else ""),
+        ("Training time", words.duration(sum(cost.seconds.values())) if any(cost.seconds.values()) else ""),
     ]
-
-
-def _failures(summary: Summary) -> str:
-    counts = {what: sum(getattr(row, what) for row in summary.arms) for what in ("diverged", "crashed")}
-    return "".join(f", {count} {what}" for what, count in counts.items() if count)
 
 
 def _seeds(plan: Plan) -> str:
@@ -118,9 +75,7 @@ def _seeds(plan: Plan) -> str:
 
 
 def _margin(summary: Summary) -> str:
-    if summary.margin is None:
-        return ""
-    return f"±{summary.margin.value:.3g} {words.points(summary.unit)}".rstrip()
+    return "" if summary.margin is None else f"±{words.amount(summary.margin.value, summary.plan.unit)}"
 
 
 def _model(plan: Plan) -> str:
@@ -129,82 +84,80 @@ def _model(plan: Plan) -> str:
     return f"{plan.model}, width {plan.width}, depth {plan.depth}"
 
 
-def _protocol(summary: Summary, study: Study) -> Sequence[tuple[str, list[tuple[str, Any]]]]:
+def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
     plan = study.plan
-    rates = ", ".join(words.rate_text(rate) for rate in plan.learning_rates)
-    widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
-    gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
-    split = ", split anew with every seed" if plan.vary == "split" else ""
-    data: list[tuple[str, Any]] = [
+    data: Items = [
         ("Task" if plan.epochs else "Results", plan.task),
         ("Data", plan.data_source if plan.data_source != plan.task else ""),
     ]
-    training: list[tuple[str, Any]] = []
-    if plan.epochs:
-        data += [
-            ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test{split}"),
-            (
-                "Validation",
-                f"{plan.validation_size:,} of the training samples, while tuning" if plan.tuned else "",
-            ),
-            ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
-            ("Data SHA-256", plan.data_hash[:16]),
-            ("Model", _model(plan)),
-            ("Code", plan.model_code),
-            ("Data code", plan.data_code),
-            ("Matched by", plan.match + "".join(f"; {label}: width {w}" for label, w in widths.items())),
-            ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
-        ]
-        training = [
-            ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
-            (
-                "Optimiser",
-                f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}",
-            ),
-            ("Schedule", plan.schedule),
-            ("Grid of rates" if plan.tuned else "Learning rate", rates),
-            ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
-            ("Test seeds", f"{_seeds(plan)}, from 0"),
-            ("Test set", "read once per trial, after its last step"),
-            ("Device", plan.device),
-            *_pairing(summary, plan),
-        ]
-    paired = "Student's t on paired differences, number of seeds fixed beforehand"
-    race = "t confidence sequence on paired differences, valid after every seed together (Wang & Ramdas)"
+    if not plan.epochs:
+        return {"Data": data, "Decision": _decision(summary)}
+    widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
+    gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
+    split = ", split anew with every seed" if plan.vary == "split" else ""
+    validation = f"{plan.validation_size:,} of the training samples, while tuning"
+    data += [
+        ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test{split}"),
+        ("Validation", validation if plan.tuned else ""),
+        ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
+        ("Data SHA-256", plan.data_hash[:16]),
+        ("Model", _model(plan)),
+        ("Code", plan.model_code),
+        ("Data code", plan.data_code),
+        ("Matched by", plan.match + "".join(f"; {label}: width {w}" for label, w in widths.items())),
+        ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
+    ]
+    optimiser = f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}"
+    rates = ", ".join(map(words.rate_text, plan.learning_rates))
+    training: Items = [
+        ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
+        ("Optimiser", optimiser),
+        ("Schedule", plan.schedule),
+        ("Grid of rates" if plan.tuned else "Learning rate", rates),
+        ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
+        ("Test seeds", f"{_seeds(plan)}, from 0"),
+        ("Test set", "read once per trial, after its last step"),
+        ("Device", plan.device),
+        *_pairing(summary),
+    ]
+    return {
+        "Data and model": data,
+        "Training": training,
+        "Decision": [*_decision(summary), ("Plan SHA-256", plan.hash[:16])],
+        "Machine and versions": sorted(study.environment.items()),
+    }
+
+
+def _decision(summary: Summary) -> Items:
+    plan, margin = summary.plan, summary.margin
+    interval = "Welch's t, runs not paired"
+    if plan.racing:
+        interval = (
+            "t confidence sequence on paired differences, valid after every seed together (Wang & Ramdas)"
+        )
+    elif plan.paired:
+        interval = "Student's t on paired differences, number of seeds fixed beforehand"
     tested = "sign and share e-processes, valid after every seed" if plan.racing else "Fisher's exact test"
-    given = summary.margin and f"{_margin(summary)}, {summary.margin.rule}"
-    decision = [
+    together = f"over {words.plural(plan.comparisons, 'comparison')} (Bonferroni)"
+    return [
         ("Metric", f"{plan.metric}{f' in {plan.unit}' if plan.unit else ''}, higher is better"),
         ("Control", plan.control),
-        ("Margin", given),
-        (
-            "Confidence",
-            f"{100 * plan.confidence:g} % over {words.plural(plan.comparisons, 'comparison')} (Bonferroni)",
-        ),
-        ("Interval", race if plan.racing else paired if plan.paired else "Welch's t, runs not paired"),
+        ("Margin", f"{_margin(summary)}, {margin.rule}" if margin else ""),
+        ("Confidence", f"{100 * plan.confidence:g} % {together}"),
+        ("Interval", interval),
         ("New data", "corrected resampled t (Nadeau & Bengio)" if plan.vary == "split" else ""),
         ("Failures", f"in no mean; tested apart ({tested})"),
-        ("Plan SHA-256", plan.hash[:16] if plan.epochs else ""),
-    ]
-    return [
-        ("Data and model" if plan.epochs else "Data", data),
-        ("Training", training),
-        ("Decision", decision),
-        ("Machine and versions", sorted(study.environment.items())),
     ]
 
 
-def _pairing(summary: Summary, plan: Plan) -> list[tuple[str, str]]:
+def _pairing(summary: Summary) -> Items:
     """Return what the hashes in the records prove about the pairs."""
-    pairing = summary.pairing
-    if not pairing.pairs:
-        return []
-    alike = f"the same as the control's in all {pairing.pairs} pairs"
-    found = []
+    plan, pairing = summary.plan, summary.pairing
+    own_width = {arm.label for arm in plan.arms if arm.width != plan.arm(plan.control).width}
+    found: Items = []
     for name, unlike in (("weights", pairing.init), ("order", pairing.order), ("noise", pairing.noise)):
-        text = f"differ for {words.enumerate_names(unlike)}" if unlike else alike
-        own_width = {arm.label for arm in plan.arms if arm.width != plan.arm(plan.control).width}
+        text = f"differ for {words.enumerate_names(unlike)}" if unlike else ""
         if unlike and name == "weights" and own_width.issuperset(unlike):
             text += ": layers of another width"
-        found.append((f"Paired {name}", text))
-    return found
+        found.append((f"Paired {name}", text or f"the same as the control's in all {pairing.pairs} pairs"))
+    return found if pairing.pairs else []

@@ -12,26 +12,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
 
 from rectifiers.records import events
+from rectifiers.records.values import Plan, Run
 from rectifiers.report import words
 from rectifiers.report._live_table import View, countdown, design, score
 from rectifiers.report.progress import Progress
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from rectifiers.records.values import Plan, Run
 
 __all__ = ["Watcher", "watching"]
 
 _LINE_EVERY = 10.0
 _REDRAW_EVERY = 0.25
-
-
-def _cell_name(arm: str, norm: str) -> str:
-    return arm if norm == "none" else f"{arm} {words.norm_text(norm)}"
 
 
 def _most(plan: Plan | None) -> str:
@@ -89,21 +84,18 @@ class _Lines(Watcher):
         match event:
             case events.StudyStarted(plan=plan):
                 trials = f"{_most(plan)}{event.total} trials of {plan.epochs} epochs"
-                self._say(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
+                self.announce(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
             case events.RateChosen():
-                self._say(f"{_cell_name(event.arm, event.norm)}: learning rate {event.rate:g}")
+                self.announce(f"{words.cell(event.arm, event.norm)}: learning rate {event.rate:g}")
             case events.MarginFixed(margin=margin):
-                self._say(f"margin {margin.value:.3g}: {margin.rule}")
+                self.announce(f"margin {margin.value:.3g}: {margin.rule}")
             case events.InterimAnalysis():
                 for key in self.progress.news:
                     self._left(*key)
             case events.TrialFinished():
                 self._finished(event.run)
             case events.Warned(notice=notice):
-                self._say(f"warning: {notice.text}")
-
-    def announce(self, text: str) -> None:
-        self._say(text)
+                self.announce(f"warning: {notice.text}")
 
     def _left(self, arm: str, norm: str) -> None:
         plan, margin = self.progress.plan, self.progress.margin
@@ -112,24 +104,23 @@ class _Lines(Watcher):
         assert standing is not None
         digits = words.finer(margin.value if margin else 0.2)
         between = words.between(standing.means.low, standing.means.high, digits)
-        verdict = {"equivalent": f"equivalent to {plan.control}"}.get(
-            standing.verdict, f"{standing.verdict} than {plan.control}"
-        )
+        than = "to" if standing.verdict == "equivalent" else "than"
         why = standing.note if standing.out else f"{between} {words.points(plan.unit)}".rstrip()
-        self._say(f"{_cell_name(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
+        verdict = f"{standing.verdict} {than} {plan.control}"
+        self.announce(f"{words.cell(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
 
     def _finished(self, run: Run) -> None:
         state, trial = self.progress, run.trial
         cell, plan = state.cells[trial.arm, trial.norm], state.plan
         if plan is not None and trial.phase == "test" and cell.tried == plan.seeds:
             metric = "" if cell.mean is None else f"{plan.metric} "
-            self._say(f"{_cell_name(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
+            self.announce(f"{words.cell(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
         elif self._clock() - self._last >= _LINE_EVERY and state.done < state.total:
             left = state.seconds_left
             tail = "" if left is None else f", {_most(plan)}{countdown(left)} left"
-            self._say(f"{state.done}/{state.total} trials{tail}")
+            self.announce(f"{state.done}/{state.total} trials{tail}")
 
-    def _say(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         self._last = self._clock()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -160,8 +151,6 @@ class _Notebook(Watcher):
         self._handle.update({"text/plain": ""}, raw=True)
 
     def _html(self) -> str:
-        from rich.console import Console
-
         console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False)
         if self._announced:
             console.print(self._announced, markup=False, highlight=False)
@@ -205,9 +194,6 @@ def watching(
         finally:
             cell.close()
         return
-
-    from rich.console import Console
-    from rich.live import Live
 
     console = console or Console(stderr=True)
     if not terminal or console.is_dumb_terminal:

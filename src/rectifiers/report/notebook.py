@@ -23,7 +23,7 @@ def fragment(summary: Summary, places: Mapping[str, str]) -> str:
     places : mapping of str to str
         What lies where, as in ``{"report": "runs/digits/report.html"}``.
     """
-    ranking = [row for norm in summary.norms for row in summary.ranking(norm)]
+    ranking = [row for norm in summary.plan.norms for row in summary.ranking(norm)]
     columns = terminal.columns(summary, ranking)
     head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in columns)
     rows = "".join(map(_row, zip(*columns.values(), strict=True)))

@@ -77,7 +77,6 @@ class Progress:
         self.left: list[Key] = []
         self.news: list[Key] = []
         self.warnings: list[str] = []
-        self.finished = False
         self._known: Study | None = None
         self._clock = clock
         self._began = clock()
@@ -113,16 +112,12 @@ class Progress:
                 self._judge(event.standings, event.at_most)
             case events.Warned():
                 self.warnings.append(event.notice.text)
-            case events.StudyFinished():
-                self.finished = True
 
     def _start(self, plan: Plan, total: int, done: int) -> None:
         self.plan, self.total, self.done, self.kept = plan, total, done, done
         self._began = self._clock()
         given = None if plan.tuned else plan.learning_rates[0]
-        self.cells = {
-            (arm.label, norm): Cell(arm.label, norm, rate=given) for norm in plan.norms for arm in plan.arms
-        }
+        self.cells = {key: Cell(*key, rate=given) for key in plan.cells}
         if self._known is not None:
             for run in self._known.runs:
                 self._add(run)

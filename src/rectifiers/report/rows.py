@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, get_args
 
 from rectifiers.evidence import correction, new_data, skewness
 from rectifiers.evidence.standing import Standing
 from rectifiers.records.standings import judge
-from rectifiers.records.values import Notice, Plan, Run, Study
+from rectifiers.records.values import Notice, Phase, Plan, Run, Study
 from rectifiers.report import words
 from rectifiers.report.facts import (
     ArmRow,
@@ -55,7 +56,7 @@ def deciding(study: Study, standings: Standings) -> Deciding:
     """
     plan = study.plan
     found = {}
-    for arm, norm in _cells(plan):
+    for arm, norm in plan.cells:
         runs = study.series(arm, norm)
         if plan.racing and standings:
             seeds = [s.seeds for (a, n), s in standings.items() if n == norm and arm in (a, plan.control)]
@@ -69,39 +70,36 @@ def finished(study: Study, standings: Standings) -> bool:
     plan = study.plan
     if not plan.epochs or not plan.paired:
         return True
-    full = {cell for cell in _cells(plan) if len(study.series(*cell)) >= plan.seeds}
+    full = {cell for cell in plan.cells if len(study.series(*cell)) >= plan.seeds}
     if plan.racing and len(plan.arms) > 1:
         left = {cell for cell, standing in standings.items() if standing.decided_at is not None}
         controls = {(plan.control, norm) for norm in plan.norms}
-        needed = set(_cells(plan)) - left - controls
+        needed = set(plan.cells) - left - controls
         return bool(standings) and all(cell in full and (plan.control, cell[1]) in full for cell in needed)
-    return full.issuperset(_cells(plan))
+    return full.issuperset(plan.cells)
 
 
 def arm_rows(study: Study, runs: Deciding) -> tuple[ArmRow, ...]:
     """Return one row per arm and normalisation."""
-    return tuple(_arm_row(study, arm, norm, runs[arm, norm]) for arm, norm in _cells(study.plan))
+    return tuple(_arm_row(study, arm, norm, runs[arm, norm]) for arm, norm in study.plan.cells)
 
 
 def comparison_rows(study: Study, standings: Standings, runs: Deciding) -> tuple[ComparisonRow, ...]:
     """Return every arm against the control, simultaneous over all of them."""
     plan = study.plan
     found = []
-    for arm, norm in _cells(plan):
-        if arm == plan.control:
-            continue
-        row = _comparison(arm, plan.control, norm, standings.get((arm, norm)))
-        if plan.vary == "split" and plan.paired:
-            row = replace(row, new_data=_for_new_data(plan, runs[arm, norm], runs[plan.control, norm]))
-        found.append(row)
+    for arm, norm in plan.cells:
+        if arm != plan.control:
+            new = _for_new_data(plan, runs[arm, norm], runs[plan.control, norm])
+            row = _comparison(arm, plan.control, norm, standings.get((arm, norm)))
+            found.append(replace(row, new_data=new))
     return tuple(found)
 
 
 def without_verdict(row: ComparisonRow) -> ComparisonRow:
     """Return a comparison of a study that means nothing: who was compared, and nothing to conclude from."""
-    return ComparisonRow(
-        row.arm, row.norm, row.control, row.n, *(None,) * 5, "undecided", None, "withheld", row.seeds
-    )
+    names: dict[str, Any] = {"arm": row.arm, "norm": row.norm, "control": row.control}
+    return ComparisonRow(n=row.n, difference=None, **names, seeds=row.seeds, note="withheld")
 
 
 def ranked(arms: Iterable[ArmRow], comparisons: Iterable[ComparisonRow], norm: str) -> tuple[ArmRow, ...]:
@@ -168,13 +166,13 @@ def failure_rows(study: Study, standings: Standings) -> tuple[FailureRow, ...]:
 def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
     """Return the warnings that only the deciding runs themselves give cause for."""
     found = []
-    for arm, norm in _cells(plan):
+    for arm, norm in plan.cells:
         control = runs[plan.control, norm]
         if arm != plan.control and plan.paired and skewness.skewed(_differences(runs[arm, norm], control)):
-            where = "" if norm == "none" else f" {words.norm_text(norm)}"
             text = (
-                f"{arm}{where}: its differences from {plan.control} are skewed, so that a verdict is wrong "
-                f"more often than {100 * plan.confidence:g} % confidence says: take more seeds to be sure"
+                f"{words.cell(arm, norm)}: its differences from {plan.control} are skewed, so that a "
+                f"verdict is wrong more often than {100 * plan.confidence:g} % confidence says: take more "
+                f"seeds to be sure"
             )
             found.append(Notice("skewed", text))
     return tuple(found)
@@ -182,8 +180,8 @@ def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
 
 def failed_runs(study: Study, runs: Deciding) -> tuple[Run, ...]:
     """Return every run that diverged or crashed: those that verdicts rest on, then those of tuning."""
-    found = [run for cell in _cells(study.plan) for run in runs[cell]]
-    found += [run for cell in _cells(study.plan) for run in study.of("tune", *cell)]
+    found = [run for cell in study.plan.cells for run in runs[cell]]
+    found += [run for cell in study.plan.cells for run in study.of("tune", *cell)]
     return tuple(run for run in found if run.outcome != "finished")
 
 
@@ -195,7 +193,7 @@ def rate_rows(study: Study) -> tuple[RateRow, ...]:
     plan = study.plan
     if not plan.tuned:
         return ()
-    tried = {cell: study.of("tune", *cell) for cell in _cells(plan)}
+    tried = {cell: study.of("tune", *cell) for cell in plan.cells}
     rates = sorted({run.trial.learning_rate for runs in tried.values() for run in runs})
     found = []
     for (arm, norm), runs in tried.items():
@@ -211,72 +209,54 @@ def rate_rows(study: Study) -> tuple[RateRow, ...]:
 def bands(plan: Plan, runs: Deciding) -> tuple[Band, ...]:
     """Return the learning curves of finished test runs, per arm and normalisation."""
     found = []
-    for arm, norm in _cells(plan):
+    for arm, norm in plan.cells:
+        ended = [run for run in runs[arm, norm] if run.outcome == "finished"]
         for quantity in ("loss", "error"):
-            curves = [
-                run.train_loss if quantity == "loss" else run.train_error
-                for run in runs[arm, norm]
-                if run.outcome == "finished"
-            ]
-            epochs = list(zip(*curves, strict=False))
-            if epochs:
-                mean, low, high = (
-                    tuple(map(statistics.fmean, epochs)),
-                    tuple(map(min, epochs)),
-                    tuple(map(max, epochs)),
+            curves = (getattr(run, f"train_{quantity}") for run in ended)
+            if epochs := list(zip(*curves, strict=False)):
+                mean = tuple(map(statistics.fmean, epochs))
+                found.append(
+                    Band(arm, norm, quantity, mean, tuple(map(min, epochs)), tuple(map(max, epochs)))
                 )
-                found.append(Band(arm, norm, quantity, mean, low, high))
     return tuple(found)
 
 
 def cost(study: Study, standings: Standings, runs: Deciding) -> Cost:
     """Return trials and seconds of training, tuning and testing apart, and what a race did not need."""
-    plan, tune, margin, test = study.plan, study.of("tune"), study.of("margin"), study.of("test")
+    plan, phases = study.plan, {phase: study.of(phase) for phase in get_args(Phase)}
     used = sum(map(len, runs.values()))
     saved = 0
     if plan.racing and standings:
         open_norms = {norm for (_, norm), standing in standings.items() if standing.decided_at is None}
         saved = sum(
             plan.seeds - len(runs[arm, norm])
-            for arm, norm in _cells(plan)
+            for arm, norm in plan.cells
             if norm not in open_norms or (arm != plan.control and standings[arm, norm].decided_at is not None)
         )
     return Cost(
-        tuning_trials=len(tune),
-        tuning_seconds=math.fsum(run.seconds for run in tune),
-        margin_trials=len(margin),
-        margin_seconds=math.fsum(run.seconds for run in margin),
-        test_trials=len(test),
-        test_seconds=math.fsum(run.seconds for run in test),
+        trials={phase: len(made) for phase, made in phases.items()},
+        seconds={phase: math.fsum(run.seconds for run in made) for phase, made in phases.items()},
         deciding=used,
-        speculated=len(test) - used,
+        speculated=len(phases["test"]) - used,
         saved=saved,
     )
 
 
 def pairing(plan: Plan, runs: Deciding) -> Pairing:
     """Return which arms did not start like the control of the same seed, by the hashes in the records."""
-    unlike: dict[str, list[str]] = {"init_hash": [], "order_hash": [], "noise_hash": []}
+    unlike: dict[str, list[str]] = {"init": [], "order": [], "noise": []}
     pairs = 0
-    for arm, norm in _cells(plan):
+    for arm, norm in plan.cells:
         if arm == plan.control:
             continue
         for run, other in zip(runs[arm, norm], runs[plan.control, norm], strict=False):
-            known = False
-            for name, arms in unlike.items():
-                ours, theirs = getattr(run, name), getattr(other, name)
-                # A run that crashed before it began has no hash to hold against, a table's has none at all.
-                known |= bool(ours and theirs)
-                if ours and theirs and ours != theirs and arm not in arms:
-                    arms.append(arm)
-            pairs += known
-    return Pairing(
-        pairs, tuple(unlike["init_hash"]), tuple(unlike["order_hash"]), tuple(unlike["noise_hash"])
-    )
-
-
-def _cells(plan: Plan) -> Iterator[tuple[str, str]]:
-    return ((arm.label, norm) for norm in plan.norms for arm in plan.arms)
+            hashes = {name: (getattr(run, f"{name}_hash"), getattr(other, f"{name}_hash")) for name in unlike}
+            # A run that crashed before it began has no hash to hold against, a table's has none at all.
+            pairs += any(map(all, hashes.values()))
+            for name, (ours, theirs) in hashes.items():
+                if ours and theirs and ours != theirs and arm not in unlike[name]:
+                    unlike[name].append(arm)
+    return Pairing(pairs, **{name: tuple(arms) for name, arms in unlike.items()})
 
 
 def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
@@ -312,29 +292,18 @@ def _median_steps(runs: Iterable[Run]) -> int | None:
 
 
 def _comparison(arm: str, control: str, norm: str, standing: Standing | None) -> ComparisonRow:
+    names: dict[str, Any] = {"arm": arm, "norm": norm, "control": control}
     if standing is None:
-        return ComparisonRow(
-            arm, norm, control, 0, None, None, None, None, None, "undecided", None, _NO_MARGIN
-        )
+        return ComparisonRow(n=0, difference=None, **names, note=_NO_MARGIN)
     means = standing.means
-    return ComparisonRow(
-        arm=arm,
-        norm=norm,
-        control=control,
-        n=means.n,
-        difference=means.difference,
-        low=means.low,
-        high=means.high,
-        sd=means.sd,
-        pair_correlation=means.correlation,
+    stated = replace(
+        means,
         verdict=standing.verdict,
         more_seeds=means.more_seeds if standing.verdict == means.verdict else None,
-        note=standing.note,
-        seeds=standing.seeds,
         decided_at=standing.decided_at,
-        e_value=means.e_value,
-        out=standing.out and standing.verdict == "worse",
     )
+    out = standing.out and standing.verdict == "worse"
+    return ComparisonRow(**vars(stated), **names, seeds=standing.seeds, note=standing.note, out=out)
 
 
 def _differences(arm: Sequence[Run], control: Sequence[Run]) -> list[float]:
@@ -343,6 +312,8 @@ def _differences(arm: Sequence[Run], control: Sequence[Run]) -> list[float]:
 
 
 def _for_new_data(plan: Plan, arm: Sequence[Run], control: Sequence[Run]) -> tuple[float, float] | None:
+    if plan.vary != "split" or not plan.paired:
+        return None
     low, high = new_data.interval(
         _differences(arm, control),
         alpha=correction.corrected(1.0 - plan.confidence, plan.comparisons),

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from rectifiers.evidence import divergence
-from rectifiers.records.values import Margin, Notice, Plan, Study
+from rectifiers.records.values import Notice, Study
 from rectifiers.report import words
 from rectifiers.report.facts import Advice, ArmRow, ComparisonRow, Recommendation, Status
 
-__all__ = ["Advice", "Recommendation", "recommend", "scope"]
+__all__ = ["recommend", "scope"]
 
 _NAMED = 3
 
@@ -83,14 +83,16 @@ def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) ->
     if not valid:
         return tuple(lines)
     if len(plan.arms) > 1:
-        named = "margin: fixed once the learning rates are chosen"
+        named = "fixed once the learning rates are chosen"
         if margin is not None:
-            named = f"margin: {_amount(plan, margin)}, {margin.rule}"
+            named = f"{words.amount(margin.value, plan.unit)}, {margin.rule}"
         count = plan.comparisons
         every = "both" if count == 2 else f"all {words.count(count)}"
         many = f" over {every} comparisons together" if count > 1 else ""
         when = ", after every seed" if plan.racing else ""
-        lines.append(f"Control: {plan.control}; {named}; {100 * plan.confidence:g} % confidence{many}{when}.")
+        lines.append(
+            f"Control: {plan.control}; margin: {named}; {100 * plan.confidence:g} % confidence{many}{when}."
+        )
     if plan.vary == "split":
         lines.append(
             "Every seed draws another split: the interval over runs is about other seeds and splits of these "
@@ -214,7 +216,8 @@ class _Writer:
             return self._sentence([keep.rstrip(": ")])
         if self._tied:
             return self._sentence([f"{keep}{self._tie()}"])
-        within = f"equivalent within {_amount(self.plan, self.margin)}"
+        margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
+        within = f"equivalent within {margin}"
         if count == 1:
             (row,) = self.others
             return self._sentence([f"{keep}{row.arm} is {within if equal else f'worse{self._by(row)}'}"])
@@ -306,10 +309,6 @@ def _failing(row: ArmRow, self_: str = "") -> str:
     count, runs = row.diverged + row.crashed, row.n + row.diverged + row.crashed
     how = "failed" if row.diverged and row.crashed else "diverged" if row.diverged else "crashed"
     return f"{row.arm} {self_}{how} in {count} of {words.plural(runs, 'run')}"
-
-
-def _amount(plan: Plan, margin: Margin | None) -> str:
-    return "" if margin is None else f"{margin.value:.3g} {words.points(plan.unit)}".rstrip()
 
 
 def _names(arms: Sequence[str]) -> str:

@@ -11,18 +11,8 @@ from typing import Any
 
 from rectifiers import validity
 from rectifiers.records.standings import against_control
-from rectifiers.records.values import Margin, Notice, Run, Study
-from rectifiers.report import rows, sentence, words
-from rectifiers.report.facts import (
-    ArmRow,
-    Band,
-    ComparisonRow,
-    Cost,
-    FailureRow,
-    Pairing,
-    RateRow,
-)
-from rectifiers.report.sentence import Recommendation
+from rectifiers.records.values import Margin, Notice, Plan, Run, Study
+from rectifiers.report import facts, rows, sentence, words
 
 __all__ = ["SCHEMA", "Summary", "summarize"]
 
@@ -41,17 +31,15 @@ class Summary:
 
     Attributes
     ----------
-    task, metric, unit, control : str
+    plan : Plan
     margin : Margin or None
         None while it is not fixed.
-    confidence : float
-    racing, finished : bool
-        Whether arms leave once they are decided; whether all is there that was asked for.
-    norms : tuple of str
+    finished : bool
+        Whether all is there that was asked for.
     arms : tuple of ArmRow
         Per normalisation, in the order of the plan; see `ranking`.
     comparisons : tuple of ComparisonRow
-        Every arm against the control, simultaneous over all of them at `confidence`.
+        Every arm against the control, simultaneous over all of them.
     leads : tuple of ComparisonRow
         The first of the ranking against every other arm, per normalisation. Which arm that is, the data
         chose, so these are corrected for all pairs.
@@ -74,25 +62,19 @@ class Summary:
         Decimals the metric is worth showing with.
     """
 
-    task: str
-    metric: str
-    unit: str
-    control: str
+    plan: Plan
     margin: Margin | None
-    confidence: float
-    racing: bool
     finished: bool
-    norms: tuple[str, ...]
-    arms: tuple[ArmRow, ...]
-    comparisons: tuple[ComparisonRow, ...]
-    leads: tuple[ComparisonRow, ...]
-    failures: tuple[FailureRow, ...]
+    arms: tuple[facts.ArmRow, ...]
+    comparisons: tuple[facts.ComparisonRow, ...]
+    leads: tuple[facts.ComparisonRow, ...]
+    failures: tuple[facts.FailureRow, ...]
     failed: tuple[Run, ...]
-    rates: tuple[RateRow, ...]
-    curves: tuple[Band, ...]
-    cost: Cost
-    pairing: Pairing
-    recommendation: Recommendation
+    rates: tuple[facts.RateRow, ...]
+    curves: tuple[facts.Band, ...]
+    cost: facts.Cost
+    pairing: facts.Pairing
+    recommendation: facts.Recommendation
     scope: tuple[str, ...]
     warnings: tuple[Notice, ...]
     remarks: tuple[Notice, ...]
@@ -118,7 +100,7 @@ class Summary:
         """Whether classes are so unequal that balanced accuracy is worth a column."""
         return any(notice.code == "unequal-classes" for notice in self.warnings)
 
-    def ranking(self, norm: str) -> tuple[ArmRow, ...]:
+    def ranking(self, norm: str) -> tuple[facts.ArmRow, ...]:
         """Return the arms under a normalisation, best first (`rectifiers.report.rows.ranked`).
 
         Without verdicts no arm comes before another: they are in the order of the plan.
@@ -127,7 +109,7 @@ class Summary:
             return tuple(row for row in self.arms if row.norm == norm)
         return rows.ranked(self.arms, self.comparisons, norm)
 
-    def comparison(self, arm: str, norm: str) -> ComparisonRow | None:
+    def comparison(self, arm: str, norm: str) -> facts.ComparisonRow | None:
         """Return an arm's comparison with the control; None for the control itself."""
         return next((row for row in self.comparisons if (row.arm, row.norm) == (arm, norm)), None)
 
@@ -147,20 +129,19 @@ class Summary:
                 "per_norm": [{**vars(one), "best": list(one.best)} for one in advice.per_norm],
             },
             "best": [arm for arm in advice.per_norm[0].best if all(arm in one for one in shared)],
-            "task": self.task,
-            "metric": self.metric,
-            "unit": self.unit,
-            "control": self.control,
+            **{key: getattr(self.plan, key) for key in ("task", "metric", "unit", "control")},
             "margin": None if self.margin is None else dict(vars(self.margin)),
             "arms": [{key: getattr(row, key) for key in _ARM.split()} for row in self.arms],
             "comparisons": [
-                {key: getattr(row, key) for key in _COMPARISON.split()}
-                | {"new_data": row.new_data and dict(zip(("low", "high"), row.new_data, strict=True))}
+                {
+                    **{key: getattr(row, key) for key in _COMPARISON.split()},
+                    "new_data": row.new_data and dict(zip(("low", "high"), row.new_data, strict=True)),
+                }
                 for row in self.comparisons
             ],
             "trials": {
-                "tuning": self.cost.tuning_trials,
-                "margin": self.cost.margin_trials,
+                "tuning": self.cost.trials["tune"],
+                "margin": self.cost.trials["margin"],
                 "deciding": self.cost.deciding,
                 "saved": self.cost.saved,
                 "speculated": self.cost.speculated,
@@ -190,20 +171,14 @@ def summarize(study: Study) -> Summary:
     leads = rows.lead_rows(study, arms, comparisons, runs)
     warnings = (*study.warnings, *rows.notices(plan, runs), *validity.at_end(study, runs))
     overruled = [notice for notice in warnings if notice.code in plan.allow]
-    withheld = [n for n in warnings if n.severity == "withheld" and n not in overruled]
+    withheld = validity.withheld(warnings, plan)
     failures = rows.failure_rows(study, standings)
     if withheld:
         comparisons, leads, failures = tuple(map(rows.without_verdict, comparisons)), (), ()
     return Summary(
-        task=plan.task,
-        metric=plan.metric,
-        unit=plan.unit,
-        control=plan.control,
+        plan=plan,
         margin=margin,
-        confidence=plan.confidence,
-        racing=plan.racing,
         finished=finished,
-        norms=plan.norms,
         arms=arms,
         comparisons=comparisons,
         leads=leads,

@@ -6,13 +6,16 @@ import math
 from collections.abc import Sequence
 
 __all__ = [
+    "amount",
     "between",
     "bytes_text",
+    "cell",
     "count",
     "decimals",
     "duration",
     "e_text",
     "enumerate_names",
+    "failures",
     "finer",
     "norm_text",
     "number",
@@ -22,6 +25,7 @@ __all__ = [
     "rate_text",
     "rough_duration",
     "signed",
+    "spread",
     "upper",
 ]
 
@@ -66,6 +70,22 @@ def signed(value: float | None, digits: int) -> str:
     return text if value is None or text.startswith(MINUS) else f"+{text}"
 
 
+def amount(difference: float, unit: str) -> str:
+    """Return a difference such as the margin with its unit."""
+    return f"{difference:.3g} {points(unit)}".rstrip()
+
+
+def spread(mean: float | None, sd: float | None, digits: int) -> str:
+    """Return mean and standard deviation as ``97.42 ± 0.31``."""
+    return number(mean, digits) + ("" if sd is None else f" ± {number(sd, digits)}")
+
+
+def failures(diverged: int, crashed: int) -> str:
+    """Return ``2 diverged, 1 crashed``, or nothing."""
+    counts = ((diverged, "diverged"), (crashed, "crashed"))
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
 def between(low: float | None, high: float | None, digits: int) -> str:
     """Return an interval as ``0.10 to 0.70``."""
     if low is None or high is None:
@@ -99,6 +119,11 @@ def points(unit: str) -> str:
 def norm_text(norm: str) -> str:
     """Return a normalisation as a phrase."""
     return _NORMS.get(norm, f"with {norm} normalisation")
+
+
+def cell(arm: str, norm: str) -> str:
+    """Return an arm under a normalisation, which is not named where there is none."""
+    return arm if norm == "none" else f"{arm} {norm_text(norm)}"
 
 
 def enumerate_names(names: Sequence[str]) -> str:

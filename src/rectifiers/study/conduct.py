@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from rectifiers import validity
 from rectifiers.evidence.margin import of_accuracy
 from rectifiers.records.events import (
     EpochFinished,
@@ -24,7 +26,7 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial
+from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial, cell_name
 from rectifiers.study import margins
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.race import Race, reopened
@@ -81,30 +83,20 @@ def run(
     StoreError
         If the disk refuses.
     """
-    deadline = None if budget is None else clock() + budget
+    deadline = clock() + (math.inf if budget is None else budget)
     before = store.study() if store.plan() is not None else None
     store.write_plan(prepared.plan, prepared.environment, command)
-    conductor = _Conductor(prepared, store, on_event, runner or InProcess(), lambda: _over(deadline, clock))
+    conductor = _Conductor(prepared, store, on_event, runner or InProcess(), lambda: clock() >= deadline)
     conductor.begin(before)
-    if any(
-        notice.severity == "withheld" and notice.code not in prepared.plan.allow
-        for notice in prepared.warnings
+    if not validity.withheld(prepared.warnings, prepared.plan) and not (
+        conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
     ):
-        study = store.study()
-        conductor.tell(StudyFinished(study))
-        return study
-    decided = conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
-    if not decided:
         # not kept: the same command may go on and finish
         spent = f"the budget of {budget:g} s is spent: the same command goes on"
         conductor.tell(Warned(Notice("budget", spent)))
     study = store.study()
     conductor.tell(StudyFinished(study))
     return study
-
-
-def _over(deadline: float | None, clock: Callable[[], float]) -> bool:
-    return deadline is not None and clock() >= deadline
 
 
 class _Conductor:
@@ -118,17 +110,10 @@ class _Conductor:
         runner: Runner,
         over: Callable[[], bool],
     ) -> None:
-        self.prepared, self.plan, self.store, self.runner, self.over = (
-            prepared,
-            prepared.plan,
-            store,
-            runner,
-            over,
-        )
-        self._on_event = on_event
+        self.prepared, self.plan, self.store = prepared, prepared.plan, store
+        self.runner, self.over, self._on_event = runner, over, on_event
         self._known = store.study()
         self._runs = dict(self._known.by_key)
-        self._places: dict[str, int] = {}
 
     def tell(self, event: Event) -> None:
         if self._on_event is not None:
@@ -141,9 +126,8 @@ class _Conductor:
     def begin(self, before: Study | None) -> None:
         """Say what is to come, and what the reader must know already."""
         plan = self.plan
-        cells = len(plan.arms) * len(plan.norms)
         each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
-        ahead = cells * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
+        ahead = len(plan.cells) * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
         self.tell(StudyStarted(plan, ahead, done=len(self._runs)))
         found = (*_elsewhere(before, self.prepared), *_analysed_before(before, plan))
         for notice in (*self.prepared.warnings, *found):
@@ -155,7 +139,7 @@ class _Conductor:
         if not plan.tuned:
             return True
         self.tell(PhaseStarted("tune", done=self._count("tune")))
-        open_cells = [(arm.label, norm) for norm in plan.norms for arm in plan.arms]
+        open_cells = list(plan.cells)
         while open_cells:
             wanted: list[Trial] = []
             for cell in list(open_cells):
@@ -174,9 +158,8 @@ class _Conductor:
         def trial(rate: float, seed: int) -> Trial:
             return plan.trial("tune", arm, norm, rate, seed)
 
-        who = arm if norm == "none" else f"{arm} with {norm} norm"
         missing, choice = search(
-            who,
+            cell_name(*cell),
             plan.learning_rates,
             plan.tuning_seeds,
             lambda rate, seed: self._runs.get(trial(rate, seed).key),

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rectifiers.records.values import Study
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.search import trials_at_most
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["estimate"]
 
 _START = 3.0  # seconds until worker processes are there
 _EVALUATION = 1.25  # of a trial's training, with what surrounds it
 _USUAL = 0.5  # of the seeds of a race, until most arms are decided
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What is still to be done, and how long it takes.
-
-    Attributes
-    ----------
-    trials : int
-        At most, in all.
-    seconds, at_most : float
-        As a race usually goes, and if no arm is ever decided.
-    """
-
-    trials: int
-    seconds: float
-    at_most: float
-
-
-def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> Estimate:
-    """Estimate from the timed step of every arm.
+def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> tuple[float, float]:
+    """Estimate from the timed step of every arm how long what is left takes.
 
     Parameters
     ----------
@@ -42,6 +23,11 @@ def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> Estim
         Processes.
     known : Study, optional
         What is there already, of the same protocol.
+
+    Returns
+    -------
+    usually, at_most : float
+        Seconds as a race usually goes, and if no arm is ever decided.
     """
     plan = prepared.plan
     steps = plan.epochs * max(1, plan.train_size // min(plan.batch_size, plan.train_size))
@@ -52,9 +38,10 @@ def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> Estim
         cell = (run.trial.arm, run.trial.norm)
         if cell in done:
             done[cell] += 1
-    most = {cell: max(0, tuning + plan.seeds - done[cell]) for cell in each}
-    at_most = sum(each[cell] * most[cell] for cell in each) / jobs
     usual = plan.seeds * (_USUAL if plan.racing else 1.0)
-    seconds = sum(each[cell] * max(0.0, tuning + usual - done[cell]) for cell in each) / jobs
+    usually, at_most = (
+        sum(each[cell] * max(0.0, tuning + seeds - done[cell]) for cell in each) / jobs
+        for seeds in (usual, plan.seeds)
+    )
     start = _START if jobs > 1 and at_most else 0.0
-    return Estimate(sum(most.values()), seconds + start, at_most + start)
+    return usually + start, at_most + start

@@ -38,11 +38,16 @@ class Execution:
     def __post_init__(self) -> None:
         if self.jobs is not None:
             arguments.whole("jobs", self.jobs, 1)
-        for name, value in (("trial timeout", self.trial_timeout), ("budget", self.budget)):
-            if value is not None:
-                arguments.seconds(name, value)
-        if self.trial_timeout is not None and self.jobs == 1:
+        timeout, _ = self._limits
+        if timeout is not None and self.jobs == 1:
             raise ArgumentError("a trial timeout needs worker processes, but got jobs=1: use at least 2")
+
+    @property
+    def _limits(self) -> tuple[float | None, float | None]:
+        """Time-out and budget in seconds."""
+        given = {"trial timeout": self.trial_timeout, "budget": self.budget}
+        found = [None if value is None else arguments.seconds(name, value) for name, value in given.items()]
+        return found[0], found[1]
 
     def settle(self, prepared: Prepared, known: Study | None) -> Settled:
         """Return what is left to do with a study, on how many processes, and how long it takes.
@@ -53,16 +58,14 @@ class Execution:
         known : Study, optional
             What is there already, of the same protocol.
         """
-        timeout = None if self.trial_timeout is None else arguments.seconds("timeout", self.trial_timeout)
+        timeout, budget = self._limits
         jobs = self.jobs or (_cores() if prepared.device.type == "cpu" else 1)
-        alone = estimate(prepared, 1, known)
-        if self.jobs is None and timeout is None and alone.seconds < _WORTH_WORKERS:
-            jobs = 1
+        alone, _ = estimate(prepared, 1, known)
         if timeout is not None:
             jobs = max(2, jobs)
-        found = estimate(prepared, jobs, known)
-        budget = None if self.budget is None else arguments.seconds("budget", self.budget)
-        return Settled(jobs, timeout, budget, found.seconds, found.at_most)
+        elif self.jobs is None and alone < _WORTH_WORKERS:
+            jobs = 1
+        return Settled(jobs, timeout, budget, *estimate(prepared, jobs, known))
 
 
 @dataclass(frozen=True)

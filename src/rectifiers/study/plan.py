@@ -154,7 +154,7 @@ def make_plan(
         "match": arguments.one_of("match", match, ("parameters", "width")),
         "margin": arguments.margin(margin),
         "confidence": arguments.real("confidence", confidence, 0, 1),
-        "allow": validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
+        "allow": validity.allowed(allow),
     }
     model, data = arguments.import_path("model", model), arguments.import_path("data", data)
     parsed = parse_arms(arms)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rectifiers.evidence.standing import Standing
 from rectifiers.records.standings import against_control, judge
-from rectifiers.records.values import Run, Study, Trial
+from rectifiers.records.values import Run, Study, Trial, cell_name
 
 __all__ = ["Race", "reopened"]
 
@@ -31,13 +31,10 @@ class Race:
         assert study.margin is not None
         self._plan, self._margin, self._first = plan, study.margin, study.first_analysis
         self._trials: dict[Cell, list[Trial]] = {}
-        for norm in plan.norms:
-            for arm in plan.arms:
-                rate = study.rate(arm.label, norm)
-                assert rate is not None
-                self._trials[arm.label, norm] = [
-                    plan.trial("test", arm.label, norm, rate, seed) for seed in range(plan.seeds)
-                ]
+        for cell in plan.cells:
+            rate = study.rate(*cell)
+            assert rate is not None
+            self._trials[cell] = [plan.trial("test", *cell, rate, seed) for seed in range(plan.seeds)]
         self._cell = {trial.key: cell for cell, trials in self._trials.items() for trial in trials}
         self._runs: dict[str, Run] = {}
         self._series: dict[Cell, list[float | None]] = {cell: [] for cell in self._trials}
@@ -98,11 +95,7 @@ def reopened(before: Study, now: Study) -> list[str]:
     """Return, in words, the arms that were decided under one question and are open again under another."""
     then, standings = against_control(before), against_control(now)
     return [
-        f"{arm}{_under(norm)} was {then[arm, norm].verdict} and is open again"
+        f"{cell_name(arm, norm)} was {then[arm, norm].verdict} and is open again"
         for (arm, norm), standing in standings.items()
         if (arm, norm) in then and then[arm, norm].verdict != "undecided" and standing.verdict == "undecided"
     ]
-
-
-def _under(norm: str) -> str:
-    return "" if norm == "none" else f" with {norm} norm"

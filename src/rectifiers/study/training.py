@@ -227,20 +227,10 @@ def crashed(prepared: Prepared, trial: Trial, reason: str) -> Run:
     """Return the record of a trial whose process was lost, so that nothing of it is known but that."""
     cell = prepared.cells[trial.arm, trial.norm]
     return Run(
-        trial=trial,
-        outcome="crashed",
-        reason=reason,
-        metric=None,
-        steps=0,
-        epochs=0,
-        steps_to_target=None,
-        seconds=0.0,
+        trial,
+        "crashed",
+        reason,
         peak_memory=cell.peak_memory,
         parameters=cell.parameters,
-        train_loss=(),
-        train_error=(),
-        init_hash="",
-        order_hash="",
-        noise_hash="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -8,9 +8,9 @@ says so.
 
 from __future__ import annotations
 
-from rectifiers.validity._check import CHECKS, Check, Finding, Probe, Seen, allowed, at_end, before
+from rectifiers.validity._check import CHECKS, Check, Finding, Probe, Seen, allowed, at_end, before, withheld
 
-__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before"]
+__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before", "withheld"]
 
 # One line a check, in the order of the documentation.
 

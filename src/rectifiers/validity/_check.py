@@ -12,7 +12,7 @@ from rectifiers.records.values import Notice, Plan, Run, Study
 if TYPE_CHECKING:
     from rectifiers.tasks import Data
 
-__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before", "listed"]
+__all__ = ["CHECKS", "Check", "Finding", "Probe", "Seen", "allowed", "at_end", "before", "listed", "withheld"]
 
 Cell = tuple[str, str]
 _LISTED = 6
@@ -182,10 +182,16 @@ def at_end(study: Study, runs: Mapping[Cell, tuple[Run, ...]]) -> Iterator[Notic
             yield Notice(check.code, f"{finding.text}: {check.remedy}", severity)
 
 
-def allowed(codes: Iterable[str]) -> tuple[str, ...]:
-    """Return the codes a user overrules, each of which must be that of a check."""
-    listed = tuple(dict.fromkeys(codes))
-    for code in listed:
+def withheld(notices: Iterable[Notice], plan: Plan) -> list[Notice]:
+    """Return the notices that leave a study without verdicts: those that its plan does not allow."""
+    return [notice for notice in notices if notice.severity == "withheld" and notice.code not in plan.allow]
+
+
+def allowed(codes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the codes a user overrules, also as text with commas; each must be that of a check."""
+    split = [code.strip() for code in codes.split(",")] if isinstance(codes, str) else codes
+    given = tuple(dict.fromkeys(split))
+    for code in given:
         if code not in CHECKS:
             raise UnknownNameError.of("check", code, CHECKS)
-    return listed
+    return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rectifiers.records.values import Run, Study
+from rectifiers.records.values import Run, Study, cell_name
 
 __all__ = ["ENOUGH", "Runs", "finished", "highest", "named", "same"]
 
@@ -45,5 +45,5 @@ def same(run: Run, other: Run) -> bool:
 
 def named(cells: Sequence[tuple[str, str]]) -> str:
     """Return cells in words: ``relu, elu with batch norm``."""
-    names = [arm if norm == "none" else f"{arm} with {norm} norm" for arm, norm in cells]
+    names = [cell_name(*cell) for cell in cells]
     return ", ".join(names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rectifiers.records.values import Study
+from rectifiers.records.values import Study, cell_name
 from rectifiers.validity._check import Check, Finding
 from rectifiers.validity._runs import Runs, finished
 
@@ -15,8 +15,9 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
         found = runs.get((plan.control, norm), ())
         over = len(found) == plan.seeds or not plan.epochs
         if len(finished(found)) == 1 and over and len(plan.arms) > 1:
-            where = "" if norm == "none" else f" with {norm} norm"
-            yield Finding(f"{plan.control}{where} has one finished run, it takes two to tell how runs differ")
+            yield Finding(
+                f"{cell_name(plan.control, norm)} has one finished run, it takes two to tell how runs differ"
+            )
 
 
 Check(
