@@ -1,15 +1,19 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 1 the study's file was lost or its disk is full, 2 bad input (one line on the error
-stream), 3 done but the study is invalid, 130 stopped with Ctrl-C; anything unforeseen is a bug and shows its
+Exit codes: 0 done, 1 the study's file was lost, its disk is full or the result could not be written, 2 bad
+input (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C, 129 and 143
+stopped by SIGHUP and SIGTERM, which do what Ctrl-C does; anything unforeseen is a bug and shows its
 traceback.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rectifiers.errors import RectifiersError, StoreLostError, UserCodeError
 
@@ -32,28 +36,99 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from rectifiers.cli._app import app
 
-    for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a character shows "?" and does not end the study.
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with _streams() as output, _signals() as signals:
+        try:
+            code = app(args=given or ["--help"], prog_name="rectifiers", standalone_mode=False)
+        except StoreLostError as error:
+            _fail(str(error))
+            return _LOST
+        except RectifiersError as error:
+            return _fail(str(error), error.frames if isinstance(error, UserCodeError) else "")
+        except typer.TyperException as error:
+            return _fail(error.format_message())
+        except (KeyboardInterrupt, typer.Abort):
+            code = _INTERRUPTED
+        if signals:
+            return 128 + signals[0]
+        output.flush()
+        if output.lost is not None:
+            if not isinstance(output.lost, BrokenPipeError):  # the reader (`| head`) has seen enough
+                _fail(f"standard output cannot be written: {output.lost.strerror}; what was measured is kept")
+            return _LOST
+        return int(code or 0)
+
+
+class _Stream:
+    """A stream that loses what it cannot write: no study ends because a disk is full or a terminal gone."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.lost: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._discard(error)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._discard(error)
+
+    def _discard(self, error: OSError) -> None:
+        self.lost = error
+        # What is left to write goes nowhere, so that Python's own flush at exit does not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[_Stream]:
+    """Replace the output and the error stream by ones that may be closed or full, or know few characters."""
+    with contextlib.suppress(OSError):
+        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass  # a closed stream would lend its number to the next file, and print into it
+        os.close(opened)
+    before = sys.stdout, sys.stderr
+    for stream in filter(None, before):
+        # A console that cannot show a character shows "?".
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    output, errors = (_Stream(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115
+    sys.stdout, sys.stderr = output, errors
     try:
-        code = app(args=given or ["--help"], prog_name="rectifiers", standalone_mode=False)
-        sys.stdout.flush()
-    except StoreLostError as error:
-        _fail(str(error))
-        return _LOST
-    except RectifiersError as error:
-        return _fail(str(error), error.frames if isinstance(error, UserCodeError) else "")
-    except typer.TyperException as error:
-        return _fail(error.format_message())
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python's own flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
-    return int(code or 0)
+        yield output
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Let SIGTERM, and SIGHUP unless it is ignored (`nohup`), do what Ctrl-C does; give those that came."""
+    came: list[int] = []
+
+    def stop(number: int, _: Any) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [n for n in (getattr(signal, name) for name in names) if signal.getsignal(n) == signal.SIG_DFL]
+    try:
+        for number in numbers:
+            signal.signal(number, stop)
+    except ValueError:  # in another thread than the main one, signals are not ours
+        numbers = []
+    try:
+        yield came
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _fail(message: str, frames: str = "") -> int:
