@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
     from rectifiers.study import Execution
+    from rectifiers.verification import CheckResult, check
 
 _MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "Sites": "rectifiers.call_sites",
+    "CheckResult": "rectifiers.verification",
     "ComparisonResult": "rectifiers.comparison",
+    "check": "rectifiers.verification",
     "compare": "rectifiers.comparison",
     "Execution": "rectifiers.study",
     "Explanation": "rectifiers.backends",
@@ -39,11 +42,13 @@ _NAMES = {
 }
 
 __all__ = [
+    "CheckResult",
     "ComparisonResult",
     "Execution",
     "Explanation",
     "Sites",
     "__version__",
+    "check",
     "compare",
     "elementwise",
     "errors",

@@ -55,7 +55,7 @@ def test_it_is_what_a_plain_loop_gives(prepare):
         torch.nn.Tanh(),
         torch.nn.Linear(16, 10),
     )
-    assert init_(model, arm.gain, generator=generator("test", "weights", 3)) == run.init_hash
+    assert init_(model, arm.gain, generator=generator("test", "weights", 3)).digest == run.init_hash
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=24)
     order = generator("test", "order", 3)

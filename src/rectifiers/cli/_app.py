@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rectifiers import __version__
-from rectifiers.cli import compare, evidence, listing, report, show
+from rectifiers.cli import check, compare, evidence, listing, report, show
 from rectifiers.cli._help import Command
 
 __all__ = ["app"]
@@ -25,6 +25,7 @@ app.command("report", cls=Command, short_help="Write a study's report again.")(r
 app.command("evidence", cls=Command, short_help="Decide by results that were measured anywhere.")(
     evidence.evidence
 )
+app.command("check", cls=Command, short_help="Check a derivative against its function.")(check.check)
 app.command("list", cls=Command, short_help="Name every activation, and when it is used.")(listing.list_)
 app.command("show", cls=Command, short_help="Draw activations and derivatives.")(show.show)
 

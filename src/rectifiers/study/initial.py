@@ -34,7 +34,7 @@ def initialise(model: nn.Module, how: str, gain: float, phase: Phase, seed: int)
         weights, not biases, nor the slopes that only some arms have.
     """
     if how == "gain":
-        return init_(model, gain, generator=generator(phase, "weights", seed))
+        return init_(model, gain, generator=generator(phase, "weights", seed)).digest
     digest = hashlib.sha256()
     for parameter in model.parameters():
         if parameter.ndim > 1:

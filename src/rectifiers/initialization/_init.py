@@ -1,0 +1,302 @@
+"""`init_`: weights that keep pre-activations at one scale through the depth."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.utils import parametrize
+
+from rectifiers import nn
+from rectifiers.activations import Activation
+from rectifiers.errors import ArgumentError, UserCodeError, error_line
+from rectifiers.initialization._gain import gain as gain_of
+
+__all__ = ["Initialisation", "InitialisedLayer", "init_"]
+
+_LAYERS = (torch.nn.Linear, torch.nn.modules.conv._ConvNd, nn.MaxoutLinear)
+_OTHERS = (
+    torch.nn.RNNBase,
+    torch.nn.RNNCellBase,
+    torch.nn.Bilinear,
+    torch.nn.Embedding,
+    torch.nn.EmbeddingBag,
+    torch.nn.MultiheadAttention,
+)
+
+
+@dataclass(frozen=True)
+class InitialisedLayer:
+    """What was done to a layer.
+
+    Attributes
+    ----------
+    name, kind : str
+        Its path in the model, its class.
+    done : str
+        ``"drawn"``, or why it was left as it is.
+    gain : float or None
+        What its weights were drawn with.
+    correction : float or None
+        What data multiplied them by afterwards; None without an example.
+    """
+
+    name: str
+    kind: str
+    done: str
+    gain: float | None = None
+    correction: float | None = None
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """What `init_` did; printed, one line per layer.
+
+    Attributes
+    ----------
+    layers : tuple of InitialisedLayer
+        Drawn or left.
+    digest : str
+        SHA-256 (hex) of the draws before they are scaled: equal for two models that differ in gain alone.
+    """
+
+    layers: tuple[InitialisedLayer, ...]
+    digest: str = field(repr=False)
+
+    def __str__(self) -> str:
+        width = max((len(layer.name) for layer in self.layers), default=0)
+        lines = []
+        for layer in self.layers:
+            text = f"{layer.name or '(model)':<{max(width, 7)}}  {layer.kind:<16} {layer.done}"
+            if layer.gain is not None:
+                text += f", gain {layer.gain:.4g}"
+            if layer.correction is not None:
+                text += f", x {layer.correction:.4g} on the example"
+            lines.append(text)
+        return "\n".join(lines) or "nothing to initialise: no linear or convolution layer"
+
+
+def init_(
+    module: torch.nn.Module,
+    gain: float | str | Activation | torch.nn.Module | Callable[..., Any] = 1.0,
+    *,
+    example: Any = None,
+    mode: Literal["fan_in", "fan_out"] = "fan_in",
+    generator: torch.Generator | None = None,
+    first_gain: float = 1.0,
+) -> Initialisation:
+    """Draw the weights of linear and convolution layers from N(0, gain^2 / fan_in) and set their biases to 0.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its linear, convolution and `MaxoutLinear` layers are initialised, in the order of `Module.modules`,
+        through their parametrization (``weight_norm``) where they have one. Frozen layers, recurrent,
+        bilinear and embedding layers are left as they are, and the result names them.
+    gain : float, str, Activation, module or callable, default 1.0
+        Of the activation whose outputs the layers see, or the activation itself: ``init_(model, "relu")``.
+    example : tensor, or tuple of arguments, optional
+        Inputs of the model. Each layer is then corrected in the order in which they run, until its outputs
+        have mean square 1 on the example (layer-sequential unit variance), whatever the activations are.
+        Biases are 0.
+    mode : {"fan_in", "fan_out"}, default "fan_in"
+        Whether the scale of pre-activations is kept, or that of gradients.
+    generator : torch.Generator, optional
+        Source of the draws; the default generator if None. The same seed gives the same draws whatever the
+        gains.
+    first_gain : float, default 1.0
+        Of the first layer, which sees standardised data and not an activation.
+
+    Returns
+    -------
+    Initialisation
+        What was done to each layer; printed, a table.
+
+    Raises
+    ------
+    ArgumentError
+        A gain is not positive and finite, a lazy layer has no weights yet, a layer's parametrization does not
+        take the weights it is given (``orthogonal``), or a layer is constant on the example. The model is as
+        before.
+    UserCodeError
+        The model raised on the example.
+
+    Notes
+    -----
+    Without an example the scale stays where variance 1 is a stable fixed point of the activation (ReLU and
+    its relatives, SELU, ELU, tanh); it drifts over many layers for GELU, Mish, SiLU and Hardswish, where it
+    is not.
+
+    References
+    ----------
+    He, Zhang, Ren & Sun 2015, Delving deep into rectifiers. Mishkin & Matas 2016, All you need is a good
+    init.
+    """
+    scale = float(gain) if isinstance(gain, int | float) else float(gain_of(gain))
+    for name, value in {"gain": scale, "first_gain": first_gain}.items():
+        if not 0 < value < math.inf:
+            raise ArgumentError(f"`0 < {name} < infinity` must hold, but got {name}={value!r}")
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"`mode` is 'fan_in' or 'fan_out', but got {mode!r}")
+    digest = hashlib.sha256()
+    done: dict[str, InitialisedLayer] = {}
+    drawn: dict[torch.nn.Module, str] = {}
+    seen: set[int] = set()
+    with _restoring(module):
+        for name, layer in module.named_modules():
+            reason = _left(name, layer, seen)
+            if reason is None:
+                continue
+            if reason:
+                done[name] = InitialisedLayer(name, type(layer).__name__, reason)
+                continue
+            weight: Tensor = layer.weight
+            dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+            device = generator.device if generator is not None else None
+            draws = torch.randn(weight.shape, dtype=dtype, device=device, generator=generator)
+            digest.update(draws.cpu().numpy().tobytes())
+            used = scale if drawn else first_gain
+            _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
+            drawn[layer] = name
+            done[name] = InitialisedLayer(name, type(layer).__name__, "drawn", used)
+        corrections = {} if example is None else _correct(module, drawn, example)
+    for name, factor in corrections.items():
+        layer_done = done[name]
+        done[name] = InitialisedLayer(name, layer_done.kind, "drawn", layer_done.gain, factor)
+    return Initialisation(tuple(done.values()), digest.hexdigest())
+
+
+@contextlib.contextmanager
+def _restoring(module: torch.nn.Module) -> Iterator[None]:
+    """Give the model its parameters and buffers back if anything raises."""
+    before = {name: value.detach().clone() for name, value in _tensors(module)}
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for name, value in _tensors(module):
+                value.copy_(before[name])
+        raise
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if not torch.nn.parameter.is_lazy(value):
+            yield name, value
+
+
+def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
+    """Return why a layer is left as it is, an empty text if it is drawn, None if it is no layer."""
+    if not isinstance(layer, _LAYERS):
+        return f"left: {_kind(layer)}" if isinstance(layer, _OTHERS) else None
+    if isinstance(layer, torch.nn.modules.linear.NonDynamicallyQuantizableLinear):
+        return "left: part of an attention"
+    if any(isinstance(p, torch.nn.parameter.UninitializedParameter) for p in layer.parameters()):
+        raise ArgumentError(
+            f"{type(layer).__name__} has no weights yet: run one batch through the model before `init_`"
+        )
+    own = [
+        parameter
+        for parameter in layer.parameters()
+        if parameter.dim() > 1 or parametrize.is_parametrized(layer)
+    ]
+    if own and not any(parameter.requires_grad for parameter in own):
+        return "left: frozen"
+    if not (isinstance(layer.weight, torch.nn.Parameter) or parametrize.is_parametrized(layer, "weight")):
+        raise ArgumentError(
+            f"weights must be parameters, but those of {name!r} are computed by a hook: use "
+            "torch.nn.utils.parametrizations, or freeze the layer to leave it as it is"
+        )
+    shared = [id(p) for p in own]
+    if any(key in seen for key in shared):
+        return "left: shares its weights with a layer above"
+    seen.update(shared)
+    return ""
+
+
+def _kind(layer: torch.nn.Module) -> str:
+    recurrent = isinstance(layer, torch.nn.RNNBase | torch.nn.RNNCellBase)
+    return (
+        "recurrent"
+        if recurrent
+        else "attention"
+        if isinstance(layer, torch.nn.MultiheadAttention)
+        else "no fan-in"
+    )
+
+
+def _set(name: str, layer: torch.nn.Module, values: Tensor) -> None:
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    values = values.to(weight)
+    with torch.no_grad():
+        if parametrize.is_parametrized(layer, "weight"):
+            # what is not made to be set is told by the comparison below
+            with contextlib.suppress(RuntimeError, ValueError, NotImplementedError, AttributeError):
+                layer.weight = values
+            if not torch.allclose(layer.weight, values, rtol=1e-3, atol=1e-6):  # type: ignore[arg-type]
+                kind = type(layer.parametrizations.weight[0]).__name__.strip("_")  # type: ignore[union-attr,index]
+                raise ArgumentError(
+                    f"weights must be free to be drawn, but {kind} holds those of {name!r}: initialise the "
+                    "model before, or freeze the layer to leave it as it is"
+                )
+        else:
+            weight.copy_(values)
+        if isinstance(layer.bias, Tensor) and layer.bias.requires_grad:
+            layer.bias.zero_()
+
+
+def _fan(layer: torch.nn.Module, weight: Tensor, mode: str) -> float:
+    """Number of inputs that meet in one output, or of outputs that one input reaches; on average."""
+    transposed = isinstance(layer, torch.nn.modules.conv._ConvTransposeNd)
+    convolution = isinstance(layer, torch.nn.modules.conv._ConvNd)
+    if transposed == (mode == "fan_in"):
+        groups = layer.groups if convolution else 1
+        stride = math.prod(layer.stride) if convolution else 1  # type: ignore[arg-type]
+        fan = weight.shape[0] / groups * math.prod(weight.shape[2:]) / stride  # type: ignore[operator]
+        return max(1.0, float(fan))
+    return max(1, math.prod(weight.shape[1:]))
+
+
+def _correct(module: torch.nn.Module, drawn: dict[torch.nn.Module, str], example: Any) -> dict[str, float]:
+    """Scale each layer, as the example reaches it, so that its outputs have mean square 1."""
+    factors: dict[str, float] = {}
+
+    def hook(layer: torch.nn.Module, inputs: Any, output: Tensor) -> Tensor | None:
+        name = drawn[layer]
+        if name in factors:  # called again: its weights are set
+            return None
+        size = float(output.detach().double().square().mean().sqrt())
+        if not 0 < size < math.inf:
+            raise ArgumentError(
+                f"a layer must say something about the example, but the outputs of {name!r} are {size:g}"
+            )
+        bias = getattr(layer, "bias", None)
+        if isinstance(bias, Tensor) and bias.any():  # frozen: not scaled along
+            raise ArgumentError(f"the bias of {name!r} is frozen and not 0: the layer cannot be scaled")
+        factors[name] = 1 / size
+        _set(name, layer, layer.weight.detach() / size)  # type: ignore[operator]
+        return output / size
+
+    buffers = {name: value.clone() for name, value in module.named_buffers()}
+    devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
+    handles = [layer.register_forward_hook(hook) for layer in drawn]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            module(*example) if isinstance(example, tuple) else module(example)
+    except ArgumentError:
+        raise
+    except Exception as error:  # the model is the user's
+        raise UserCodeError(f"the model raised {error_line(error)} on the example") from error
+    finally:
+        for handle in handles:
+            handle.remove()
+        with torch.no_grad():
+            for name, value in module.named_buffers():
+                value.copy_(buffers[name])
+    return factors

@@ -1,0 +1,169 @@
+"""What a check found: rows of a table, failures, the likely cause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rectifiers.errors import one_line
+
+__all__ = ["CheckResult", "Curves", "Failure", "Row"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    test : str
+        The row of the table.
+    what : str
+        In words.
+    x : float or None
+        The point, where it is one; of all that fail the one whose magnitude is nearest to 1.
+    expected : tuple of float or None
+        The smallest and the largest right value: equal but at kinks.
+    got : float or None
+    ulp : float or None
+        Distance to the nearest right value in units of the last place of the dtype.
+    dtype : str
+    """
+
+    test: str
+    what: str
+    x: float | None = None
+    expected: tuple[float, float] | None = None
+    got: float | None = None
+    ulp: float | None = None
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One test: what was tried, on how many points, and how it ended.
+
+    Attributes
+    ----------
+    test, tried : str
+    outcome : {"right", "wrong", "note"}
+        A note is no failure: what is unusual, or could not be tried.
+    note : str
+    """
+
+    test: str
+    tried: str
+    outcome: str = "right"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A function, the derivative as given and the true one, at the same points; None where not finite."""
+
+    x: tuple[float, ...]
+    f: tuple[float | None, ...]
+    claimed: tuple[float | None, ...]
+    true: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of `rectifiers.check`; printed, it is the table.
+
+    Attributes
+    ----------
+    name : str
+        Of the functions.
+    ok : bool
+        Whether nothing is wrong.
+    failures : tuple of Failure
+        The first is the one to read.
+    cause : str
+        The likely cause of the first failure in words; empty where all is right.
+    rows : tuple of Row
+        All tests.
+    kinks : tuple of float
+        Where the function has kinks or jumps, as found by scanning.
+    curves : Curves
+        For a picture.
+    """
+
+    name: str
+    ok: bool
+    failures: tuple[Failure, ...]
+    cause: str
+    rows: tuple[Row, ...]
+    kinks: tuple[float, ...]
+    curves: Curves = field(repr=False)
+
+    def __str__(self) -> str:
+        width = max(len(row.test) for row in self.rows)
+        lines = [f"{self.name}: {'right' if self.ok else 'WRONG'}"]
+        if not self.ok:
+            lines[0] += f": {self.cause}"
+            lines += ["", *_first(self.failures[0])]
+        lines.append("")
+        signs = {"right": "ok   ", "wrong": "WRONG", "note": "note "}
+        for row in self.rows:
+            text = f"{row.test:<{width}}  {row.tried}"
+            lines.append(f"  {signs[row.outcome]}  {text}" + (f": {row.note}" if row.note else ""))
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the curves as numbers, texts, lists and dictionaries that JSON holds."""
+        parts = ("name", "ok", "cause", "failures", "rows", "kinks")
+        found = asdict(self)
+        return {part: _plain(found[part]) for part in parts}
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the function, the derivative as given and the true one.
+
+        Parameters
+        ----------
+        path : path
+            An ``.svg`` or ``.png`` file.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        ArgumentError
+            Another suffix.
+        StoreError
+            The file cannot be written.
+        """
+        import importlib
+
+        # the report draws; it is above this room, and loaded where something is drawn alone
+        drawn: Path = importlib.import_module("rectifiers.report.derivative").draw(
+            self.name, self.curves, path
+        )
+        return drawn
+
+
+def _first(failure: Failure) -> list[str]:
+    lines = [f"  {failure.test}: {one_line(failure.what, 300)}"]
+    if failure.x is not None and failure.expected is not None and failure.got is not None:
+        low, high = failure.expected
+        right = f"{low:.9g}" if low == high else f"{low:.9g} to {high:.9g}"
+        lines.append(f"  at x = {failure.x:.9g} ({failure.dtype}): expected {right}, got {failure.got:.9g}")
+        if failure.ulp is not None:
+            lines[-1] += f", off by {failure.ulp:.3g} ulp"
+    return lines
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

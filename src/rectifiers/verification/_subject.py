@@ -1,0 +1,199 @@
+"""What is being checked: a function, the derivative as given, and the truth about it, at points that hurt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rectifiers.verification._calling import Array, Caller, Function, Returned
+from rectifiers.verification._result import Curves
+from rectifiers.verification._slopes import Slopes, find_kinks
+
+__all__ = ["EPSILON", "Expected", "Subject"]
+
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+_LARGEST = {"float64": 1e100, "float32": 1e10, "float16": 1e4, "bfloat16": 1e10}
+_SMALLEST = {"float64": 5e-324, "float32": 1.4e-45, "float16": 6e-8, "bfloat16": 1e-40}
+# a tolerance, in units of the dtype's epsilon: a formula of several operations is off by a few
+_ULPS = {"float64": 256, "float32": 64, "float16": 16, "bfloat16": 16}
+
+_BESIDE = np.concatenate(
+    (
+        10.0 ** np.array([-310.0, -200, -100, -45, -38, -30, -20, -16]),
+        10.0 ** np.arange(-14.0, 0),
+        [0.003, 0.03, 0.3],
+    )
+)
+_TAIL = np.array(
+    [
+        12,
+        15,
+        20,
+        25,
+        30,
+        40,
+        60,
+        87,
+        89,
+        100,
+        104,
+        120,
+        200,
+        350,
+        500,
+        700,
+        710,
+        720,
+        745,
+        750,
+        1e3,
+        3e3,
+        1e4,
+        1e6,
+        1e10,
+        1e100,
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Right values at points: from `low` to `high`, which differ at kinks alone, each within `error`."""
+
+    x: Array
+    low: Array
+    high: Array
+    error: Array
+
+    def take(self, chosen: Array) -> Expected:
+        """Return those at some of the points."""
+        return Expected(self.x[chosen], self.low[chosen], self.high[chosen], self.error[chosen])
+
+
+class Subject:
+    """A function and its derivative as given.
+
+    Parameters
+    ----------
+    f, df : callable
+        Of one array each.
+    caller : Caller
+    of : {"input", "output"}
+        What the derivative is given.
+    """
+
+    def __init__(self, f: Function, df: Function, caller: Caller, of: str) -> None:
+        self.f, self.df, self.caller, self.of = f, df, caller, of
+        self.kinks = find_kinks(self.value)
+        self.slopes = Slopes(self.value, self.kinks)
+
+    def value(self, x: Array) -> Array:
+        """Return the function at points of any shape, in its widest dtype."""
+        return self.caller.evaluate(self.f, x)
+
+    def derivative(self, x: Array, dtype: str = "float64") -> Returned:
+        """Call the derivative as given: with the input, or with what the function returns for it."""
+        if self.of == "input":
+            return self.caller.call(self.df, x, dtype)
+        return self.caller.call(self.df, self.caller.call(self.f, x, dtype).values, dtype)
+
+    def expect(self, x: Array) -> Expected:
+        """Return the right values at points: at a kink anything between the slopes left and right of it."""
+        slopes, errors = self.slopes.at(x)
+        low, high = slopes.copy(), slopes.copy()
+        for kink in self.kinks:
+            here = np.abs(x - kink.x) <= kink.within
+            if here.any():
+                left, right, error = self.slopes.beside(kink)
+                low[here], high[here] = min(left, right), max(left, right)
+                errors = np.where(here, error, errors)
+        values = self.value(x)
+        rough = errors > 1e-3 * np.maximum(np.abs(slopes), 1e-3 * self.scale)
+        errors = np.where(rough | ~np.isfinite(np.asarray(values, dtype=np.float64)), np.inf, errors)
+        return Expected(x, low, high, errors)
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest slope within -2 and 2, or within 20 where that is 0: for absolute errors."""
+        for reach in (2, 20):
+            slopes, errors = self.slopes.at(np.linspace(-reach, reach, 201) + 0.0017)
+            known = np.abs(slopes[np.isfinite(errors) & np.isfinite(slopes)])
+            if known.size and known.max() > 0:
+                return float(known.max())
+        return 1.0
+
+    def tolerance(self, expected: Expected, dtype: str) -> Array:
+        """Return by how much a value may be off in a dtype."""
+        # a term such as x exp(-x^2) is rounded in proportion to x
+        least = self.scale * np.clip(np.abs(expected.x), 1.0, 10.0)
+        size = np.maximum(np.maximum(np.abs(expected.low), np.abs(expected.high)), least)
+        return np.asarray(2 * expected.error + _ULPS[dtype] * EPSILON[dtype] * size, dtype=np.float64)
+
+    @cached_property
+    def points(self) -> Array:
+        """Ordinary points: round ones, where people put kinks, and random ones."""
+        generator = np.random.default_rng(0)
+        return np.concatenate(
+            (
+                np.arange(-20, 21) / 2.0,
+                generator.normal(size=150) * 3,
+                generator.uniform(-12, 12, 100),
+                np.linspace(-8, 8, 97),
+            )
+        )
+
+    @cached_property
+    def near(self) -> Array:
+        """Points beside every kink, on each side; about 0 in any case, subnormal numbers included."""
+        parts = [np.array([0.0, -0.0])]
+        for place in dict.fromkeys((0.0, *(kink.x for kink in self.kinks))):
+            within = max((kink.within for kink in self.kinks if kink.x == place), default=0.0)
+            smallest = max(10 * within, 1e-9 * abs(place))
+            beside = np.concatenate(([_SMALLEST["float64"]], _BESIDE))
+            offsets = beside[beside >= smallest] if smallest else beside
+            parts += [np.array([place]), place + offsets, place - offsets]
+        return np.concatenate(parts)
+
+    @staticmethod
+    def tails(dtype: str) -> Array:
+        """Points far out, where exponentials overflow; as far as the dtype's squares and cubes go."""
+        far = _TAIL[_LARGEST[dtype] >= _TAIL]
+        return np.concatenate((-far, far))
+
+    def rounded(self, x: Array, dtype: str) -> Array:
+        """Return points as they are in a dtype, where that moves none across a kink."""
+        if dtype == "float64":
+            return x
+        if dtype == "bfloat16":
+            moved = (
+                (x.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000))
+                .view(np.float32)
+                .astype(np.float64)
+            )
+        else:
+            moved = x.astype(dtype).astype(np.float64)
+        edges = np.array([kink.x for kink in self.kinks])
+        apart = (np.sign(moved[:, np.newaxis] - edges) == np.sign(x[:, np.newaxis] - edges)).all(axis=1)
+        normal = np.isfinite(moved) & ((np.abs(x) >= _SMALLEST[dtype]) | (x == 0))
+        return np.asarray(moved[apart & normal])
+
+    def curves(self) -> Curves:
+        """Return what a picture shows, between -6 and 6 or as far as the kinks are."""
+        reach = max(6.0, *(1.5 * abs(kink.x) for kink in self.kinks if abs(kink.x) < 50), 0.0)
+        x = np.linspace(-reach, reach, 481) + 1e-4
+        expected = self.expect(x)
+        claimed = (
+            np.broadcast_to(self.derivative(x).values, x.shape) if self._fits(x) else np.full(x.shape, np.nan)
+        )
+        known = np.where(np.isfinite(expected.error), expected.low, np.nan)
+        drawn = (_finite(part) for part in (self.value(x), claimed, known))
+        return Curves(tuple(x.tolist()), *drawn)
+
+    def _fits(self, x: Array) -> bool:
+        return self.derivative(x).values.shape in ((), x.shape)
+
+
+def _finite(values: Array) -> tuple[float | None, ...]:
+    return tuple(float(v) if np.isfinite(v) else None for v in values)
