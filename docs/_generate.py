@@ -9,8 +9,9 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-from rectifiers import show
+from rectifiers import claims, show
 from rectifiers.activations import Activation, AlongAxis, Elementwise, registry
+from rectifiers.claims import _page as claim_page
 from rectifiers.validity import CHECKS, Check
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,13 @@ def on_files(files: Files, config: Any) -> Files:
         "activations/index.md": _index(),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(),
         "guide/validity.md": _checks(),
+        "claims/index.md": _claims(),
     }
+    for name in claims.names():
+        claim, records = claims.get(name), claims.recorded(name)
+        pages[f"claims/{name}.md"] = claim_page.page(claim, records)
+        if records:
+            pages[f"claims/{name}.svg"] = claim_page.picture(claim, records[list(records)[-1]])
     for name, record in registry.items():
         pages[f"activations/{name}.md"] = _page(record)
     for path, content in pages.items():
@@ -33,14 +40,38 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_config(config: Any) -> Any:
-    """List the activations' pages in the navigation, in the order of the registry."""
+    """List the pages of activations and claims in the navigation, in the order of their registries."""
     for entry in config.nav:
+        if isinstance(entry, dict) and "Claims" in entry and isinstance(entry["Claims"], str):
+            entry["Claims"] = [
+                {"All": "claims/index.md"},
+                {"How to state a claim so that it can fail": "claims/state.md"},
+                *({name: f"claims/{name}.md"} for name in claims.names()),
+            ]
         if isinstance(entry, dict) and "Activations" in entry and isinstance(entry["Activations"], str):
             entry["Activations"] = [
                 {"All": "activations/index.md"},
                 *({record.title: f"activations/{name}.md"} for name, record in registry.items()),
             ]
     return config
+
+
+_CLAIMS = """# Claims
+
+What has been said about rectifiers, run again by this library's protocol: paired seeds, a learning rate
+chosen for every activation, and a criterion that was written before anything ran. Each claim is one file
+with its plan; a verdict is **reproduced**, **not reproduced** or **inconclusive**, and that of a *proxy*
+is about something like the claim, at a scale anyone can afford. No number on these pages is typed by
+hand: they are made of the records of `rectifiers claims run`. [A claim of your own](state.md) can be
+stated so that it can fail.
+"""
+
+
+def _claims() -> str:
+    """Return the list of claims."""
+    names = claims.names()
+    found = {name: claims.recorded(name) for name in names}
+    return f"{_CLAIMS}\n{claim_page.index([claims.get(name) for name in names], found)}"
 
 
 _CHECKS = """# What is checked

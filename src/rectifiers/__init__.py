@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rectifiers._version import __version__
 
 if TYPE_CHECKING:
-    from rectifiers import errors, functional, nn, reference
+    from rectifiers import claims, errors, functional, nn, reference
     from rectifiers.activations import elementwise
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
     from rectifiers.call_sites import Sites, sites
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rectifiers.study import Execution
     from rectifiers.verification import CheckResult, check
 
-_MODULES = ("errors", "functional", "nn", "reference", "vocabulary")
+_MODULES = ("claims", "errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "Sites": "rectifiers.call_sites",
     "CheckResult": "rectifiers.verification",
@@ -49,6 +49,7 @@ __all__ = [
     "Sites",
     "__version__",
     "check",
+    "claims",
     "compare",
     "elementwise",
     "errors",

@@ -17,6 +17,8 @@ from rectifiers.report.result import REPORT, Result
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rectifiers.evidence.paired import PairedComparison
+    from rectifiers.evidence.time_to_target import Speedup
     from rectifiers.study import Execution, Runner, Settled
 
 __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outlook"]
@@ -92,6 +94,18 @@ class ComparisonResult(Result):
     def verdict(self) -> str:
         """The recommendation in a sentence, and what it holds for."""
         return self.summary.sentence
+
+    def interaction(self, arm: str, *, norm: str = "batch", quantity: str = "metric") -> PairedComparison:
+        """Compare what an arm gains over the control with a normalisation and without; see `evidence`."""
+        from rectifiers.records import contrasts
+
+        return contrasts.interaction(self.study, arm, norm=norm, quantity=quantity)
+
+    def speedup(self, arm: str, *, norm: str = "none") -> Speedup:
+        """Compare the steps in which an arm and the control reach `target`; see `evidence`."""
+        from rectifiers.records import contrasts
+
+        return contrasts.speedup(self.study, arm, norm=norm)
 
     def write(self, directory: str | Path | None = None, *, svg: bool = False, png: bool = False) -> Self:
         """Write the HTML report, and the charts as files of their own if asked for.

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.utils.checkpoint import checkpoint
 
-from rectifiers import nn
+from rectifiers import explain, nn, reference
+from rectifiers.backends._eligible import using
+from rectifiers.errors import BackendError
 from rectifiers.functional import rrelu
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
@@ -213,3 +215,97 @@ def test_from_divisors_draws_the_divisor() -> None:
 def test_divisors_are_positive_and_ordered(bounds: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"`0 < lower <= upper` must hold, but got lower="):
         nn.RReLU.from_divisors(*bounds)
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (4, 6), (4, 6, 5), (2, 3, 4, 5)], ids=str)
+@pytest.mark.parametrize("per", ["element", "channel", "call"])
+def test_numbers_are_shared_as_asked_for(per: str, shape: tuple[int, ...]) -> None:
+    found = slopes(negative(*shape, dtype=torch.float64), per=per)
+    own = {"element": len(shape), "channel": 2, "call": 0}[per]
+    expected = int(np.prod(shape[:own]))
+    shared = found.reshape(*shape[:own], -1) if len(shape) > own else found.unsqueeze(-1)
+    torch.testing.assert_close(shared, shared[..., :1].expand_as(shared))
+    assert len(shared[..., 0].mul(1e9).round().unique()) == expected
+
+
+@pytest.mark.parametrize("per", ["channel", "call"])
+def test_shared_slopes_are_uniform(per: str) -> None:
+    from scipy.stats import kstest
+
+    generator = seeded(0)
+    parts = (
+        [negative(2000, 1, dtype=torch.float64)]
+        if per == "channel"
+        else [negative(1, dtype=torch.float64)] * 2000
+    )
+    found = torch.cat([slopes(part, per=per, generator=generator) for part in parts])
+    assert kstest(found.numpy().ravel(), "uniform", (1 / 8, 1 / 3 - 1 / 8)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("per", ["channel", "call"])
+def test_shared_slopes_are_drawn_again_by_checkpointing(per: str, reentrant: bool) -> None:
+    x = torch.randn(4, 3, 5, generator=seeded(1)).requires_grad_()
+    torch.manual_seed(0)
+    y = checkpoint(lambda t: rrelu(t * 1, training=True, per=per), x, use_reentrant=reentrant)
+    (y * 2).sum().backward()
+    torch.testing.assert_close(x.grad, 2 * (y / x).detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("per", ["channel", "call"])
+def test_shared_slopes_follow_the_formula(per: str, dtype: torch.dtype) -> None:
+    """The reference, given the slopes; type, memory format, generator and in-place as of one per element."""
+    x = torch.randn(3, 4, 5, 6, generator=seeded(1)).to(dtype).to(memory_format=torch.channels_last)
+    y = rrelu(x, training=True, per=per, generator=seeded(2))
+    assert y.dtype == dtype
+    assert y.stride() == x.stride()
+    wide = torch.rand((3, 4, 1, 1) if per == "channel" else (1,), generator=seeded(2), dtype=(
+        torch.float64 if dtype == torch.float64 else torch.float32))  # fmt: skip
+    slope = wide * (1 / 3 - 1 / 8) + 1 / 8
+    expected = reference.rrelu.f(x.double().numpy(), slope.double().numpy())
+    torch.testing.assert_close(y.double(), torch.from_numpy(expected), rtol=torch.finfo(dtype).eps, atol=0)
+    again = nn.RReLU(inplace=True, per=per, generator=seeded(2))(x.clone())
+    assert torch.equal(again, y)
+
+
+@pytest.mark.parametrize("per", ["channel", "call"])
+def test_derivatives_with_shared_slopes(per: str) -> None:
+    x = torch.randn(2, 3, dtype=torch.float64, generator=seeded(4)).requires_grad_()
+
+    def fixed(t: Tensor) -> Tensor:
+        return rrelu(t, training=True, per=per, generator=seeded(8))
+
+    assert torch.autograd.gradcheck(fixed, (x,), check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(fixed, (x,))
+
+
+def test_divisors_may_be_shared() -> None:
+    module = nn.RReLU.from_divisors(3, 8, per="call", generator=seeded(0))
+    x = negative(3, 4)
+    divisors = x / module(x)
+    torch.testing.assert_close(divisors, divisors[:1, :1].expand_as(divisors))
+    assert 3 <= divisors[0, 0] <= 8
+    torch.testing.assert_close(module.eval()(x), x / 5.5)
+    assert repr(module) == "RReLU(divisors=(3, 8), per='call')"
+    assert repr(nn.RReLU(per="channel")) == "RReLU(lower=0.125, upper=0.3333333333333333, per='channel')"
+    assert ", per" not in repr(nn.RReLU())
+
+
+@pytest.mark.parametrize("make", [nn.RReLU, nn.RReLU.from_divisors, lambda per: rrelu(negative(3), per=per)])
+def test_what_per_may_not_be(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"`per` must be 'element' or 'channel' or 'call', got 'unit'"):
+        make(per="unit")
+
+
+def test_no_kernel_draws_shared_slopes() -> None:
+    with using("numba"), pytest.raises(BackendError, match="a kernel draws one number per element"):
+        rrelu(negative(8, 8), training=True, per="call")
+    module, x = nn.RReLU(per="call"), negative(512, 512)
+    assert explain(module, x).backend == "torch"
+    assert len(module(x).div(x).mul(1e6).round().unique()) == 1
+
+
+def test_torchscript_does_not_take_shared_slopes_for_others() -> None:
+    with pytest.raises(Exception, match=r"."):
+        torch.jit.script(nn.RReLU(per="call"))

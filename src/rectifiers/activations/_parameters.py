@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError
 
@@ -114,10 +114,13 @@ class Learned:
 
 @dataclass(frozen=True)
 class Uniform:
-    """A number drawn per element from U(lower, upper) in training, and their mean otherwise.
+    """A number drawn from U(lower, upper) in training, and their mean otherwise.
 
-    An activation has at most one such parameter; its functions and modules take `lower` and `upper`.
+    An activation has at most one such parameter; its functions and modules take `lower`, `upper`, and `per`:
+    whether there is one number per element, per example and channel (axes 0 and 1), or per call.
     """
+
+    PER: ClassVar[tuple[str, ...]] = ("element", "channel", "call")
 
     lower: float
     upper: float
@@ -139,6 +142,12 @@ class Uniform:
             return
         if _number(lower, "lower") > _number(upper, "upper"):
             raise ArgumentError(f"`lower <= upper` must hold, but got lower={lower!r}, upper={upper!r}")
+
+    @classmethod
+    def check_per(cls, per: Any) -> None:
+        """Raise unless `per` is one of the words."""
+        if per not in cls.PER:
+            raise ArgumentError(f"`per` must be {' or '.join(map(repr, cls.PER))}, got {per!r}")
 
 
 Parameter: TypeAlias = Real | Integer | Choice | Learned | Uniform

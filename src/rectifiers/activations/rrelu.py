@@ -33,8 +33,10 @@ rrelu = elementwise(
     source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations in convolutional network",
     notes="""
     Slopes are drawn in logical element order, in float32 (float64 for float64): they depend on the generator,
-    the shape and nothing else. lower <= upper, both finite; negative ones are allowed. Xu et al. write the
-    slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A generator of your own is not restored by
-    activation checkpointing, so that recomputed slopes differ, and ends the graph of torch.compile.
+    the shape and nothing else. As in torch there is one per element; `per="channel"` draws one per example
+    and channel, `per="call"` one alone. lower <= upper, both finite; negative ones are allowed. Xu et al.
+    write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A generator of your own is not
+    restored by activation checkpointing, so that recomputed slopes differ, and ends the graph of
+    torch.compile.
     """,
 )

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from rectifiers.activations import Activation
+from rectifiers.arms._text import Word, not_an_argument
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError
 
 __all__ = ["maker", "signature_of"]
@@ -112,6 +113,10 @@ def _bound(
     signature: inspect.Signature, positional: tuple[Any, ...], named: dict[str, Any], label: str
 ) -> dict[str, Any]:
     """Return the given arguments by name."""
+    for name, value in named.items():
+        parameter = signature.parameters.get(name)
+        if isinstance(value, Word) and parameter is not None and not isinstance(parameter.default, str):
+            raise not_an_argument(value, label)
     try:
         return signature.bind_partial(*positional, **named).arguments
     except TypeError as error:

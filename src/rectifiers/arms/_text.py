@@ -74,6 +74,10 @@ def _joined(parts: list[str], is_file: Callable[[str], bool]) -> Iterator[str]:
         parts = parts[n:]
 
 
+class Word(str):
+    """A word without quotes: text where an argument is text by default, else a mistake."""
+
+
 def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """Read ``name(1/8, upper=1/3)`` as its name, positional and named arguments.
 
@@ -103,8 +107,22 @@ def head_and_arguments(label: str) -> tuple[str, tuple[Any, ...], dict[str, Any]
             raise ArgumentError(f"arguments are written out, but got `**` in {label!r}")
         if keyword.arg in named:
             raise ArgumentError(f"an argument is given once, but {keyword.arg} comes twice in {label!r}")
-        named[keyword.arg] = _value(keyword.value, label)
+        named[keyword.arg] = _value_or_word(keyword.value, label)
     return head, positional, named
+
+
+def _value_or_word(node: ast.expr, label: str) -> Any:
+    if isinstance(node, ast.Name) and node.id not in _CONSTANTS:
+        return Word(node.id)
+    return _value(node, label)
+
+
+def not_an_argument(text: str, label: str) -> ArgumentError:
+    """Return the error for what an argument cannot be."""
+    return ArgumentError(
+        "arguments are numbers, arithmetic on them (1/5.5, pi, e), strings, True, False or None, "
+        f"but got {text} in {label!r}"
+    )
 
 
 def _value(node: ast.expr, label: str) -> Any:
@@ -119,10 +137,7 @@ def _value(node: ast.expr, label: str) -> Any:
             return _arithmetic(op, _number(left, label), _number(right, label), label)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return tuple(_value(item, label) for item in items)
-    raise ArgumentError(
-        "arguments are numbers, arithmetic on them (1/5.5, pi, e), strings, True, False or None, "
-        f"but got {ast.unparse(node)} in {label!r}"
-    )
+    raise not_an_argument(ast.unparse(node), label)
 
 
 def _number(node: ast.expr, label: str) -> int | float:

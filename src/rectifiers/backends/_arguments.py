@@ -1,4 +1,4 @@
-"""Parameters that are more than a number: one per channel, or drawn per element."""
+"""Parameters that are more than a number: one per channel, or drawn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SEEDS = 2**63 - 1
 
 @dataclass(slots=True, eq=False)
 class Random:
-    """A parameter drawn per element from U(lower, upper), or one over such a number.
+    """A parameter drawn from U(lower, upper), or one over such a number.
 
     Parameters
     ----------
@@ -50,12 +50,15 @@ class Random:
         Source of the random numbers; the default generator of the input's device if None.
     reciprocal : bool
         Whether one over the number is meant.
+    per : {"element", "channel", "call"}
+        Whether there is one per element, per example and channel (axes 0 and 1), or one alone.
     """
 
     lower: float
     upper: float
     generator: torch.Generator | None = None
     reciprocal: bool = False
+    per: str = "element"
 
     def seed(self, device: torch.device) -> Tensor:
         """Take a seed from the generator: all that is random about a kernel's numbers."""
@@ -66,8 +69,11 @@ class Random:
         return Draw(self.lower, self.upper, seed, self.reciprocal)
 
     def numbers(self, input: Tensor) -> Tensor:
-        """Draw one number per element by torch, in float64 for float64 and else in float32."""
+        """Draw numbers that broadcast against the input, in float64 for float64 and else in float32."""
         dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
-        drawn = torch.rand(input.shape, dtype=dtype, device=input.device, generator=self.generator)
+        own = 2 if self.per == "channel" else 0  # axes along which every entry has its own
+        shared = [*input.shape[:own], *(1 for _ in input.shape[own:])]
+        shape = input.shape if self.per == "element" else shared
+        drawn = torch.rand(shape, dtype=dtype, device=input.device, generator=self.generator)
         drawn = drawn.mul_(self.upper - self.lower).add_(self.lower)
         return drawn.reciprocal() if self.reciprocal else drawn

@@ -12,8 +12,10 @@ from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.activations import prelu as _prelu
 from rectifiers.backends import _functions
+from rectifiers.backends._arguments import Random
 from rectifiers.backends._eligible import has_kernel, kernels_for, requested
 from rectifiers.backends._torch import Execute, overwrite, torch_crelu, torch_executor, torch_maxout
+from rectifiers.errors import BackendError
 
 __all__ = ["crelu", "executor", "maxout"]
 
@@ -43,12 +45,24 @@ def executor(record: Elementwise) -> Execute:
             return by_torch(input, values, True)
         if inplace:
             return overwrite(execute, input, values)
-        kernels = kernels_for(record, input)
+        kernels = None if _shared(record, values) else kernels_for(record, input)
         if kernels is None or (record is _prelu and _autocast(input)):
             return by_torch(input, values)
         return _functions.elementwise(record, kernels, input, values)
 
     return execute
+
+
+def _shared(record: Elementwise, values: tuple[Any, ...]) -> bool:
+    """Whether elements share random numbers, which no kernel draws."""
+    if not any(isinstance(value, Random) and value.per != "element" for value in values):
+        return False
+    if requested() not in ("auto", "torch"):
+        raise BackendError(
+            f"{record.name}: the backend {requested()!r} was requested but cannot run: "
+            "a kernel draws one number per element"
+        )
+    return True
 
 
 def _autocast(input: Tensor) -> bool:

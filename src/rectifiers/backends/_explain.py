@@ -85,6 +85,8 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
             f"{activation!r}"
         )
     kernels, reason = choose(record, input)
+    if kwargs.get("per", getattr(activation, "per", "element")) != "element":
+        kernels, reason = None, "elements share random numbers"
     saved: list[Tensor] = []
 
     def pack(tensor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rectifiers import __version__
-from rectifiers.cli import check, compare, evidence, listing, report, show
+from rectifiers.cli import check, claims, compare, evidence, listing, report, show
 from rectifiers.cli._help import Command
 
 __all__ = ["app"]
@@ -26,6 +26,7 @@ app.command("evidence", cls=Command, short_help="Decide by results that were mea
     evidence.evidence
 )
 app.command("check", cls=Command, short_help="Check a derivative against its function.")(check.check)
+app.add_typer(claims.app, name="claims", short_help="Run again what has been said about rectifiers.")
 app.command("list", cls=Command, short_help="Name every activation, and when it is used.")(listing.list_)
 app.command("show", cls=Command, short_help="Draw activations and derivatives.")(show.show)
 

@@ -4,6 +4,10 @@
 - `rectifiers.evidence.paired`: an arm against a control over the same seeds, fixed number of seeds.
 - `rectifiers.evidence.anytime`: the same in a race, valid however often it is analysed.
 - `rectifiers.evidence.unpaired`: an arm against a control whose runs do not pair up.
+- `rectifiers.evidence.interaction`: does a factor change what an arm gains over its control?
+- `rectifiers.evidence.time_to_target`: how many times sooner a target is reached, with runs that never do.
+- `rectifiers.evidence.trend`: how a difference changes along a quantity, such as depth.
+- `rectifiers.evidence.share`: an interval for the share of runs that do something.
 - `rectifiers.evidence.divergence`: do runs of one arm fail more often, or too often?
 - `rectifiers.evidence.new_data`: would other data sets of this size say the same?
 - `rectifiers.evidence.margin`: the smallest difference worth caring about, by what the test set resolves.

@@ -186,6 +186,7 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
     *,
+    per: str = "element",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Its input where positive, a random fraction of it elsewhere (the mean one outside training).
@@ -199,9 +200,11 @@ def rrelu(
     upper : float, default 0.3333333333333333
         Upper bound of the random slope.
     training : bool, default False
-        Draw a new slope for every element; otherwise use (lower + upper) / 2.
+        Draw a new slope at every call; otherwise use (lower + upper) / 2.
     inplace : bool, default False
         Write the result into the input.
+    per : {'element', 'channel', 'call'}, default 'element'
+        Whether there is one slope per element, per example and channel (axes 0 and 1), or per call.
     generator : torch.Generator, optional
         Source of the random numbers; the device's default generator if None.
 
@@ -220,10 +223,11 @@ def rrelu(
     ``x if x > 0 else slope * x, slope ~ U(lower, upper)``
 
     Slopes are drawn in logical element order, in float32 (float64 for float64): they depend on the
-    generator, the shape and nothing else. lower <= upper, both finite; negative ones are allowed. Xu et
-    al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A generator of your own
-    is not restored by activation checkpointing, so that recomputed slopes differ, and ends the graph of
-    torch.compile.
+    generator, the shape and nothing else. As in torch there is one per element; `per="channel"` draws
+    one per example and channel, `per="call"` one alone. lower <= upper, both finite; negative ones are
+    allowed. Xu et al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A
+    generator of your own is not restored by activation checkpointing, so that recomputed slopes differ,
+    and ends the graph of torch.compile.
 
     References
     ----------

@@ -89,13 +89,17 @@ def _reader(
             return given[place]
 
         return checked
-    low, high, training, generator = (places[n] for n in ("lower", "upper", "training", "generator"))
-    check_bounds = parameter.check_bounds
+    names = ("lower", "upper", "training", "generator", "per")
+    low, high, training, generator, per = (places[n] for n in names)
+    check_bounds, check_per = parameter.check_bounds, parameter.check_per
 
     def drawn(input: Tensor, given: Sequence[Any]) -> Any:
         lower, upper = given[low], given[high]
         check_bounds(lower, upper)
-        return Random(lower, upper, given[generator]) if given[training] else (lower + upper) / 2
+        check_per(given[per])
+        if not given[training]:
+            return (lower + upper) / 2
+        return Random(lower, upper, given[generator], per=given[per])
 
     return drawn
 

@@ -13,7 +13,8 @@ _COMMON = {
     "input": "Any shape and floating dtype.",
     "lower": "Lower bound of the random {name}.",
     "upper": "Upper bound of the random {name}.",
-    "training": "Draw a new {name} for every element; otherwise use (lower + upper) / 2.",
+    "training": "Draw a new {name} at every call; otherwise use (lower + upper) / 2.",
+    "per": "Whether there is one {name} per element, per example and channel (axes 0 and 1), or per call.",
     "dim": "Axis along which there is one {name} per feature.",
     "inplace": "Write the result into the input.",
     "generator": "Source of the random numbers; the device's default generator if None.",
@@ -48,7 +49,9 @@ def docstring(record: Activation, signature: inspect.Signature, *, module: bool 
 
 def _type(record: Activation, argument: inspect.Parameter) -> str:
     parameter = record.parameters.get(argument.name)
-    if isinstance(parameter, Choice):
+    if argument.name == "per":
+        kind = "{" + ", ".join(map(repr, Uniform.PER)) + "}"
+    elif isinstance(parameter, Choice):
         kind = "{" + ", ".join(repr(option) for option in parameter.options) + "}"
     else:
         kind = getattr(argument.annotation, "__name__", str(argument.annotation))

@@ -38,10 +38,10 @@ def own_code(function: Callable[..., Any], name: str) -> Any:
 
 
 def signature_of(record: Elementwise) -> inspect.Signature:
-    """Return ``(input, *parameters, [training], [dim], inplace=False, *, [generator])``.
+    """Return ``(input, *parameters, [training], [dim], inplace=False, *, [per], [generator])``.
 
-    A random parameter is given by `lower` and `upper` and needs `training` and `generator`; a learned one
-    is a tensor and needs `dim`, the axis it belongs to. torch's order where torch has the function.
+    A random parameter is given by `lower` and `upper` and needs `training`, `per` and `generator`; a learned
+    one is a tensor and needs `dim`, the axis it belongs to. torch's order where torch has the function.
     """
     tail: list[inspect.Parameter] = []
     found = [inspect.Parameter("input", _ANY, annotation=Tensor)]
@@ -60,6 +60,7 @@ def signature_of(record: Elementwise) -> inspect.Signature:
     tail = list({parameter.name: parameter for parameter in tail}.values())
     tail.append(inspect.Parameter("inplace", _ANY, default=False, annotation=bool))
     if any(isinstance(parameter, Uniform) for parameter in record.parameters.values()):
+        tail.append(inspect.Parameter("per", _KEYWORD, default="element", annotation=str))
         generator = torch.Generator | None
         tail.append(inspect.Parameter("generator", _KEYWORD, default=None, annotation=generator))
     return inspect.Signature([*found, *tail], return_annotation=Tensor)

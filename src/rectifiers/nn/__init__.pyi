@@ -222,6 +222,8 @@ class RReLU(torch.nn.RReLU):
         Upper bound of the random slope.
     inplace : bool, default False
         Write the result into the input.
+    per : {'element', 'channel', 'call'}, default 'element'
+        Whether there is one slope per element, per example and channel (axes 0 and 1), or per call.
     generator : torch.Generator, optional
         Source of the random numbers; the device's default generator if None.
 
@@ -235,10 +237,11 @@ class RReLU(torch.nn.RReLU):
     ``x if x > 0 else slope * x, slope ~ U(lower, upper)``
 
     Slopes are drawn in logical element order, in float32 (float64 for float64): they depend on the
-    generator, the shape and nothing else. lower <= upper, both finite; negative ones are allowed. Xu et
-    al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A generator of your own
-    is not restored by activation checkpointing, so that recomputed slopes differ, and ends the graph of
-    torch.compile.
+    generator, the shape and nothing else. As in torch there is one per element; `per="channel"` draws
+    one per example and channel, `per="call"` one alone. lower <= upper, both finite; negative ones are
+    allowed. Xu et al. write the slope as a divisor: `rectifiers.nn.RReLU.from_divisors(3, 8)`. A
+    generator of your own is not restored by activation checkpointing, so that recomputed slopes differ,
+    and ends the graph of torch.compile.
 
     References
     ----------
@@ -254,6 +257,7 @@ class RReLU(torch.nn.RReLU):
         upper: float = 0.3333333333333333,
         inplace: bool = False,
         *,
+        per: str = "element",
         generator: torch.Generator | None = None,
     ) -> None: ...
     def forward(self, input: Tensor) -> Tensor: ...
@@ -264,6 +268,7 @@ class RReLU(torch.nn.RReLU):
         upper: float = 8.0,
         inplace: bool = False,
         *,
+        per: str = "element",
         generator: torch.Generator | None = None,
     ) -> Self:
         """Return the RReLU that *divides* negative inputs: x / a with a ~ U(lower, upper).
@@ -276,6 +281,8 @@ class RReLU(torch.nn.RReLU):
         lower, upper : float, default 3.0 and 8.0
             Bounds of the divisor; ``0 < lower <= upper``.
         inplace : bool, default False
+        per : {"element", "channel", "call"}, default "element"
+            Whether there is one divisor per element, per example and channel (axes 0 and 1), or per call.
         generator : torch.Generator, optional
             Source of the random numbers; the device's default generator if None.
 

@@ -40,12 +40,12 @@ def _signature(record: Elementwise) -> inspect.Signature:
             name = "init" if len(learned) == 1 else f"init_{argument.name}"
             default = record.parameters[argument.name].default
             found.append(inspect.Parameter(name, _ANY, default=default, annotation=float))
-        elif argument.name not in ("training", "dim", "inplace", "generator"):
+        elif argument.name not in ("training", "dim", "inplace", "per", "generator"):
             found.append(argument)
     if learned:
         found.append(inspect.Parameter("device", _ANY, default=None, annotation=torch.device | None))
         found.append(inspect.Parameter("dtype", _ANY, default=None, annotation=torch.dtype | None))
-    for name in ("dim", "inplace", "generator"):
+    for name in ("dim", "inplace", "per", "generator"):
         if name in of_function:
             kind = _KEYWORD if learned else of_function[name].kind
             found.append(of_function[name].replace(kind=kind))
@@ -65,6 +65,7 @@ class Derived(torch.nn.Module):
     _function: ClassVar[Callable[..., Tensor]]
     _execute: ClassVar[Execute | None]  # the way past argument checks, where all arguments are numbers
     _call: ClassVar[tuple[str, ...]]  # attributes, in the order of the function's arguments
+    _options: ClassVar[tuple[str, ...]]  # the same of its keyword-only arguments
     _arguments: ClassVar[Arguments]
     inplace: bool
 
@@ -73,6 +74,7 @@ class Derived(torch.nn.Module):
         for name, parameter in self.record.parameters.items():
             if isinstance(parameter, Uniform):
                 parameter.check_bounds(given["lower"], given["upper"])
+                parameter.check_per(given["per"])
             elif isinstance(parameter, Learned):
                 parameter.check(given[_initial(self.record, name)], _initial(self.record, name))
                 Integer(1, minimum=1).check(given["num_parameters"], "num_parameters")
@@ -101,9 +103,8 @@ class Derived(torch.nn.Module):
             values = tuple([getattr(self, name) for name in self.record.parameters])
             return self._execute(input, values, self.inplace)
         arguments = [getattr(self, name) for name in self._call]
-        if (generator := getattr(self, "generator", None)) is not None:
-            return self._function(input, *arguments, generator=generator)
-        return self._function(input, *arguments)
+        options = {name: getattr(self, name) for name in self._options if getattr(self, name) is not None}
+        return self._function(input, *arguments, **options)
 
     def __prepare_scriptable__(self) -> torch.nn.Module:
         """Return what `torch.jit.script` compiles instead: torch's own module, or one of its operations."""
@@ -112,8 +113,9 @@ class Derived(torch.nn.Module):
     def extra_repr(self) -> str:
         """Return the arguments as torch shows them."""
         parameters = self._arguments.defaults
-        quiet = ("init", "inplace", "dim", "generator", "device", "dtype")
+        quiet = ("init", "inplace", "dim", "per", "generator", "device", "dtype")
         shown = [f"{name}={getattr(self, name)!r}" for name in parameters if name not in quiet]
+        shown += [f"per={self.per!r}"] if getattr(self, "per", "element") != "element" else []
         shown += [f"dim={self.dim}"] if getattr(self, "dim", 1) != 1 else []
         return ", ".join([*shown, "inplace=True"] if self.inplace else shown)
 
@@ -175,6 +177,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
             "_function": staticmethod(function),
             "_execute": None if special else staticmethod(executor(record)),
             "_call": tuple(parameter.name for parameter in called if parameter.kind is _ANY),
+            "_options": tuple(parameter.name for parameter in called if parameter.kind is _KEYWORD),
             "_arguments": Arguments(record.title, signature.parameters),
         },
     )

@@ -48,6 +48,7 @@ class FromDivisors(Derived):
     lower: float
     upper: float
     generator: torch.Generator | None
+    per: str
     divisors: tuple[float, float] | None = None
 
     @classmethod
@@ -57,6 +58,7 @@ class FromDivisors(Derived):
         upper: float = 8.0,
         inplace: bool = False,
         *,
+        per: str = "element",
         generator: torch.Generator | None = None,
     ) -> Self:
         """Return the RReLU that *divides* negative inputs: x / a with a ~ U(lower, upper).
@@ -69,6 +71,8 @@ class FromDivisors(Derived):
         lower, upper : float, default 3.0 and 8.0
             Bounds of the divisor; ``0 < lower <= upper``.
         inplace : bool, default False
+        per : {"element", "channel", "call"}, default "element"
+            Whether there is one divisor per element, per example and channel (axes 0 and 1), or per call.
         generator : torch.Generator, optional
             Source of the random numbers; the device's default generator if None.
 
@@ -82,7 +86,7 @@ class FromDivisors(Derived):
         """
         if not 0 < lower <= upper:
             raise ArgumentError(f"`0 < lower <= upper` must hold, but got lower={lower!r}, upper={upper!r}")
-        made = cls(1 / upper, 1 / lower, inplace, generator=generator)
+        made = cls(1 / upper, 1 / lower, inplace, per=per, generator=generator)
         made.divisors = (lower, upper)
         return made
 
@@ -92,11 +96,12 @@ class FromDivisors(Derived):
             return super().forward(input)
         slope: Any = 2 / sum(self.divisors)
         if self.training:
-            slope = Random(*self.divisors, self.generator, reciprocal=True)
+            slope = Random(*self.divisors, self.generator, reciprocal=True, per=self.per)
         return _run(input, (slope,), self.inplace)
 
     def extra_repr(self) -> str:
         """Return the arguments as torch shows them."""
         if self.divisors is None:
             return super().extra_repr()
-        return f"divisors={self.divisors}" + (", inplace=True" if self.inplace else "")
+        shown = f"divisors={self.divisors}" + (f", per={self.per!r}" if self.per != "element" else "")
+        return shown + (", inplace=True" if self.inplace else "")

@@ -79,6 +79,8 @@ def scriptable(module: Any) -> torch.nn.Module:
     record = module.record
     if getattr(module, "divisors", None) is not None or getattr(module, "generator", None) is not None:
         return module
+    if getattr(module, "per", "element") != "element":  # torch's own draws one per element
+        return module
     own = next(
         (cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.act")), None
     )

@@ -207,8 +207,9 @@ def _read(label: str) -> tuple[Activation, dict[str, Any]]:
 
 def _mean(label: str, parameter: Uniform, positional: tuple[Any, ...], named: Mapping[str, Any]) -> float:
     """Return the mean of the bounds a label gives for a random parameter."""
-    bounds = {"lower": parameter.lower, "upper": parameter.upper}
+    bounds: dict[str, Any] = {"lower": parameter.lower, "upper": parameter.upper}
     bounds |= {**dict(zip(bounds, positional, strict=False)), **named}
+    Uniform.check_per(bounds.pop("per", "element"))  # changes no mean
     if len(positional) > 2 or len(bounds) > 2:
         raise ArgumentTypeError(f"a random slope takes lower and upper, but got {label!r}")
     Uniform.check_bounds(bounds["lower"], bounds["upper"])

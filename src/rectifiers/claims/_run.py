@@ -1,0 +1,184 @@
+"""Run a claim: its studies, then what is read of them, then the record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rectifiers.claims._claim import Claim, Criterion, Part, Verdict
+from rectifiers.claims._readings import Measured
+from rectifiers.claims._record import PartRecord, Record
+from rectifiers.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    RectifiersError,
+    UnknownNameError,
+    UserCodeError,
+)
+from rectifiers.records.values import Study
+
+__all__ = ["load", "run"]
+
+_ALPHA = 0.05  # over all parts of a claim together
+
+
+def load(name: str | Path) -> Claim:
+    """Return a claim by name, or the object `claim` of a Python file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no claim of that name.
+    ImportPathError, UserCodeError, ArgumentError
+        If there is no such file, it raises, or its claim cannot fail: no criterion, a criterion without
+        direction, a plan that does not measure what the criterion is about.
+    """
+    from rectifiers.claims.published import registry
+
+    text = str(name)
+    if not text.endswith(".py"):
+        if text not in registry:
+            raise UnknownNameError.of("claim", text, registry)
+        return registry[text]
+    from rectifiers.arms import load_object
+
+    try:
+        found = load_object(f"{text}:claim")
+    except UserCodeError as error:
+        if isinstance(error.__cause__, RectifiersError):  # the claim's own rules: one line says it all
+            raise type(error.__cause__)(f"{text}: {error.__cause__}") from None
+        raise
+    if not isinstance(found, Claim):
+        raise ArgumentTypeError(f"{text}: `claim` must be a Claim, but is {type(found).__name__}")
+    if found.name in registry:
+        raise ArgumentError(
+            f"{text}: the name {found.name!r} is taken by a claim of the library: choose another"
+        )
+    return found
+
+
+def run(
+    claim: str | Path | Claim,
+    scale: str = "quick",
+    *,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    progress: bool | None = False,
+) -> Record:
+    """Run a claim and say whether it is reproduced.
+
+    Parameters
+    ----------
+    claim : str, path or Claim
+        A name (``"depth-gap"``), a file that defines `claim`, or the object.
+    scale : {"quick", "desk", "full"}
+        Under a minute, under 20 minutes, or as published.
+    jobs : int, optional
+        Worker processes of a study; by default as many as there are cores. Changes no result.
+    out : path, optional
+        Directory for the record and the studies; ``runs/claims`` by default. The same call goes on there.
+    progress : bool, optional
+        As in `rectifiers.compare`.
+
+    Returns
+    -------
+    Record
+        Its `verdict`, the `parts` it rests on, and the hash of the plan.
+
+    Raises
+    ------
+    RectifiersError
+        Bad input, in one line.
+    Interrupted
+        On Ctrl-C. What is finished is kept.
+
+    Examples
+    --------
+    >>> rectifiers.claims.run("softmax-shift").verdict  # doctest: +SKIP
+    'reproduced'
+    """
+    if not isinstance(claim, Claim):
+        claim = load(claim)
+    at, started = claim.scale(scale), sum(os.times()[:4])
+    directory = Path("runs", "claims") if out is None else Path(out)
+    studies, said = _train(claim, scale, directory, jobs, progress)
+    alpha = _ALPHA / len(claim.parts)
+    parts = tuple(_judge(part, studies, dict(at.settings), alpha, said) for part in claim.parts)
+    record = Record(
+        claim=claim.name,
+        scale=scale,
+        verdict=_overall(parts),
+        proxy=at.proxy,
+        parts=parts,
+        plan=claim.hash(scale),
+        studies=said,
+        seconds=round(sum(os.times()[:4]) - started, 1),
+        environment=_environment(),
+        made=datetime.now(UTC).date().isoformat(),
+    )
+    record.write(directory)
+    return record
+
+
+def _train(
+    claim: Claim, scale: str, directory: Path, jobs: int | None, progress: bool | None
+) -> tuple[dict[str, Study], dict[str, str]]:
+    """Carry out the studies; return those that mean something, and what each found in a sentence."""
+    planned = claim.scale(scale).studies
+    if not planned:
+        return {}, {}
+    import rectifiers
+
+    studies, said = {}, {}
+    for name, arguments in planned.items():
+        place = directory / f"{claim.name}.{scale}" / name
+        execution = rectifiers.Execution(jobs=jobs)
+        result = rectifiers.compare(
+            **arguments, out=place, execution=execution, progress=progress, report=False
+        )
+        said[name] = result.summary.headline
+        if result.summary.valid:
+            studies[name] = result.study
+    return studies, said
+
+
+def _judge(
+    part: Part, studies: dict[str, Study], settings: dict[str, Any], alpha: float, said: dict[str, str]
+) -> PartRecord:
+    lost = [name for name in part.reads.studies if name not in studies]
+    if lost:
+        measured = Measured(None, None, None, note=f"study {lost[0]} means nothing: {said[lost[0]]}")
+    else:
+        measured = part.reads.read(studies, settings, alpha)
+    criterion = part.criterion
+    assert isinstance(criterion, Criterion)
+    return PartRecord(
+        says=part.says,
+        criterion=str(criterion),
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        n=measured.n,
+        margin=measured.margin if criterion.tolerance == "margin" else None,
+        verdict=criterion.verdict(measured.low, measured.high, measured.margin),
+        decides=part.decides,
+        note=measured.note,
+    )
+
+
+def _overall(parts: Sequence[PartRecord]) -> Verdict:
+    found = {part.verdict for part in parts if part.decides}
+    if found == {"reproduced"}:
+        return "reproduced"
+    return "not reproduced" if "not reproduced" in found else "inconclusive"
+
+
+def _environment() -> dict[str, str]:
+    import torch
+
+    from rectifiers.study.environment import environment
+
+    return environment(torch.device("cpu"), torch.get_num_threads())

@@ -1,0 +1,77 @@
+"""crelu-norm: CReLU keeps the norm of its input forward, but not that of a gradient backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rectifiers.claims._claim import Claim, Criterion, Part, Scale
+from rectifiers.claims._readings import Computed
+
+
+def ratios(vectors: int, features: int, way: str) -> np.ndarray:
+    """Norm of the output over that of the input: of CReLU, of its tangent map, or of its backward map."""
+    import torch
+
+    from rectifiers import functional
+
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    x = normal(vectors, features)
+    if way == "forward":
+        source, found = x, functional.crelu(x)
+    elif way == "tangents":
+        source = normal(vectors, features)
+        found = torch.func.jvp(functional.crelu, (x,), (source,))[1]
+    else:
+        source = normal(vectors, 2 * features)
+        if way == "counterexample":  # the gradient arrives where CReLU was 0
+            source = (functional.crelu(x) == 0).to(torch.float64)
+        found = torch.func.vjp(functional.crelu, x)[1](source)[0]
+    return np.asarray((found.norm(dim=1) / source.norm(dim=1)).numpy())
+
+
+def largest_deviation(vectors: int, features: int, way: str) -> float:
+    """Largest relative change of a norm."""
+    return float(np.abs(ratios(vectors, features, way) - 1).max())
+
+
+def squares(vectors: int, features: int, way: str) -> np.ndarray:
+    """The squared ratio of the norms, vector by vector."""
+    return ratios(vectors, features, way) ** 2
+
+
+def largest(vectors: int, features: int, way: str) -> float:
+    """The largest ratio of the norms."""
+    return float(ratios(vectors, features, way).max())
+
+
+_PARTS: tuple[tuple[str, Any, str, tuple[Any, ...], bool], ...] = (
+    ("forward, the norm is kept", largest_deviation, "forward", ("within", 0, 1e-12), True),
+    ("tangents keep their norm", largest_deviation, "tangents", ("within", 0, 1e-12), True),
+    ("backward, the norm of any gradient is kept", squares, "backward", ("within", 1, 0.01), True),
+    ("backward, half of the square is kept on average", squares, "backward", ("within", 0.5, 0.01), False),
+    ("backward, no gradient grows", largest, "backward", ("below", 1, 0), False),
+    ("a gradient that is lost altogether", largest, "counterexample", ("within", 0, 0), False),
+)
+
+claim = Claim(
+    name="crelu-norm",
+    title="CReLU keeps the norm, forward and backward",
+    statement="""CReLU leaves the norm of its input as it is, and that of gradients on their way back, so
+    that signals neither grow nor shrink.""",
+    source="Said of CReLU in introductions to it; its paper (Shang et al. 2016, section 2.2) has a "
+    "reconstruction property, which is another thing",
+    parts=tuple(
+        Part(says, Computed(function, way=way), Criterion(*criterion), decides)
+        for says, function, way, criterion, decides in _PARTS
+    ),
+    scales={"quick": Scale(0.02, settings={"vectors": 1000, "features": 64})},
+    remarks="""The Jacobian has orthonormal columns: of each pair of rows one is a unit vector and the
+    other 0. So tangents keep their norm, and J'g leaves out the entries of g that belong to the rows of
+    zeros. The counterexample is a gradient that is 1 exactly there.""",
+)
