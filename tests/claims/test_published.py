@@ -13,6 +13,8 @@ from rectifiers.claims import _page, published
 from rectifiers.claims._record import COMMITTED
 from rectifiers.cli import main
 
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch.func.jvp's own
+
 NAMES = claims.names()
 RECORDS = [(name, scale) for name in NAMES for scale in claims.recorded(name)]
 EXACT = ("softmax-shift", "maxout-encodes", "crelu-norm", "noise-off")
