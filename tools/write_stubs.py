@@ -73,7 +73,7 @@ def _kind(name: str) -> tuple[bool, bool, str]:
 
 def functional_stub() -> str:
     """Return the text of functional/__init__.pyi."""
-    derived = [name for name, record in registry.items() if isinstance(record, Elementwise)]
+    derived = [name for name in registry if getattr(functional, name).__module__ == functional.__name__]
     own = {name: getattr(functional, name).__module__ for name in registry if name not in derived}
     imports = "from collections.abc import Callable\n\nimport torch\nfrom torch import Tensor\n\n"
     imports += "from rectifiers.activations import Activation\n"
@@ -90,17 +90,20 @@ def functional_stub() -> str:
 
 def nn_stub() -> str:
     """Return the text of nn/__init__.pyi."""
-    derived = [record.title for record in registry.values() if isinstance(record, Elementwise)]
+    titles = [record.title for record in registry.values()]
+    derived = [title for title in titles if getattr(nn, title).__module__ == nn.__name__]
     own = {name: getattr(nn, name).__module__ for name in nn.__all__ if name not in (*derived, "of")}
     imports = "from typing import ClassVar, Self\n\nimport torch\nfrom torch import Tensor\n\n"
-    imports += "from rectifiers.activations import Activation, Elementwise\n"
+    imports += "from rectifiers.activations import Activation, Elementwise, Gated\n"
     text = _opening(imports, own, nn.__all__)
     text += _header("def of", nn.of, returns="type[torch.nn.Module]") + " ...\n\n"
     for title in derived:
         cls = getattr(nn, title)
         base = "torch.nn." + (title if hasattr(torch.nn, title) else "Module")
         text += f"class {title}({base}):\n" + _docstring(cls, "    ") + "\n"
-        text += "    record: ClassVar[Elementwise]\n    inplace: bool\n\n"
+        elementwise = isinstance(cls.record, Elementwise)
+        text += f"    record: ClassVar[{type(cls.record).__name__}]\n"
+        text += "    inplace: bool\n\n" if elementwise else "    dim: int\n\n"
         text += _header("    def __init__", cls, "self") + " ...\n"
         text += "    def forward(self, input: Tensor) -> Tensor: ...\n"
         for name in sorted(n for n in dir(cls) if n.startswith("from_")):

@@ -145,5 +145,23 @@ ORACLES = {
     "gelu": Oracle(gelu, gelu_slope, (0, inf, 0, 1), (("tanh",),)),
     "silu": Oracle(lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x)), (0, inf, 0, 1)),
     "mish": Oracle(mish, smooth(mish), (0, inf, 0, 1)),
+    "hardswish": Oracle(
+        lambda x: x * min(max(mpf(0), x + 3), 6) / 6 if abs(x) < FAR else x * mpf(x > 0),
+        lambda x: (2 * x + 3) / 6 if -3 < x < 3 else mpf(x > 0),
+        (0, inf, 0, 1),
+    ),
+    "hardtanh": Oracle(
+        lambda x, low, high: min(max(low, x), high),
+        lambda x, low, high: int(low < x < high),
+        (-1, 1, 0, 0),
+        ((-2.0, 1.0), (0.0, 6.0)),
+    ),
+    "hardsigmoid": Oracle(
+        lambda x: min(max(mpf(0), x + 3), 6) / 6, lambda x: mpf(int(-3 < x < 3)) / 6, (0, 1, 0, 0)
+    ),
+    "softsign": Oracle(lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2, (-1, 1, 0, 0)),
+    "logsigmoid": Oracle(
+        lambda x: min(x, 0) - log1p(exp(-abs(x))), lambda x: exp(-x) / (1 + exp(-x)), (-inf, 0, 1, 0)
+    ),
     "squared_relu": Oracle(lambda x: max(mpf(0), x) ** 2, lambda x: 2 * max(mpf(0), x), (0, inf, 0, inf)),
 }

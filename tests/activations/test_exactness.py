@@ -36,10 +36,11 @@ LOST_SLOPE = {
     "gelu": (4, 0),
     "silu": (16, 100),
     "mish": (16, 100),
+    "softsign": (2, 0),  # 1 / (1 + |x|) - |x| / (1 + |x|)^2
 }
 
 # torch's own, straight: NaN at -infinity, and NaN derivatives where an intermediate result overflows.
-TORCHS_OWN_TAILS = {"gelu", "silu", "mish"}
+TORCHS_OWN_TAILS = {"gelu", "silu", "mish", "hardswish", "softsign"}
 
 
 def edge_points(dtype: torch.dtype) -> torch.Tensor:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rectifiers import functional
-from rectifiers.activations import Elementwise, registry
+from rectifiers.activations import AlongAxis, Elementwise, Gated, registry
 from rectifiers.backends import using
 
 RRELU_IN_TRAINING = "rrelu in training"
@@ -75,7 +75,7 @@ def ours_of() -> Callable[[str], Callable[..., Tensor]]:
         function = getattr(functional, case)
         if case == "prelu":
             return lambda x, dim=1, **options: function(x, slopes(x, dim), dim, **options)
-        if case in ("maxout", "crelu", "softmax"):
+        if isinstance(registry[case], AlongAxis):
             return lambda x, dim=1: function(x, dim=dim)
         return lambda x, dim=1, **options: function(x, **options)
 
@@ -99,9 +99,24 @@ def theirs_of() -> Callable[[str], Callable[..., Tensor]]:
         "maxout": lambda x, dim=1: torch.where(*first_wins(x.movedim(dim, -1))).movedim(-1, dim),
         "crelu": lambda x, dim=1: torch.cat((x.relu(), (-x).relu()), dim),
         "softmax": lambda x, dim=1: x.softmax(dim),
+        "hardsigmoid": lambda x, dim=1: F.relu6(x + 3) / 6,  # torch's own has no second derivative
         "squared_relu": lambda x, dim=1: x.relu().square(),
     }
-    return lambda case: written.get(case) or (lambda x, dim=1: getattr(F, case)(x))
+    gates = {name: record.gate.name for name, record in registry.items() if isinstance(record, Gated)}
+
+    def gated(case: str) -> Callable[..., Tensor]:
+        gate = torch.sigmoid if case == "glu" else getattr(F, gates[case])
+
+        def of(x: Tensor, dim: int = 1) -> Tensor:
+            first, second = x.chunk(2, dim)
+            return first * gate(second)
+
+        return of
+
+    def find(case: str) -> Callable[..., Tensor]:
+        return gated(case) if case in gates else written.get(case) or (lambda x, dim=1: getattr(F, case)(x))
+
+    return find
 
 
 @pytest.fixture
@@ -116,8 +131,8 @@ def theirs(case: str, theirs_of: Callable[[str], Callable[..., Tensor]]) -> Call
 
 @pytest.fixture
 def x() -> Tensor:
-    """Numbers on both sides of every kink there is (0 and 6), at a distance."""
+    """Numbers on both sides of every kink there is, at a distance."""
     x = torch.randn(4, 6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 4
-    for kink in (0.0, 6.0):
+    for kink in (-3.0, -1.0, 0.0, 1.0, 3.0, 6.0):
         x = torch.where((x - kink).abs() < 0.05, x + 0.1, x)
     return x

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rectifiers import functional, nn
-from rectifiers.activations import registry
+from rectifiers.activations import AlongAxis, registry
 
 Function = Callable[..., Tensor]
 Of = Callable[[str], Function]
@@ -105,7 +105,9 @@ def test_every_module_with_every_option_is_one_graph() -> None:
     torch.manual_seed(0)
     layers: list[torch.nn.Module] = []
     for name, record in registry.items():
-        options = {"prelu": {"num_parameters": 6}, "softmax": {"dim": 1}}.get(name, {})
+        options = {"prelu": {"num_parameters": 6}}.get(
+            name, {"dim": 1} if isinstance(record, AlongAxis) else {}
+        )
         layers += [torch.nn.LazyConv1d(6, 1), getattr(nn, record.title)(**options).eval()]
     layers += [torch.nn.LazyConv1d(12, 1), nn.Maxout(3, 1, "strided"), nn.PReLU(8, dim=-1)]
     layers += [

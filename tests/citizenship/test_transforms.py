@@ -103,6 +103,9 @@ def test_vmapped_gradients_of_random_slopes() -> None:
         vmap(one, randomness="error")(x)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:There is a performance drop.*glu_(backward_)?jvp"
+)  # torch's, in torch's own function
 def test_jacobians_in_each_mode(name: str, ours_of: Of, theirs_of: Of, x: Tensor) -> None:
     ours, theirs, x = ours_of(name), theirs_of(name), x[..., 0]
     expected = torch.autograd.functional.jacobian(theirs, x)
@@ -117,6 +120,7 @@ def test_jacobians_in_each_mode(name: str, ours_of: Of, theirs_of: Of, x: Tensor
     torch.testing.assert_close((dual.primal, dual.tangent), (theirs(x), along))
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop.*glu_(backward_)?jvp")
 def test_hessians(name: str, ours_of: Of, theirs_of: Of, x: Tensor) -> None:
     ours, theirs = (lambda t, f=f: f(t).square().sum() for f in (ours_of(name), theirs_of(name)))
     x = x[:2, :, 0]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rectifiers.activations import registry
+from rectifiers.activations import aliases, registry
 from rectifiers.cli import main
 
 
@@ -16,11 +16,12 @@ def test_it_names_everything_in_the_registry_and_when_it_is_used(capsys: pytest.
     out, err = capsys.readouterr()
     assert err == ""
     rows = [line.split(maxsplit=1) for line in out.split("\n\n")[0].splitlines()]
-    assert [name for name, _ in rows] == list(registry)
-    assert len({when for _, when in rows}) == len(registry)
+    assert [name for name, _ in rows] == [*registry, *aliases]
+    assert len({when for _, when in rows}) == len(rows)
+    assert "Another name of silu." in out
     assert all(when.endswith(".") for _, when in rows)
     assert max(map(len, out.splitlines())) <= 105
-    assert "torch:nn.Hardswish" in out
+    assert "torch:nn.Softshrink" in out
 
 
 def test_it_needs_no_torch() -> None:

@@ -29,9 +29,9 @@ def function(name: str, weight: float = 0.25) -> Callable[..., Tensor]:
 
 
 def away_from_kinks(*shape: int) -> Tensor:
-    """Both sides of every kink there is (0 and 6), at a distance differences do not cross."""
+    """Both sides of every kink there is, at a distance differences do not cross."""
     x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 4
-    for kink in (0.0, 6.0):
+    for kink in (-3.0, -1.0, 0.0, 1.0, 3.0, 6.0):
         x = torch.where((x - kink).abs() < 0.05, x + 0.1, x)
     return x.requires_grad_()
 

@@ -56,6 +56,18 @@ def test_arguments_place_the_sliders() -> None:
     assert uniform.sliders[0].values[uniform.sliders[0].start] == pytest.approx((1 / 8 + 1 / 3) / 2, rel=1e-5)
 
 
+def test_a_gated_unit_is_drawn_by_the_half_that_gates() -> None:
+    swiglu, silu = show("swiglu", "swish")._tables
+    assert swiglu.branches[0][0] == silu.branches[0][0]
+    assert swiglu.drawn
+
+
+def test_a_bound_below_zero_has_its_slider_there() -> None:
+    (table,) = show("hardtanh")._tables
+    low, high = (slider.values for slider in table.sliders)
+    assert max(low) == 0 == min(high)
+
+
 def test_crelu_maxout_and_softmax_are_drawn_as_said() -> None:
     crelu, maxout, softmax = show("crelu", "maxout", "softmax")._tables
     halves = crelu.branches[0]

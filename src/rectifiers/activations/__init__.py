@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rectifiers.activations._definition import elementwise
+from rectifiers.activations._gated import Gated
 from rectifiers.activations._parameters import Choice, Integer, Learned, Parameter, Real, Uniform
 from rectifiers.activations._record import Activation, AlongAxis, Elementwise
 
@@ -31,6 +32,15 @@ from rectifiers.activations.mish import mish as mish
 from rectifiers.activations.squared_relu import squared_relu as squared_relu
 from rectifiers.activations.maxout import maxout as maxout
 from rectifiers.activations.crelu import crelu as crelu
+from rectifiers.activations.hardswish import hardswish as hardswish
+from rectifiers.activations.hardtanh import hardtanh as hardtanh
+from rectifiers.activations.hardsigmoid import hardsigmoid as hardsigmoid
+from rectifiers.activations.softsign import softsign as softsign
+from rectifiers.activations.logsigmoid import logsigmoid as logsigmoid
+from rectifiers.activations.glu import glu as glu
+from rectifiers.activations.reglu import reglu as reglu
+from rectifiers.activations.geglu import geglu as geglu
+from rectifiers.activations.swiglu import swiglu as swiglu
 from rectifiers.activations.softmax import softmax as softmax
 # isort: on
 
@@ -39,16 +49,23 @@ registry: Mapping[str, Activation] = MappingProxyType(
 )
 """Every built-in activation, by name."""
 
+aliases: Mapping[str, str] = MappingProxyType(
+    {other: record.name for record in registry.values() for other in record.also_called}
+)
+"""Other names in use, such as ``swish``, and the activation each stands for."""
+
 __all__ = [
     "Activation",
     "AlongAxis",
     "Choice",
     "Elementwise",
+    "Gated",
     "Integer",
     "Learned",
     "Parameter",
     "Real",
     "Uniform",
+    "aliases",
     "elementwise",
     "registry",
     *registry,

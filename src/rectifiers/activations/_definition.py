@@ -27,6 +27,7 @@ def elementwise(
     notes: str = "",
     df_input: Formula | None = None,
     output_suffices: Callable[..., bool] | None = None,
+    also_called: Sequence[str] = (),
 ) -> Elementwise:
     """Make an activation from a formula and its derivative, the way the built-in ones are made.
 
@@ -56,6 +57,8 @@ def elementwise(
     output_suffices : callable, optional
         Of ``(*parameters)``; for ``keeps="output"``: whether the output determines the derivative for these
         values. Where it does not, the input is kept and `df_input` is used.
+    also_called : sequence of str, optional
+        Other names in use.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def elementwise(
         derivative_of_input=df_input,
         output_suffices=output_suffices,
         kinks=kinks,
+        also_called=tuple(also_called),
     )
     prove(record)
     return record

@@ -45,6 +45,8 @@ class Activation:
         What libraries disagree about, and which way this one goes.
     parameters : mapping of str to Parameter
         In the order of the formula's arguments.
+    also_called : tuple of str
+        Other names in use, which are understood where activations are named in text.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Activation:
     source: str = ""
     notes: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    also_called: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or keyword.iskeyword(self.name):
@@ -253,14 +256,14 @@ class AlongAxis(Activation):
 
     Attributes
     ----------
-    shape : {"one to two", "k to one", "normalise"}
+    shape : {"one to two", "k to one", "two halves to one", "normalise"}
         What it does to the axis.
     value, derivative : callable
         NumPy functions of ``(x, *parameters)``; `derivative` says in the activation's file which array it is.
     """
 
     _: KW_ONLY
-    shape: Literal["one to two", "k to one", "normalise"]
+    shape: Literal["one to two", "k to one", "two halves to one", "normalise"]
     value: Formula
     derivative: Formula
 

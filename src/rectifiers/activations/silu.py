@@ -24,6 +24,7 @@ silu = elementwise(
     df,
     keeps="input",
     title="SiLU",
+    also_called=["swish"],
     summary="Its input times the logistic function of it; also called Swish.",
     used_when="Convolutional networks such as EfficientNet; smooth, cheaper than gelu; also called swish.",
     formula="x / (1 + exp(-x))",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rectifiers.activations import registry
+from rectifiers.activations import Activation, registry
 from rectifiers.errors import UnknownNameError
 
 __all__ = ["unknown"]
 
 # names in use beyond those a record has itself, spelt as `_plain` spells them
 _ALSO_CALLED: Final = {
-    "swish": "silu",
     "lrelu": "leaky_relu",
     "logistic": "sigmoid",
     "relu2": "squared_relu",
@@ -22,35 +21,28 @@ _ALSO_CALLED: Final = {
 # what torch has and this library has not
 _TORCH: Final = (
     "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
     "Identity",
-    "LogSigmoid",
     "Softshrink",
-    "Softsign",
     "Tanhshrink",
 )
-_GATED: Final = ("glu", "geglu", "reglu", "swiglu")
 
 
 def unknown(name: str) -> UnknownNameError:
     """Return the error for a name nothing is registered under, with the name that was probably meant."""
     plain = _plain(name)
-    ours = {_plain(spelling): key for key, record in registry.items() for spelling in (key, record.title)}
+    ours = {_plain(spelling): key for key, record in registry.items() for spelling in _spellings(record)}
     torchs = {_plain(title): f"torch:nn.{title}" for title in _TORCH}
     if meant := ours.get(plain) or _ALSO_CALLED.get(plain):
         said = f"{name} is {meant}"
     elif plain in torchs:
         said = f"{name} is torch's, write {torchs[plain]}"
-    elif plain in _GATED:
-        said = (
-            f"{name} is not there, because a gated unit takes two inputs where an activation takes one; "
-            "torch has torch:nn.GLU(1), a module of your own is package.module:Name"
-        )
     else:
         return UnknownNameError.of("activation", name, registry)
     return UnknownNameError(f"unknown activation {name!r}: {said} (known: {', '.join(sorted(registry))})")
+
+
+def _spellings(record: Activation) -> tuple[str, ...]:
+    return (record.name, record.title, *record.also_called)
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from rectifiers.activations import Activation, registry
+from rectifiers.activations import Activation, AlongAxis, aliases, registry
 from rectifiers.arms import _text
 from rectifiers.arms._arm import Arm
 from rectifiers.arms._identity import code_identity, fingerprint, without_addresses
@@ -119,9 +119,10 @@ def _of_text(label: str) -> Arm:
         return _tried(Arm(label, meaning + _shown(arguments), "", arguments, make, (_text_again, label)))
     from rectifiers import nn
 
+    head = aliases.get(head, head)
     if head not in registry:
         raise unknown(head)
-    if head == "softmax" and not positional:
+    if isinstance(registry[head], AlongAxis) and not positional:
         named.setdefault("dim", 1)  # where an arm has its features
     try:
         make, arguments = maker(getattr(nn, registry[head].title), positional, named, label)

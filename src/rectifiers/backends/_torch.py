@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -19,9 +20,12 @@ from rectifiers.activations import (
     celu,
     elu,
     gelu,
+    hardsigmoid,
     leaky_relu,
+    logsigmoid,
     mish,
     prelu,
+    registry,
     relu,
     relu6,
     rrelu,
@@ -52,6 +56,7 @@ class _Own:
 
 
 # The functions of today: a program may put this library's into `torch.nn.functional`.
+_FUNCTIONAL = dict(vars(F))
 _leaky_relu, _leaky_relu_, _prelu, _relu6 = F.leaky_relu, F.leaky_relu_, F.prelu, F.relu6
 _gelu = F.gelu
 
@@ -67,6 +72,14 @@ def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
     # A slope is drawn in float32 for half types: the product is rounded once.
     product = input * slope.masked_fill(input > 0, 1.0)
     return _linked(product if product.dtype == input.dtype else product.to(input.dtype))
+
+
+def _hardsigmoid(input: Tensor) -> Tensor:
+    # torch's own (2.13) rounds the slope to float32 and has no second derivative.
+    if not input.is_floating_point():
+        return F.hardsigmoid(input)
+    wide = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
+    return (_relu6(wide + 3.0) / 6.0).to(input.dtype)
 
 
 # torch's in-place backward reads the sign of the input off the output, and refuses where it cannot.
@@ -85,8 +98,20 @@ _OWN: dict[Elementwise, _Own] = {
     gelu: _Own(lambda x, approximate: _gelu(x, approximate=approximate)),
     silu: _Own(F.silu, functools.partial(F.silu, inplace=True)),
     mish: _Own(F.mish, functools.partial(F.mish, inplace=True)),
+    hardsigmoid: _Own(_hardsigmoid),
+    # torch's own gives up the memory format, and is exported as log(sigmoid(x)).
+    logsigmoid: _Own(lambda x: -F.softplus(-x, 1.0, 40.0)),
     squared_relu: _Own(lambda x: torch.relu(x).square()),
 }
+
+
+def _of_torch(record: Elementwise) -> _Own | None:
+    """Torch's function of the name of a built-in activation, if it has one."""
+    function = _FUNCTIONAL.get(record.name) if registry.get(record.name) is record else None
+    if function is None:
+        return None
+    in_place = inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
+    return _Own(function, functools.partial(function, inplace=True) if in_place else None)
 
 
 class torch_executor:
@@ -98,7 +123,7 @@ class torch_executor:
     """
 
     def __init__(self, record: Elementwise) -> None:
-        self._own = _OWN.get(record) or _Own(formula_executor(record))
+        self._own = _OWN.get(record) or _of_torch(record) or _Own(formula_executor(record))
         kinds = [type(parameter) for parameter in record.parameters.values()]
         self._plain = Learned not in kinds and Uniform not in kinds
         self._prelu = record is prelu

@@ -16,10 +16,7 @@ from rectifiers.activations import registry
 
 __all__ = ["activation_of_function", "activation_of_module", "writes_in_place"]
 
-_OF_TORCH = (
-    *("hardswish", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "glu"),
-    *("threshold", "hardshrink", "softshrink", "tanhshrink"),
-)
+_OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
 _NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
 _FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")} | {
     "_threshold": "threshold"

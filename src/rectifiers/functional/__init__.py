@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from rectifiers.activations import Activation, registry
+from rectifiers.activations import Activation, Gated, registry
 from rectifiers.functional._axis import crelu, maxout, softmax
 from rectifiers.functional._derived import derive
+from rectifiers.functional._gated import derive_gated
 
 _AXIS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (maxout, crelu, softmax)}
 for _name, _function in _AXIS.items():
@@ -28,6 +29,8 @@ def is_registered(record: Activation) -> bool:
 
 def of(record: Activation) -> Callable[..., Tensor]:
     """Return the function of tensors of an activation, built in or made with `rectifiers.elementwise`."""
+    if isinstance(record, Gated):
+        return derive_gated(record)
     return (_AXIS.get(record.name) if is_registered(record) else None) or derive(record)
 
 

@@ -13,12 +13,19 @@ __all__ = [
     "celu",
     "crelu",
     "elu",
+    "geglu",
     "gelu",
+    "glu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "leaky_relu",
+    "logsigmoid",
     "maxout",
     "mish",
     "of",
     "prelu",
+    "reglu",
     "relu",
     "relu6",
     "rrelu",
@@ -27,7 +34,9 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
+    "softsign",
     "squared_relu",
+    "swiglu",
     "tanh",
 ]
 
@@ -482,4 +491,264 @@ def squared_relu(input: Tensor, inplace: bool = False) -> Tensor:
     References
     ----------
     So, Manke, Liu, Dai, Shazeer & Le 2021, Primer: searching for efficient transformers
+    """
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """Its input times (x + 3) / 6 clipped to [0, 1].
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape and dtype.
+
+    Notes
+    -----
+    ``x min(max(0, x + 3), 6) / 6``
+
+    References
+    ----------
+    Howard et al. 2019, Searching for MobileNetV3, section 5.2
+    """
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Its input clipped to [min_val, max_val].
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    min_val : float, default -1.0
+        The least output, below `max_val`.
+    max_val : float, default 1.0
+        The largest output.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape and dtype.
+
+    Raises
+    ------
+    ArgumentError
+        A parameter is outside its rule.
+
+    Notes
+    -----
+    ``min(max(min_val, x), max_val)``
+
+    References
+    ----------
+    Collobert 2004, Large scale machine learning, section 5.4
+    """
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """The line (x + 3) / 6 clipped to [0, 1].
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape and dtype.
+
+    Notes
+    -----
+    ``min(max(0, x + 3), 6) / 6``
+
+    References
+    ----------
+    Courbariaux, Bengio & David 2015, BinaryConnect, section 2.3; Howard et al. 2019, Searching for
+    MobileNetV3, for this slope
+    """
+
+def softsign(input: Tensor, inplace: bool = False) -> Tensor:
+    """Its input over one plus its absolute value.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape and dtype.
+
+    Notes
+    -----
+    ``x / (1 + |x|)``
+
+    Computed by torch, which gives NaN at infinity; the NumPy reference gives the limits.
+
+    References
+    ----------
+    Bergstra, Desjardins, Lamblin & Bengio 2009, Quadratic polynomials learn better image features
+    """
+
+def logsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """The logarithm of the logistic function: softplus, turned by 180 degrees.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape and dtype.
+
+    Notes
+    -----
+    ``-ln(1 + exp(-x))``
+
+    References
+    ----------
+    Dugas et al. 2000, Incorporating second-order functional knowledge: softplus(-x), negated
+    """
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """One half of the features times the sigmoid of the other half.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a / (1 + exp(-b)), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Dauphin, Fan, Auli & Grangier 2017, Language modeling with gated convolutional networks
+    """
+
+def reglu(input: Tensor, dim: int = -1) -> Tensor:
+    """One half of the features times the ReLU of the other half.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a max(0, b), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
+    """
+
+def geglu(input: Tensor, dim: int = -1) -> Tensor:
+    """One half of the features times the GELU of the other half.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a b Phi(b), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
+    """
+
+def swiglu(input: Tensor, dim: int = -1) -> Tensor:
+    """One half of the features times the SiLU of the other half.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape and floating dtype.
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Returns
+    -------
+    Tensor
+        With axis `dim` half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a b / (1 + exp(-b)), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 
-from rectifiers.activations import Activation, Choice, Learned, Uniform
+from rectifiers.activations import Activation, AlongAxis, Choice, Learned, Uniform
 
 __all__ = ["docstring"]
 
@@ -34,9 +34,13 @@ def docstring(record: Activation, signature: inspect.Signature, *, module: bool 
         about = parameter.about if parameter is not None else ""
         lines.append(f"{argument.name} : {_type(record, argument)}")
         lines.append(textwrap.indent(about or _COMMON.get(argument.name, "").format(name=name), "    "))
+    halves = isinstance(record, AlongAxis)
     if not module:
-        lines += ["", "Returns", "-------", "Tensor", "    Of the input's shape and dtype."]
-    if len(signature.parameters) > 2 - module:
+        shape = "With axis `dim` half as long." if halves else "Of the input's shape and dtype."
+        lines += ["", "Returns", "-------", "Tensor", f"    {shape}"]
+    if halves:
+        lines += ["", "Raises", "------", "ShapeError", "    There is no axis `dim`, or its length is odd."]
+    elif len(signature.parameters) > 2 - module:
         lines += ["", "Raises", "------", "ArgumentError", "    A parameter is outside its rule."]
     if record.formula or record.notes:
         lines += ["", "Notes", "-----"]

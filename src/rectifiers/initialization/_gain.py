@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from rectifiers import nn
-from rectifiers.activations import Activation, Elementwise, registry
+from rectifiers.activations import Activation, Elementwise, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
-from rectifiers.initialization._moments import Array, Largest, Measured, Moments, Pointwise, Slopes
+from rectifiers.initialization._moments import Array, GatedBy, Largest, Measured, Moments, Pointwise, Slopes
 
 __all__ = ["Gain", "gain"]
 
@@ -193,6 +193,7 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
     (0.966, (1.4142135623730951, 0.0))
     """
     if isinstance(activation, str):
+        activation = aliases.get(activation, activation)
         if activation not in registry:
             raise UnknownNameError.of("activation", activation, registry)
         activation = registry[activation]
@@ -226,6 +227,8 @@ def _of_module(module: torch.nn.Module) -> Moments:
         return Slopes(0.0, 0.0)  # per output; there are twice as many
     if name == "maxout":
         return Largest(int(module.pieces))  # type: ignore[arg-type]
+    if isinstance(record, Gated):
+        return GatedBy(_of_module(nn.of(record.gate)()))
     if name == "rrelu":
         return Slopes(*_random_slope(module))
     if name == "prelu":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = ["Array", "Largest", "Measured", "Moments", "Pointwise", "Slopes", "expect"]
+__all__ = ["Array", "GatedBy", "Largest", "Measured", "Moments", "Pointwise", "Slopes", "expect"]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Array], Array]
@@ -90,6 +90,26 @@ class Largest(Moments):
     def slope_square(self, scale: float = 1.0) -> float:
         """1: of the piece that wins."""
         return 1.0
+
+
+@dataclass(frozen=True)
+class GatedBy(Moments):
+    """A normal variable times a gate of another one: f(a, b) = a g(b)."""
+
+    gate: Moments
+
+    def square(self, scale: float = 1.0) -> Measured:
+        """E[a^2] E[g(b)^2]."""
+        found = self.gate.square(scale)
+        return Measured(scale**2 * found.value, scale**2 * found.error)
+
+    def mean(self, scale: float = 1.0) -> float:
+        """0."""
+        return 0.0
+
+    def slope_square(self, scale: float = 1.0) -> float:
+        """E[g(b)^2] by the one input, and E[a^2] E[g'(b)^2] by the other."""
+        return self.gate.square(scale).value + scale**2 * self.gate.slope_square(scale)
 
 
 @dataclass(frozen=True)

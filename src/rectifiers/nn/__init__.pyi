@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Activation, Elementwise
+from rectifiers.activations import Activation, Elementwise, Gated
 from rectifiers.nn._axis import CReLU as CReLU
 from rectifiers.nn._axis import Maxout as Maxout
 from rectifiers.nn._axis import MaxoutLinear as MaxoutLinear
@@ -14,22 +14,31 @@ from rectifiers.nn._groups import parameter_groups as parameter_groups
 __all__ = [
     "CELU",
     "ELU",
+    "GEGLU",
     "GELU",
+    "GLU",
     "SELU",
     "CReLU",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "LeakyReLU",
+    "LogSigmoid",
     "Maxout",
     "MaxoutLinear",
     "Mish",
     "PReLU",
     "RReLU",
+    "ReGLU",
     "ReLU",
     "ReLU6",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "SquaredReLU",
+    "SwiGLU",
     "Tanh",
     "of",
     "parameter_groups",
@@ -534,4 +543,255 @@ class SquaredReLU(torch.nn.Module):
     inplace: bool
 
     def __init__(self, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class Hardswish(torch.nn.Hardswish):
+    """Its input times (x + 3) / 6 clipped to [0, 1].
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Notes
+    -----
+    ``x min(max(0, x + 3), 6) / 6``
+
+    References
+    ----------
+    Howard et al. 2019, Searching for MobileNetV3, section 5.2
+    """
+
+    record: ClassVar[Elementwise]
+    inplace: bool
+
+    def __init__(self, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class Hardtanh(torch.nn.Hardtanh):
+    """Its input clipped to [min_val, max_val].
+
+    Parameters
+    ----------
+    min_val : float, default -1.0
+        The least output, below `max_val`.
+    max_val : float, default 1.0
+        The largest output.
+    inplace : bool, default False
+        Write the result into the input.
+
+    Raises
+    ------
+    ArgumentError
+        A parameter is outside its rule.
+
+    Notes
+    -----
+    ``min(max(min_val, x), max_val)``
+
+    References
+    ----------
+    Collobert 2004, Large scale machine learning, section 5.4
+    """
+
+    record: ClassVar[Elementwise]
+    inplace: bool
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class Hardsigmoid(torch.nn.Hardsigmoid):
+    """The line (x + 3) / 6 clipped to [0, 1].
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Notes
+    -----
+    ``min(max(0, x + 3), 6) / 6``
+
+    References
+    ----------
+    Courbariaux, Bengio & David 2015, BinaryConnect, section 2.3; Howard et al. 2019, Searching for
+    MobileNetV3, for this slope
+    """
+
+    record: ClassVar[Elementwise]
+    inplace: bool
+
+    def __init__(self, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class Softsign(torch.nn.Softsign):
+    """Its input over one plus its absolute value.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Notes
+    -----
+    ``x / (1 + |x|)``
+
+    Computed by torch, which gives NaN at infinity; the NumPy reference gives the limits.
+
+    References
+    ----------
+    Bergstra, Desjardins, Lamblin & Bengio 2009, Quadratic polynomials learn better image features
+    """
+
+    record: ClassVar[Elementwise]
+    inplace: bool
+
+    def __init__(self, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class LogSigmoid(torch.nn.LogSigmoid):
+    """The logarithm of the logistic function: softplus, turned by 180 degrees.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Notes
+    -----
+    ``-ln(1 + exp(-x))``
+
+    References
+    ----------
+    Dugas et al. 2000, Incorporating second-order functional knowledge: softplus(-x), negated
+    """
+
+    record: ClassVar[Elementwise]
+    inplace: bool
+
+    def __init__(self, inplace: bool = False) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class GLU(torch.nn.GLU):
+    """One half of the features times the sigmoid of the other half.
+
+    Parameters
+    ----------
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a / (1 + exp(-b)), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Dauphin, Fan, Auli & Grangier 2017, Language modeling with gated convolutional networks
+    """
+
+    record: ClassVar[Gated]
+    dim: int
+
+    def __init__(self, dim: int = -1) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class ReGLU(torch.nn.Module):
+    """One half of the features times the ReLU of the other half.
+
+    Parameters
+    ----------
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a max(0, b), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
+    """
+
+    record: ClassVar[Gated]
+    dim: int
+
+    def __init__(self, dim: int = -1) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class GEGLU(torch.nn.Module):
+    """One half of the features times the GELU of the other half.
+
+    Parameters
+    ----------
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a b Phi(b), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
+    """
+
+    record: ClassVar[Gated]
+    dim: int
+
+    def __init__(self, dim: int = -1) -> None: ...
+    def forward(self, input: Tensor) -> Tensor: ...
+
+class SwiGLU(torch.nn.Module):
+    """One half of the features times the SiLU of the other half.
+
+    Parameters
+    ----------
+    dim : int, default -1
+        Axis of the features, which becomes half as long.
+
+    Raises
+    ------
+    ShapeError
+        There is no axis `dim`, or its length is odd.
+
+    Notes
+    -----
+    ``a b / (1 + exp(-b)), input (a, b)``
+
+    The second half gates the first, as in `torch.nn.GLU`. Weights trained with the gate in front
+    (xFormers, Megatron) need their two halves exchanged. As an arm the features are on axis 1.
+
+    References
+    ----------
+    Shazeer 2020, GLU variants improve transformer
+    """
+
+    record: ClassVar[Gated]
+    dim: int
+
+    def __init__(self, dim: int = -1) -> None: ...
     def forward(self, input: Tensor) -> Tensor: ...

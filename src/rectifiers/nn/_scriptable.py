@@ -13,7 +13,7 @@ from torch import Tensor
 from rectifiers.activations import Learned, Uniform
 from rectifiers.backends import formula_of
 
-__all__ = ["ScriptableCReLU", "ScriptableMaxout", "scriptable"]
+__all__ = ["ScriptableCReLU", "ScriptableGated", "ScriptableMaxout", "scriptable"]
 
 
 class ScriptableCReLU(torch.nn.Module):
@@ -26,6 +26,20 @@ class ScriptableCReLU(torch.nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Apply the activation."""
         return torch.cat((torch.relu(input), torch.relu(-input)), self.dim)
+
+
+class ScriptableGated(torch.nn.Module):
+    """One half times the gate of the other, in what TorchScript compiles."""
+
+    def __init__(self, gate: torch.nn.Module, dim: int) -> None:
+        super().__init__()
+        self.gate, self.dim = gate, dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        axis = self.dim % input.dim()
+        halves = input.unflatten(axis, [2, -1])
+        return halves.select(axis, 0) * self.gate(halves.select(axis, 1))
 
 
 class ScriptableMaxout(torch.nn.Module):

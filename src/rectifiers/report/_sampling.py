@@ -117,9 +117,9 @@ def _slider(name: str, parameter: Any, given: Any, count: int) -> Slider:
         values = [float(k) for k in range(parameter.minimum or 0, last + 1)]
         return Slider(name, tuple(int(value) for value in values), values.index(float(given)))
     start = float(np.asarray(given))
-    last = max(1.0, 2.0 * abs(start), 2.0 * abs(parameter.default))
+    reach = math.copysign(max(1.0, 2.0 * abs(start), 2.0 * abs(parameter.default)), parameter.default)
     steps = min(count, 41) - 1
-    grid = {float(f"{last * k / steps:.3g}") for k in range(steps + 1)} | {float(f"{start:.6g}")}
+    grid = {float(f"{reach * k / steps:.3g}") for k in range(steps + 1)} | {float(f"{start:.6g}")}
     allowed = sorted(value for value in grid if _allows(parameter, value))
     return Slider(name, tuple(allowed), allowed.index(float(f"{start:.6g}")))
 
@@ -156,6 +156,7 @@ def _listed(values: NDArray[np.float64], breaks: frozenset[int]) -> Values:
 _DRAWN = {
     "one to two": "two outputs per input: both are drawn",
     "k to one": "drawn with k tangents of x²/4 as its pieces",
+    "two halves to one": "by the half that gates; the other half is 1",
     "normalise": "the first of the two entries of softmax(x, 0)",
 }
 
@@ -181,9 +182,19 @@ def _tangents(activation: Activation, x: NDArray[np.float64], values: Mapping[st
     return [(activation.f(z, **values)[:, 0], (activation.df(z, **values) * slope).sum(axis=1))]
 
 
+def _gate(activation: Activation, x: NDArray[np.float64], values: Mapping[str, Any]) -> list[Line]:
+    z = np.stack([np.ones_like(x), x], axis=-1)
+    return [(activation.f(z, **values)[:, 0], activation.df(z, **values)[:, 1])]
+
+
 def _first_entry(activation: Activation, x: NDArray[np.float64], values: Mapping[str, Any]) -> list[Line]:
     z = np.stack([x, np.zeros_like(x)], axis=-1)
     return [(activation.f(z, **values)[:, 0], activation.df(z, **values)[:, 0, 0])]
 
 
-_ALONG_AXIS = {"one to two": _both_halves, "k to one": _tangents, "normalise": _first_entry}
+_ALONG_AXIS = {
+    "one to two": _both_halves,
+    "k to one": _tangents,
+    "two halves to one": _gate,
+    "normalise": _first_entry,
+}

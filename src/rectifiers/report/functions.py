@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rectifiers.activations import Activation, Uniform, registry
+from rectifiers.activations import Activation, Uniform, aliases, registry
 from rectifiers.arms._text import head_and_arguments
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.report import _arm_lines, _page, _sampling, colours, files
@@ -196,6 +196,7 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
 def _read(label: str) -> tuple[Activation, dict[str, Any]]:
     """Return the activation a label names, and the value of each parameter."""
     name, positional, named = head_and_arguments(label)
+    name = aliases.get(name, name)
     if name not in registry:
         raise UnknownNameError.of("activation", name, registry)
     record = registry[name]
