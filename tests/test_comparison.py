@@ -61,8 +61,8 @@ def test_the_json_is_plain_and_complete(result: ComparisonResult) -> None:
 
 
 def test_it_shows_itself_as_text_and_in_a_notebook(result: ComparisonResult) -> None:
-    assert " ".join(str(result).split()).startswith(result.summary.headline)
-    assert result.verdict.startswith(result.summary.headline)
+    assert " ".join(str(result).split()).startswith(result.summary.recommendation.sentence)
+    assert result.verdict.startswith(result.summary.recommendation.sentence)
     html = result._repr_html_()
     assert html.count("<tr>") == 7
     assert "leaky_relu(1/5.5)" in html

@@ -89,8 +89,7 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return show("elu", "prelu", "crelu", "gelu").save(tmp_path_factory.mktemp("show") / "show.html")
 
 
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size, scheme", [(PHONE, "light"), (WIDE, "dark")], ids=["phone", "wide"])
 def test_drawn_quiet_and_offline(visit: Visitor, report: Path, size: tuple[int, int], scheme: str) -> None:
     found = visit(report, size, scheme)
     marks = found.page.eval_on_selector_all(
@@ -239,10 +238,9 @@ def test_the_policy_stops_what_escaping_might_miss(visit: Visitor, report: Path,
     assert any("Content Security Policy" in complaint for complaint in found.complaints)
 
 
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-def test_sliders_move_the_functions(visit: Visitor, functions: Path, size: tuple[int, int]) -> None:
+def test_sliders_move_the_functions(visit: Visitor, functions: Path) -> None:
     line = "document.querySelector('#chart-functions svg .mark-line path').getAttribute('d')"
-    found = visit(functions, size)
+    found = visit(functions, PHONE)
     slider = found.page.locator(".knobs", has_text="elu").first.locator("input")
     before = found.page.evaluate(line)
     slider.focus()
@@ -250,7 +248,7 @@ def test_sliders_move_the_functions(visit: Visitor, functions: Path, size: tuple
     found.page.wait_for_function(f"() => {line} !== {before!r}")
     assert found.page.locator(".knobs").first.locator("output").inner_text() == "2"
     assert slider.get_attribute("aria-valuetext") == "2"
-    assert found.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert found.complaints == []
     assert found.requests == [functions.as_uri()]
 
@@ -320,10 +318,9 @@ def test_words_are_explained_by_the_keyboard(visit: Visitor, raced: Path) -> Non
     page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_are_explained_on_a_tap(visit: Visitor, raced: Path, scheme: str) -> None:
+def test_words_are_explained_on_a_tap(visit: Visitor, raced: Path) -> None:
     """And stay so until another tap; what is explained is inside the window, wherever the word is."""
-    page = visit(raced, PHONE, scheme, touch=True).page
+    page = visit(raced, PHONE, touch=True).page
     terms = page.locator(".stack .says .term")
     for index in (0, terms.count() - 1):
         term = terms.nth(index)

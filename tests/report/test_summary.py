@@ -123,7 +123,7 @@ def test_nothing_is_decided_before_every_planned_seed_is_in(study_of: Make) -> N
     assert row.verdict == "undecided"
     assert "4 of 6" in row.note
     assert row.low is not None
-    assert summarize(part).headline.startswith("Not finished: 4 of 6 seeds so far.")
+    assert summarize(part).recommendation.sentence.startswith("Not finished: 4 of 6 seeds so far.")
 
 
 def test_steps_to_target_counts_runs_that_never_reached_it(
@@ -284,7 +284,7 @@ def test_a_race_that_goes_on_is_not_finished(make_race: Make, keyed: Make) -> No
     begun = dataclasses.replace(whole, runs=tuple(run for run in whole.runs if run.trial.seed < 9))
     summary = summarize(begun)
     assert not summary.finished
-    assert summary.headline.startswith("Not finished: 9 seeds so far.")
+    assert summary.recommendation.sentence.startswith("Not finished: 9 seeds so far.")
     assert summary.recommendation.command == whole.command
     left = [row.seeds for row in summary.comparisons if row.decided_at is not None]
     assert summary.cost.saved == sum(40 - seeds for seeds in left)

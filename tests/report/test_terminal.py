@@ -27,7 +27,7 @@ def drawn(study: Study, width: int, **options: object) -> list[str]:
 
 def test_it_opens_with_the_verdict_and_ends_with_the_paths(study: Study) -> None:
     lines = terminal.plain(summarize(study), PLACES).splitlines()
-    assert " ".join(map(str.strip, lines)).startswith(summarize(study).headline)
+    assert " ".join(map(str.strip, lines)).startswith(summarize(study).recommendation.sentence)
     assert lines[-2:] == ["report  runs/x/report.html", "store   runs/x/study.db"]
 
 
@@ -72,7 +72,7 @@ def test_paths_are_never_broken(study: Study) -> None:
 def test_prose_in_a_file_is_not_broken_into_lines(study: Study) -> None:
     lines = drawn(study, 80, force_terminal=False)
     summary = summarize(study)
-    assert lines[:3] == [summary.headline, *summary.scope]
+    assert lines[:3] == [summary.recommendation.sentence, *summary.scope]
     assert [f"warning: {notice.text} [{notice.code}]" for notice in summary.remarks] == lines[-7:-3]
 
 
@@ -90,7 +90,7 @@ def test_a_study_that_has_only_begun_is_shown_without_a_verdict(study: Study) ->
 def test_an_invalid_study_is_its_reason_first_and_then_its_runs(invalid: Study) -> None:
     summary = summarize(invalid)
     lines = drawn(invalid, 200, force_terminal=False)
-    assert lines[0] == summary.headline
+    assert lines[0] == summary.recommendation.sentence
     assert lines[0].startswith("No verdict: no arm learned: accuracy ")
     assert "--allow no-arm-learned" in lines[0]
     text = "\n".join(lines[1:])

@@ -153,7 +153,7 @@ def trained(name: str, text: str, rate: float, seed: int) -> float:
 
 @pytest.mark.parametrize("rate", [tasks.get("xor").defaults.learning_rates[i] for i in (0, -1)])
 def test_xor_is_solved_at_both_ends_of_the_grid(rate: float) -> None:
-    assert [trained("xor", "leaky_relu", rate, seed) for seed in range(6)] == [100.0] * 6
+    assert [trained("xor", "leaky_relu", rate, seed) for seed in range(3)] == [100.0] * 3
 
 
 def test_digits_is_learned() -> None:

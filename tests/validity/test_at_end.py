@@ -154,7 +154,7 @@ def test_where_no_arm_learned_nothing_is_compared(metrics: Any, options: Any, ex
 def test_what_is_said_where_no_arm_learned() -> None:
     summary = found({"relu": [9.8, 9.9, 10.4], "elu": [10.0, 10.0, 9.7]})
     text = "no arm learned: accuracy 10.0 %, the most frequent class alone gives 10.4 %"
-    assert summary.headline.startswith(f"No verdict: {text}: train longer")
+    assert summary.recommendation.sentence.startswith(f"No verdict: {text}: train longer")
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_at_the_maximum_no_arm_can_be_better(metrics: Any, said: str | None) -> 
 
 def test_all_at_the_maximum_is_a_tie_and_keeping_the_control_costs_nothing() -> None:
     summary = found({"relu": [100.0] * 5, "elu": [100.0] * 5}, losses=True)
-    assert "a tie, both arms reach the same accuracy on every seed" in summary.headline
+    assert "a tie, both arms reach the same accuracy on every seed" in summary.recommendation.sentence
     wide = found({"relu": [100.0, 100.0], "elu": [100.0, 96.0]}, losses=True)
-    assert "keeping relu costs nothing" in wide.headline
+    assert "keeping relu costs nothing" in wide.recommendation.sentence
 
 
 def test_an_arm_that_answers_as_a_constant_is_named_where_others_learn() -> None:
@@ -219,7 +219,7 @@ def test_two_names_of_one_function_are_no_fault_of_the_model() -> None:
     arms = tuple(ArmSpec(name, name, "", 1.0, curve=curve) for name in ("relu", "torch:nn.ReLU"))
     summary = found({"relu": GOOD, "torch:nn.ReLU": GOOD}, arms=arms)
     assert told(summary) == {"equal-arms": "warned"}
-    assert "tie" in summary.headline
+    assert "tie" in summary.recommendation.sentence
 
 
 def test_a_crashed_arm_says_why_in_one_line() -> None:

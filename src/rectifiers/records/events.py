@@ -48,8 +48,12 @@ __all__ = [
 ]
 
 
+class Event:
+    """Something that happened to a study."""
+
+
 @dataclass(frozen=True)
-class StudyStarted:
+class StudyStarted(Event):
     """The study begins, or goes on: `done` of its at most `total` trials are on disk already."""
 
     plan: Plan
@@ -58,7 +62,7 @@ class StudyStarted:
 
 
 @dataclass(frozen=True)
-class PhaseStarted:
+class PhaseStarted(Event):
     """A phase begins; `done` of its trials are on disk already. How many there will be depends on them."""
 
     phase: Phase
@@ -66,14 +70,14 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True)
-class TrialStarted:
+class TrialStarted(Event):
     """A trial begins, or waits for a free process."""
 
     trial: Trial
 
 
 @dataclass(frozen=True)
-class EpochFinished:
+class EpochFinished(Event):
     """Epoch number `epoch` (from 1) of `epochs` is done.
 
     `train_loss` is the mean over the epoch's batches, `train_error` the same in % of the samples;
@@ -88,14 +92,14 @@ class EpochFinished:
 
 
 @dataclass(frozen=True)
-class TrialFinished:
+class TrialFinished(Event):
     """A trial is over and on disk, whatever its outcome."""
 
     run: Run
 
 
 @dataclass(frozen=True)
-class RateChosen:
+class RateChosen(Event):
     """The learning rate of an arm under a norm was chosen; `at_edge`: a better one may lie off the grid."""
 
     arm: str
@@ -105,14 +109,14 @@ class RateChosen:
 
 
 @dataclass(frozen=True)
-class MarginFixed:
+class MarginFixed(Event):
     """The margin is known; no deciding run has been seen."""
 
     margin: Margin
 
 
 @dataclass(frozen=True)
-class InterimAnalysis:
+class InterimAnalysis(Event):
     """Where every arm of a race stands against the control of its norm, by ``(arm, norm)``.
 
     `at_most` is the number of trials the study can still have in all, those done included.
@@ -123,30 +127,17 @@ class InterimAnalysis:
 
 
 @dataclass(frozen=True)
-class Warned:
+class Warned(Event):
     """Something the reader of the result must know; also kept in the study's warnings."""
 
     notice: Notice
 
 
 @dataclass(frozen=True)
-class StudyFinished:
+class StudyFinished(Event):
     """All trials are done."""
 
     study: Study
 
-
-Event = (
-    StudyStarted
-    | PhaseStarted
-    | TrialStarted
-    | EpochFinished
-    | TrialFinished
-    | RateChosen
-    | MarginFixed
-    | InterimAnalysis
-    | Warned
-    | StudyFinished
-)
 
 Handler = Callable[[Event], None]

@@ -113,7 +113,6 @@ class FailureRow:
 
     arm: str
     norm: str
-    control: str
     test: FailureComparison
 
 

@@ -79,10 +79,7 @@ class FunctionsPage:
         """The page with sliders."""
         look = on_page(self._styles)
         legend = _page.legend(self._styles)
-        cards = [
-            {"arm": entry, "activation": activation, "table": table, "parameters": list(_sliders(table))}
-            for entry, activation, table in zip(legend, self.activations, self._tables, strict=True)
-        ]
+        cards = list(zip(legend, self.activations, self._tables, strict=True))
         tables = [
             {
                 "arm": table.label,
@@ -215,10 +212,3 @@ def _mean(label: str, parameter: Uniform, positional: tuple[Any, ...], named: Ma
         raise ArgumentTypeError(f"a random slope takes lower and upper, but got {label!r}")
     Uniform.check_bounds(bounds["lower"], bounds["upper"])
     return Uniform(bounds["lower"], bounds["upper"]).default
-
-
-def _sliders(table: _sampling.Table) -> list[dict[str, Any]]:
-    return [
-        {"name": s.name, "values": s.values, "start": s.start, "last": len(s.values) - 1}
-        for s in table.sliders
-    ]

@@ -70,13 +70,12 @@ def finished(study: Study, standings: Standings) -> bool:
     plan = study.plan
     if not plan.epochs or not plan.paired:
         return True
-    full = {cell for cell in plan.cells if len(study.series(*cell)) >= plan.seeds}
-    if plan.racing and len(plan.arms) > 1:
-        left = {cell for cell, standing in standings.items() if standing.decided_at is not None}
-        controls = {(plan.control, norm) for norm in plan.norms}
-        needed = set(plan.cells) - left - controls
-        return bool(standings) and all(cell in full and (plan.control, cell[1]) in full for cell in needed)
-    return full.issuperset(plan.cells)
+    going = {cell for cell in plan.cells if len(study.series(*cell)) < plan.seeds}
+    if not plan.racing or len(plan.arms) == 1:
+        return not going
+    needed = {cell for cell, standing in standings.items() if standing.decided_at is None}
+    needed |= {(plan.control, norm) for _, norm in needed}
+    return bool(standings) and not needed & going
 
 
 def arm_rows(study: Study, runs: Deciding) -> tuple[ArmRow, ...]:
@@ -126,8 +125,8 @@ def lead_rows(
 
     Arms that fail too often lead nothing. Which arm leads, the data chose: any pair might have been compared.
     """
-    plan, margin = study.plan, study.margin
-    if margin is None:
+    plan = study.plan
+    if study.margin is None:
         return ()
     count = correction.comparisons(len(plan.arms), "leader", len(plan.norms))
     found = []
@@ -137,7 +136,7 @@ def lead_rows(
         leader, *others = [row.arm for row in ranking if row.mean is not None and row.arm not in out] or [""]
         for other in others:
             ours, theirs = ([run.metric for run in runs[arm, norm]] for arm in (leader, other))
-            standing = judge(plan, margin, study.first_analysis, ours, theirs, count)
+            standing = judge(study, ours, theirs, count)
             found.append(_comparison(leader, other, norm, standing))
     return tuple(found)
 
@@ -157,7 +156,7 @@ def best(
 def failure_rows(study: Study, standings: Standings) -> tuple[FailureRow, ...]:
     """Return the test of failures for every arm where it or the control had one."""
     return tuple(
-        FailureRow(arm, norm, study.plan.control, standing.failures)
+        FailureRow(arm, norm, standing.failures)
         for (arm, norm), standing in standings.items()
         if standing.failures is not None
     )

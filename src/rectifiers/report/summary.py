@@ -81,14 +81,9 @@ class Summary:
     digits: int
 
     @property
-    def headline(self) -> str:
-        """The recommendation in plain words."""
-        return self.recommendation.sentence
-
-    @property
     def sentence(self) -> str:
         """The recommendation in plain words, the rule it follows, and what it holds for."""
-        return " ".join((self.headline, *self.scope))
+        return " ".join((self.recommendation.sentence, *self.scope))
 
     @property
     def valid(self) -> bool:

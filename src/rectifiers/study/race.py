@@ -28,8 +28,7 @@ class Race:
 
     def __init__(self, study: Study) -> None:
         plan = study.plan
-        assert study.margin is not None
-        self._plan, self._margin, self._first = plan, study.margin, study.first_analysis
+        self._study, self._plan = study, plan
         self._trials: dict[Cell, list[Trial]] = {}
         for cell in plan.cells:
             rate = study.rate(*cell)
@@ -88,7 +87,7 @@ class Race:
 
     def _judged(self, cell: Cell) -> Standing:
         control = self._series[self._plan.control, cell[1]]
-        return judge(self._plan, self._margin, self._first, self._series[cell], control)
+        return judge(self._study, self._series[cell], control)
 
 
 def reopened(before: Study, now: Study) -> list[str]:
