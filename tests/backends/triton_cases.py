@@ -340,7 +340,9 @@ LAYOUTS = [
 def test_learned_slopes(layout: tuple[int, int, int], programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_set, "_PROGRAMS", programs)
     record = registry["prelu"]
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+    # the interpreter is slow: where there are many tiles one type has to do
+    every = not INTERPRETED or math.prod(layout) < 20_000
+    for dtype in (torch.float64, torch.float32, torch.bfloat16) if every else (torch.float32,):
         generator = torch.Generator().manual_seed(1)
         x, g = torch.randn(2, *layout, generator=generator, dtype=torch.float64).to(dtype)
         weight = torch.randn(layout[1], generator=generator, dtype=torch.float64).to(dtype)
@@ -480,7 +482,7 @@ def test_choices_are_constants() -> None:
 
 @pytest.mark.parametrize(
     ("pieces", "inner"),
-    [(1, 1), (1, 64), (2, 1), (2, 5), (2, 64), (3, 1), (3, 64), (4, 1), (8, 5), (9, 64), (300, 1)],
+    [(1, 1), (1, 64), (2, 1), (2, 5), (2, 64), (3, 1), (3, 64), (4, 1), (8, 5), (9, 64), (257, 1)],
 )
 def test_maxout(pieces: int, inner: int) -> None:
     rows = 5000 // inner if pieces <= 4 else 20  # more than a program takes
