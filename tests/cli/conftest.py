@@ -10,7 +10,7 @@ import pytest
 
 from rectifiers.cli import main
 
-QUICK = ("--seeds", "2", "--epochs", "3", "--lr", "1")
+QUICK = ("--seeds", "2", "--epochs", "3", "--lr", "1", "--out", "study")
 
 MINE = """
 import torch
@@ -104,7 +104,7 @@ def say(place: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 def quick(say: Callable[..., Said]) -> Callable[..., Said]:
     """Compare on xor, with two seeds of three epochs at one rate, kept in the directory `study`."""
 
-    def run(*arguments: str) -> Said:
-        return say("compare", *arguments, *QUICK, "--out", "study")
+    def run(*arguments: str, report: bool = False) -> Said:
+        return say("compare", *arguments, *QUICK, *(() if report else ("--no-report",)))
 
     return run

@@ -21,7 +21,7 @@ Say = Callable[..., Any]
 
 
 def test_it_ends_with_verdict_ranking_and_paths(quick: Say, place: Path) -> None:
-    said = quick("xor", "--arms", "relu,leaky_relu(1/5.5)")
+    said = quick("xor", "--arms", "relu,leaky_relu(1/5.5)", report=True)
     assert said.code == 0
     lines = said.out.splitlines()
     assert lines[0].startswith(("Keep relu", "Use leaky_relu(1/5.5)", "Not decided by 2 seeds"))
@@ -33,7 +33,7 @@ def test_it_ends_with_verdict_ranking_and_paths(quick: Say, place: Path) -> None
 
 
 def test_json_is_one_object_on_standard_output_and_all_else_elsewhere(quick: Say) -> None:
-    said = quick("xor", "--arms", "relu,elu", "--model", "mine.py:build", "--json")
+    said = quick("xor", "--arms", "relu,elu", "--model", "mine.py:build", "--json", report=True)
     assert said.code == 0
     found = json.loads(said.out)
     assert set(found) == {
@@ -64,7 +64,7 @@ def test_a_finished_study_is_not_trained_again(quick: Say, place: Path) -> None:
 
 
 def test_quiet_says_nothing_on_the_way(quick: Say, place: Path) -> None:
-    said = quick("xor", "--arms", "relu,elu", "--quiet", "--no-report")
+    said = quick("xor", "--arms", "relu,elu", "--quiet")
     assert said.err == ""
     assert "report" not in said.out.splitlines()[-1]
     assert not (place / "study" / "report.html").exists()
@@ -105,7 +105,7 @@ def test_the_recorded_command_makes_the_same_study(quick: Say, say: Say, place: 
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("FORCE_COLOR", "1"), ("NO_COLOR", "1")])
 def test_a_log_is_never_redrawn(name: str, value: str, quick: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
-    said = quick("xor", "--arms", "relu,elu", "--no-report")
+    said = quick("xor", "--arms", "relu,elu")
     text = said.out + said.err
     assert "\x1b[2K" not in text
     assert "\x1b[?25l" not in text

@@ -60,6 +60,16 @@ def page(study: Study) -> str:
 
 
 @pytest.fixture(scope="module")
+def race_page(race: Study) -> str:
+    return html.render(race)
+
+
+@pytest.fixture(scope="module")
+def invalid_page(invalid: Study) -> str:
+    return html.render(invalid)
+
+
+@pytest.fixture(scope="module")
 def reader(page: str) -> Reader:
     return Reader(page)
 
@@ -199,8 +209,8 @@ def test_arms_without_a_picture_and_of_another_width_are_named(
     assert "the same as the control's in all 4 pairs" in text
 
 
-def test_every_word_on_the_page_that_is_explained_has_its_explanation(race: Study) -> None:
-    tags = Reader(html.render(race)).tags
+def test_every_word_on_the_page_that_is_explained_has_its_explanation(race_page: str) -> None:
+    tags = Reader(race_page).tags
     terms = [attributes for tag, attributes in tags if attributes.get("class") == "term"]
     explained = {attributes["id"] for tag, attributes in tags if tag == "dd" and attributes.get("id")}
     used = {attributes["aria-describedby"] for attributes in terms}
@@ -210,8 +220,8 @@ def test_every_word_on_the_page_that_is_explained_has_its_explanation(race: Stud
     assert {f"word-{word}" for word in words.split()} <= used
 
 
-def test_a_race_says_when_arms_left_and_what_that_saved(race: Study) -> None:
-    text = Reader(html.render(race)).text
+def test_a_race_says_when_arms_left_and_what_that_saved(race: Study, race_page: str) -> None:
+    text = Reader(race_page).text
     for row in summarize(race).comparisons:
         assert f"decided at seed {row.decided_at}" in text
     assert "saved" in text
@@ -219,8 +229,8 @@ def test_a_race_says_when_arms_left_and_what_that_saved(race: Study) -> None:
     assert "Fisher" not in text
 
 
-def test_an_invalid_study_shows_its_runs_and_no_verdict(invalid: Study) -> None:
-    reader = Reader(html.render(invalid))
+def test_an_invalid_study_shows_its_runs_and_no_verdict(invalid: Study, invalid_page: str) -> None:
+    reader = Reader(invalid_page)
     summary = summarize(invalid)
     assert reader.text.count(summary.recommendation.per_norm[0].sentence) == 1
     assert reader.text.index("No verdict:") < reader.text.index("Compared")
@@ -242,12 +252,12 @@ def test_an_invalid_study_shows_its_runs_and_no_verdict(invalid: Study) -> None:
     assert reader.text.index("ValueError: boom") < reader.text.index("Compared")
 
 
-def test_balanced_accuracy_and_the_names_of_the_classes_are_shown(invalid: Study, study: Study) -> None:
-    text = Reader(html.render(invalid)).text
+def test_balanced_accuracy_and_the_names_of_the_classes_are_shown(invalid_page: str, page: str) -> None:
+    text = Reader(invalid_page).text
     assert "Balanced (%)" in text
     assert "50.0" in text
     assert "Classes cat = 0, dog = 1" in text
-    plain = Reader(html.render(study)).text
+    plain = Reader(page).text
     assert "Balanced" not in plain
     assert "Classes" not in plain
 

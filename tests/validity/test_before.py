@@ -434,6 +434,7 @@ IGNORING = (
 )
 COMPARE = (
     "compare",
+    "--no-report",
     "digits",
     "--arms",
     "relu,tanh",
@@ -489,6 +490,7 @@ def test_warned_is_in_the_result_of_a_comparison(place):
         epochs=1,
         learning_rate=0.1,
         out=place / "study",
+        report=False,
         execution=rectifiers.Execution(jobs=1),
     )
     assert result.recommendation.status != "invalid"
