@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
     from rectifiers.call_sites import Sites, sites
     from rectifiers.comparison import ComparisonResult, compare
+    from rectifiers.diagnosis import Watch, watch
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
     from rectifiers.study import Execution
@@ -38,6 +39,8 @@ _NAMES = {
     "keep_freed_memory": "rectifiers.backends",
     "set_backend": "rectifiers.backends",
     "show": "rectifiers.report.functions",
+    "Watch": "rectifiers.diagnosis",
+    "watch": "rectifiers.diagnosis",
     "sites": "rectifiers.call_sites",
 }
 
@@ -47,6 +50,7 @@ __all__ = [
     "Execution",
     "Explanation",
     "Sites",
+    "Watch",
     "__version__",
     "check",
     "claims",
@@ -63,6 +67,7 @@ __all__ = [
     "set_backend",
     "show",
     "sites",
+    "watch",
 ]
 
 

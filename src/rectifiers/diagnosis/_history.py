@@ -1,0 +1,89 @@
+"""Running sums of a site over time, on its device, in a number of slots that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rectifiers.diagnosis.quantities import Totals, combine
+
+__all__ = ["History", "Slot"]
+
+_SLOTS = 24
+
+
+@dataclass
+class Slot:
+    """Sums over some watched steps in a row.
+
+    Attributes
+    ----------
+    first, last : int
+        Training steps, counted from 0.
+    sums : dict of str to Tensor
+    seen, seen_backward : int
+        Positions that were added up, per unit.
+    """
+
+    first: int
+    last: int
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    seen: int = 0
+    seen_backward: int = 0
+
+    def add(self, sums: Mapping[str, Tensor]) -> None:
+        """Take in further sums."""
+        for key, value in sums.items():
+            value = value.to(torch.float32) if not value.is_floating_point() else value
+            self.sums[key] = value if key not in self.sums else combine(key, self.sums[key], value)
+
+    def absorb(self, later: Slot) -> None:
+        """Take in the slot that follows."""
+        self.add(later.sums)
+        self.last = later.last
+        self.seen, self.seen_backward = self.seen + later.seen, self.seen_backward + later.seen_backward
+
+
+class History:
+    """Slots of equal length in steps; when there are too many, neighbours are put together.
+
+    All sums, maxima and minima stay exact.
+    """
+
+    def __init__(self) -> None:
+        self.slots: list[Slot] = []
+        self._width = 1
+        self._steps = 0
+
+    def at(self, step: int) -> Slot:
+        """Return the slot of a step, the latest one or a new one."""
+        if self.slots and self.slots[-1].last == step:
+            return self.slots[-1]
+        if not self.slots or self._steps >= self._width:
+            if len(self.slots) == _SLOTS:
+                for early, late in zip(self.slots[::2], self.slots[1::2], strict=True):
+                    early.absorb(late)
+                self.slots = self.slots[::2]
+                self._width *= 2
+            self.slots.append(Slot(step, step))
+            self._steps = 0
+        self._steps += 1
+        self.slots[-1].last = step
+        return self.slots[-1]
+
+    def since(self, step: int) -> Slot:
+        """Return what was seen in all slots that reach a step or one after it."""
+        together = Slot(self.slots[-1].first, self.slots[-1].last)
+        for slot in (slot for slot in self.slots if slot.last >= step):
+            together.first = min(together.first, slot.first)
+            together.absorb(slot)
+        return together
+
+    @staticmethod
+    def totals(slot: Slot) -> Totals:
+        """Return a slot's sums on the host."""
+        sums = {key: value.double().cpu().numpy() for key, value in slot.sums.items()}
+        return Totals(sums, slot.seen, slot.seen_backward)

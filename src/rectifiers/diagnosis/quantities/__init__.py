@@ -1,0 +1,30 @@
+"""What is measured at every site: one file each."""
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, combine
+from rectifiers.diagnosis.quantities.dead import dead
+from rectifiers.diagnosis.quantities.depth import slope_square
+from rectifiers.diagnosis.quantities.dormant import dormant, dormant_gradient
+from rectifiers.diagnosis.quantities.gradient import gradient
+from rectifiers.diagnosis.quantities.linear import linear
+from rectifiers.diagnosis.quantities.moments import deviation, mean, output_mean
+from rectifiers.diagnosis.quantities.rounding import rounding
+from rectifiers.diagnosis.quantities.saturation import saturation
+from rectifiers.diagnosis.quantities.sparsity import sparsity
+
+__all__ = ["ALL", "Quantity", "Sample", "Sums", "Totals", "combine"]
+
+ALL: tuple[Quantity, ...] = (
+    dead,
+    linear,
+    saturation,
+    sparsity,
+    dormant,
+    dormant_gradient,
+    mean,
+    deviation,
+    output_mean,
+    gradient,
+    rounding,
+    slope_square,
+)
+"""In the order of the table."""

@@ -1,0 +1,109 @@
+"""What a quantity is: running sums of a sample per unit, and the figure that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Quantity", "Sample", "Sums", "Totals", "combine", "mean_of"]
+
+Sums: TypeAlias = Mapping[str, Tensor]
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Part of a batch at one site: positions x units.
+
+    Attributes
+    ----------
+    x, y : Tensor
+        Pre-activations and outputs, in float32 or float64.
+    slope : Tensor or None
+        The activation's derivative at x; None where outputs do not belong to inputs one by one (maxout).
+    gradient : Tensor or None
+        Of the loss, by x; there in backward alone.
+    dtype : torch.dtype
+        That the gradient was computed in.
+    """
+
+    x: Tensor
+    y: Tensor
+    slope: Tensor | None
+    gradient: Tensor | None = None
+    dtype: torch.dtype = torch.float32
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The sums of a site over a window, on the host.
+
+    Attributes
+    ----------
+    sums : mapping of str to array
+        Per unit, by the keys of the quantities.
+    seen : int
+        Positions that forward passes added up, per unit.
+    seen_backward : int
+        The same of backward passes.
+    """
+
+    sums: Mapping[str, Array]
+    seen: int
+    seen_backward: int
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One thing that is measured at every site.
+
+    Attributes
+    ----------
+    name : str
+        A column of the frame: ``"dead"``.
+    title : str
+        A column of the table.
+    meaning : str
+        One line.
+    figure : callable
+        From `Totals` to a number; None where it cannot be known.
+    forward : callable or None
+        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max`` or ``.min``: how steps
+        are put together.
+    backward : callable or None
+        The same with the gradient there.
+    share : bool
+        Whether the figure is between 0 and 1.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    figure: Callable[[Totals], float | None]
+    forward: Callable[[Sample], Sums] | None = None
+    backward: Callable[[Sample], Sums] | None = None
+    share: bool = True
+
+
+def combine(key: str, before: Tensor, after: Tensor) -> Tensor:
+    """Put two sums of one key together, on their device."""
+    if key.endswith(".sum"):
+        return before + after
+    return torch.maximum(before, after) if key.endswith(".max") else torch.minimum(before, after)
+
+
+def mean_of(key: str) -> Callable[[Totals], float | None]:
+    """Return the figure that is the mean of a sum over positions and units."""
+
+    def figure(totals: Totals) -> float | None:
+        found = totals.sums.get(key)
+        seen = totals.seen_backward if key.startswith("gradient") else totals.seen
+        return None if found is None or not seen else float(found.mean()) / seen
+
+    return figure

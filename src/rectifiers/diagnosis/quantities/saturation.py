@@ -1,0 +1,22 @@
+"""Saturation: the share of positions where the derivative is below 0.05."""
+
+from __future__ import annotations
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+
+__all__ = ["FLAT", "saturation"]
+
+FLAT = 0.05
+
+
+def _forward(sample: Sample) -> Sums:
+    return {} if sample.slope is None else {"flat.sum": (sample.slope.abs() < FLAT).sum(dim=0)}
+
+
+saturation = Quantity(
+    "saturation",
+    "flat",
+    f"share of positions where the absolute derivative is below {FLAT}",
+    mean_of("flat.sum"),
+    _forward,
+)

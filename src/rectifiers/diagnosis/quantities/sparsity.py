@@ -1,0 +1,14 @@
+"""Sparsity: the share of outputs that are 0."""
+
+from __future__ import annotations
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+
+__all__ = ["sparsity"]
+
+
+def _forward(sample: Sample) -> Sums:
+    return {"zeros.sum": (sample.y == 0).sum(dim=0)}
+
+
+sparsity = Quantity("sparsity", "zeros", "share of outputs that are 0", mean_of("zeros.sum"), _forward)

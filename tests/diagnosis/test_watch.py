@@ -1,0 +1,237 @@
+"""`watch`: figures are those of a slow twin, training stays as it is, and the host never waits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
+
+import rectifiers
+from rectifiers import nn as ours
+from rectifiers.diagnosis.quantities.dormant import TAU
+from rectifiers.diagnosis.quantities.saturation import FLAT
+from rectifiers.errors import ArgumentError
+
+
+class Mixed(nn.Module):
+    """Modules and functions, in place and shared, dropout and random slopes."""
+
+    def __init__(self, again: str = "") -> None:
+        super().__init__()
+        self.conv, self.norm, self.act = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+        self.second = nn.Conv2d(8, 8, 3)
+        self.hidden, self.slopes, self.random = nn.Linear(128, 32), ours.PReLU(32), nn.RReLU()
+        self.dropout, self.out, self.again = nn.Dropout(0.2), nn.Linear(32, 5), again
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.second(self.act(self.norm(self.conv(x)))))
+        x = self.slopes(self.hidden(x.flatten(1)))
+        x = checkpoint(self.tail, x, use_reentrant=self.again == "reentrant") if self.again else self.tail(x)
+        return self.out(x)
+
+    def tail(self, x: Tensor) -> Tensor:
+        return self.dropout(F.gelu(self.random(x)).relu_())
+
+
+def train(
+    model: nn.Module, shape: tuple[int, ...], steps: int = 6, watched: Any = None, rate: float = 0.1
+) -> Any:
+    """Train on noise; return all that must not depend on being watched."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    losses = []
+    with watched or contextlib.nullcontext():
+        for _ in range(steps):
+            loss = F.cross_entropy(model(torch.randn(shape)), torch.randint(0, 5, shape[:1]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+    gradients = [p.grad for p in model.parameters()]
+    return torch.stack(losses), gradients, list(model.state_dict().values()), torch.get_rng_state()
+
+
+@pytest.mark.parametrize("again", ["", "non-reentrant", "reentrant"])
+def test_training_is_bit_for_bit_the_same(again: str) -> None:
+    results = []
+    for watching in (False, True):
+        torch.manual_seed(0)
+        model = Mixed(again)
+        watched = rectifiers.watch(model, every=2) if watching else None
+        results.append(train(model, (16, 3, 8, 8), watched=watched))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("again", ["", "non-reentrant", "reentrant"])
+def test_every_site_is_seen_under_its_name_with_its_gradient(again: str) -> None:
+    torch.manual_seed(0)
+    model = Mixed(again)
+    with rectifiers.watch(model, every=1) as w:
+        train(model, (16, 3, 8, 8))
+    found = {row["site"]: row for row in w.figures()}
+    assert set(found) == {"act", "act#2", "slopes", "random", ":gelu", ":relu"}
+    assert all(row["gradient"] > 0 for row in found.values())
+    assert {name: row["units"] for name, row in found.items()}["act"] == 8
+    assert found["act"]["seen"] == 16 * 36 * found["act"]["last_step"] - 16 * 36 * (
+        found["act"]["first_step"] - 1
+    )
+    assert "act#2" in str(w)
+
+
+ACTIVATIONS: list[Callable[[Tensor], Tensor]] = [
+    *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.gelu, F.silu, F.hardtanh),
+    *(ours.LeakyReLU(0.1), ours.SELU()),
+]
+SHAPES = {"linear": (64, 6), "convolution": (40, 6, 5, 5), "sequence": (40, 7, 6)}
+
+
+class Layer(nn.Module):
+    def __init__(self, kind: str, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(6, 9, 3) if kind == "convolution" else nn.Linear(6, 9)
+        self.activation = activation
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layer(x)
+        x.retain_grad()
+        y = self.activation(x)
+        self.seen.append((x, y))
+        return y.square().flatten(1).mean(1)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_figures_are_those_of_a_slow_twin(kind: str, activation: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(1)
+    model = Layer(kind, activation)
+    with torch.no_grad():
+        model.layer.bias[:3] = torch.tensor([-30.0, 30.0, -3.0])
+    with rectifiers.watch(model, every=1, samples=64, window=3) as w:
+        for _ in range(3):
+            model(2 * torch.randn(SHAPES[kind])).sum().backward()
+    (row,) = w.figures()
+
+    axis = 1 if kind == "convolution" else -1
+    x, y, g, s = ([], [], [], [])
+    for before, after in model.seen:
+        again = before.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(activation(again).sum(), again)
+        for part, value in zip((x, y, g, s), (before, after, before.grad, slope), strict=True):
+            part.append(value.detach().double().movedim(axis, -1).reshape(-1, 9).numpy())
+    x, y, g, s = (np.concatenate(part) for part in (x, y, g, s))
+    sizes, gradients = np.abs(y).mean(0), np.abs(g).mean(0)
+    expected = {
+        "dead": (s == 0).all(0).mean(),
+        "saturation": (np.abs(s) < FLAT).mean(),
+        "sparsity": (y == 0).mean(),
+        "dormant": (sizes <= TAU * sizes.mean()).mean(),
+        "dormant_gradient": (gradients <= TAU * gradients.mean()).mean(),
+        "mean": x.mean(),
+        "deviation": x.std(),
+        "output_mean": y.mean(),
+        "gradient": np.sqrt((g**2).mean()),
+        "slope_square": (s**2).mean(),
+    }
+    assert {key: row[key] for key in expected} == pytest.approx(expected, rel=2e-3, abs=2e-5)
+    if activation in (torch.relu, F.hardtanh):
+        assert row["linear"] == ((s == s[0]).all(0) & (s[0] != 0)).mean()
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raises where a number would be copied to the host."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert "_local_scalar_dense" not in str(func), "the host waits for the device"
+        assert "nonzero" not in str(func), "the host waits for the device"
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_host_never_waits() -> None:
+    torch.manual_seed(0)
+    model = Mixed()
+    with rectifiers.watch(model, every=1), NoWaiting():
+        for _ in range(3):
+            model(torch.randn(8, 3, 8, 8)).sum().backward()
+
+
+def test_memory_does_not_grow_with_the_number_of_steps_and_sums_stay_exact() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    with rectifiers.watch(model, every=1, window=1000) as w:
+        for _ in range(200):
+            model(torch.randn(4, 4)).sum().backward()
+    frame = w.frame()
+    assert len(frame) <= 24
+    assert frame["seen"].sum() == 200 * 4
+    assert frame["first_step"].tolist()[0] == 0
+    assert frame["last_step"].tolist()[-1] == 199
+    assert (frame["first_step"].to_numpy()[1:] == frame["last_step"].to_numpy()[:-1] + 1).all()
+    assert w.figures()[0]["seen"] == 800
+
+
+def test_only_training_steps_count_and_everything_is_taken_away_again() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 5))
+    with rectifiers.watch(model, every=1) as w:
+        model(torch.randn(4, 4)).sum().backward()
+        model.eval()(torch.randn(4, 4))
+        with torch.no_grad():
+            model.train()(torch.randn(4, 4))
+    assert w.steps == 1
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_sites_are_chosen_by_name_activation_and_class() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh())
+    for chosen, expected in (
+        ({"include": "1"}, {"1"}),
+        ({"include": "tanh"}, {"3"}),
+        ({"exclude": nn.ReLU}, {"3"}),
+    ):
+        with rectifiers.watch(model, every=1, **chosen) as w:
+            model(torch.randn(4, 4)).sum().backward()
+        assert set(w.sites) == expected
+
+
+def test_under_autocast_and_in_half_precision() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.GELU())
+    with rectifiers.watch(model, every=1) as w, torch.autocast("cpu", torch.bfloat16):
+        model(torch.randn(64, 4)).sum().backward()
+    assert all(np.isfinite(row["gradient"]) for row in w.figures())
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda model: rectifiers.watch(model, every=0), "`every >= 1` must hold, but got every=0"),
+        (lambda model: rectifiers.watch(torch.compile(model, backend="eager")), "is compiled"),
+        (lambda model: rectifiers.watch(model).figures(), "needs training steps"),
+    ],
+)
+def test_bad_requests(call: Any, message: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        call(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    assert message in str(caught.value)
+
+
+def test_tensorboard_gets_scalars() -> None:
+    written = []
+
+    class Writer:
+        def add_scalar(self, tag: str, value: float, step: int) -> None:
+            written.append((tag, value, step))
+
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+    with rectifiers.watch(model, every=1) as w:
+        for _ in range(3):
+            model(torch.randn(4, 4)).sum().backward()
+    w.to_tensorboard(Writer())
+    assert ("watch/sparsity/1", pytest.approx(w.frame()["sparsity"][2]), 2) in written
