@@ -204,7 +204,7 @@ class Watch:
                 else "none"
             )
             raise ArgumentError(
-                f"a watch needs training steps (forward passes in training mode with gradients), but saw {said}"
+                f"a watch needs training steps, passes in training mode with gradients, but saw {said}"
             )
 
     def to_tensorboard(self, writer: Any) -> None:
