@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from html import escape
+from typing import TYPE_CHECKING
 
 from rectifiers.claims._claim import Claim, Criterion
-from rectifiers.claims._record import PartRecord, Record
+
+if TYPE_CHECKING:
+    from rectifiers.claims._record import PartRecord, Record
 
 __all__ = ["index", "lines", "page", "picture"]
 

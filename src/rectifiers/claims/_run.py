@@ -139,7 +139,7 @@ def _train(
         result = rectifiers.compare(
             **arguments, out=place, execution=execution, progress=progress, report=False
         )
-        said[name] = result.summary.headline
+        said[name] = result.summary.recommendation.sentence
         if result.summary.valid:
             studies[name] = result.study
     return studies, said
