@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
     from rectifiers.study import Execution
+    from rectifiers.swapping import SwapReport, swap_, unswap_
     from rectifiers.verification import CheckResult, check
 
 _MODULES = ("claims", "errors", "functional", "nn", "reference", "vocabulary")
@@ -42,6 +43,9 @@ _NAMES = {
     "Watch": "rectifiers.diagnosis",
     "watch": "rectifiers.diagnosis",
     "sites": "rectifiers.call_sites",
+    "SwapReport": "rectifiers.swapping",
+    "swap_": "rectifiers.swapping",
+    "unswap_": "rectifiers.swapping",
 }
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
     "Execution",
     "Explanation",
     "Sites",
+    "SwapReport",
     "Watch",
     "__version__",
     "check",
@@ -67,6 +72,8 @@ __all__ = [
     "set_backend",
     "show",
     "sites",
+    "swap_",
+    "unswap_",
     "watch",
 ]
 

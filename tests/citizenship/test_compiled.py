@@ -55,6 +55,17 @@ def test_inductor_forward_and_backward_of_all_in_one_graph_of_any_size(ours_of: 
             torch.testing.assert_close(values_and_gradients(compiled, x), values_and_gradients(f, x))
 
 
+def test_behind_code_that_changes_a_dictionary(ours_of: Of) -> None:
+    """As the models of transformers do; a compiler then cannot read the registry."""
+
+    def f(x: Tensor, seen: dict[str, Tensor]) -> Tensor:
+        seen["x"] = x
+        return ours_of("leaky_relu")(x)
+
+    x = image(2)
+    torch.testing.assert_close(torch.compile(f, fullgraph=True, backend="eager")(x, {}), f(x, {}))
+
+
 FIRST = """
 import torch
 from rectifiers import functional

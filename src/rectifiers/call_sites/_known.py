@@ -14,8 +14,9 @@ from torch.overrides import TorchFunctionMode
 from rectifiers import nn as our_nn
 from rectifiers.activations import registry
 
-__all__ = ["activation_of_function", "activation_of_module", "writes_in_place"]
+__all__ = ["BASE", "activation_of_function", "activation_of_module", "writes_in_place"]
 
+BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made from
 _OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
 _NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
 _FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")} | {
@@ -73,14 +74,12 @@ def activation_of_module(module: nn.Module) -> str | None:
     an activation if it has no submodules, each output depends on its own input alone, and not along one
     line. It has the name of the activation function that makes its output of its input, or else of its class.
     """
-    if type(module) in _MODULES:
-        return _MODULES[type(module)]
+    kind = getattr(type(module), BASE, type(module))
+    if kind in _MODULES:
+        return _MODULES[kind]
     record = getattr(module, "record", None)
     if record is not None and isinstance(module, nn.Module) and type(module).__module__ == "rectifiers.nn":
         return None if record.name == "softmax" else str(record.name)
-    for cls in type(module).__mro__:  # a class made on the fly, from one that is known
-        if cls in _MODULES and type(module).forward is cls.forward:  # type: ignore[attr-defined]
-            return _MODULES[cls]
     if type(module).__module__.startswith(("torch.", "rectifiers.nn")) or any(
         True for _ in module.children()
     ):

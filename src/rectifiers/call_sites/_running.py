@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError, error_line
 
 __all__ = ["copied", "describe", "refuse_closed", "run", "unchanged"]
 
 
-def run(model: nn.Module, example: Any) -> Any:
+def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
     """Return what a model makes of an example: a tensor, a tuple of arguments, or a dict of keywords.
 
     Raises
@@ -27,12 +28,16 @@ def run(model: nn.Module, example: Any) -> Any:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     if isinstance(example, Mapping):
-        kwargs = {str(name): copied(value) for name, value in example.items()}
+        kwargs = {str(name): value for name, value in example.items()}
     else:
-        args = copied(example) if isinstance(example, tuple) else (copied(example),)
+        args = example if isinstance(example, tuple) else (example,)
+    if copy:  # a model may overwrite its input
+        args, kwargs = copied(args), copied(kwargs)
     try:
-        return model(*args, **kwargs)
-    except RecursionError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a try is no place to warn
+            return model(*args, **kwargs)
+    except RectifiersError:
         raise
     except Exception as error:  # the model is the user's
         raise UserCodeError(
@@ -42,7 +47,7 @@ def run(model: nn.Module, example: Any) -> Any:
 
 
 def copied(value: Any) -> Any:
-    """Return a copy of the tensors in tuples, lists and dicts: a model may overwrite its input."""
+    """Return a copy of the tensors in tuples, lists and dicts."""
     if isinstance(value, Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, tuple) and not hasattr(value, "_fields"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,10 @@ class Site:
     owner: str = field(default="", repr=False)
     module: nn.Module | None = field(default=None, repr=False, compare=False)
     index: int = field(default=0, repr=False)
+
+    def of(self, channels: int) -> Site:
+        """Return the same site with another number of features."""
+        return replace(self, channels=channels)
 
     @property
     def place(self) -> str:
@@ -211,7 +215,7 @@ def observe(model: nn.Module, example: Any) -> tuple[Sites, Any]:
                     f"a place calls the same activation in every pass, but {call.name!r} called "
                     f"{known.activation} and {call.activation}"
                 )
-            found[call.name] = Site(**{**vars(known), "calls": known.calls + 1})
+            found[call.name] = replace(known, calls=known.calls + 1)
         else:
             file, line = caller()
             found[call.name] = Site(
@@ -224,21 +228,18 @@ def observe(model: nn.Module, example: Any) -> tuple[Sites, Any]:
         def end(output: Any) -> None:
             if isinstance(output, Tensor) and type(output) is Tensor and output.numel():
                 same = output.data_ptr() == address
-                found[call.name] = Site(**{**vars(found[call.name]), "in_place": same})
+                found[call.name] = replace(found[call.name], in_place=same)
 
         return end
 
     with Interception(model, begin).installed():
         output = run(model, example)
-    by_module: dict[nn.Module, list[str]] = {}
+    names: dict[nn.Module | None, list[str]] = {None: []}
     for site in found.values():
         if site.module is not None:
-            by_module.setdefault(site.module, []).append(site.name)
-    return Sites(
-        [
-            site if site.module is None else Site(
-                **{**vars(site), "shared": tuple(n for n in by_module[site.module] if n != site.name)}
-            )
-            for site in found.values()
-        ]
-    ), output  # fmt: skip
+            names.setdefault(site.module, []).append(site.name)
+
+    def shared(site: Site) -> Site:
+        return replace(site, shared=tuple(name for name in names[site.module] if name != site.name))
+
+    return Sites([shared(site) for site in found.values()]), output

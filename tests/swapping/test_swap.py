@@ -1,0 +1,522 @@
+"""Activations are swapped one by one, in whatever way they are called, and what was swapped goes on as it "
+"was."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from call_sites_models import (
+    IMAGES,
+    BasicBlock,
+    Checkpointed,
+    CheckpointedLambda,
+    DenseNet,
+    Functions,
+    NewGELU,
+    Ours,
+    Repeated,
+    ResNet,
+    SharedEverywhere,
+    Transformer,
+    UNet,
+)
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import rectifiers
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError
+
+X = torch.linspace(-1, 1, 24).reshape(4, 6)
+IMAGE = torch.randn(IMAGES, generator=torch.Generator().manual_seed(0))
+TOKENS = torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(0))
+CASES: list[tuple[type[nn.Module], Tensor]] = [
+    *((ResNet, IMAGE), (DenseNet, IMAGE), (UNet, IMAGE), (Functions, X), (Transformer, TOKENS)),
+    *((SharedEverywhere, X), (Ours, X), (Repeated, X), (Checkpointed, X)),
+]
+every = pytest.mark.parametrize("model, x", CASES)
+
+
+def made(model: Callable[..., nn.Module], *args: Any) -> nn.Module:
+    torch.manual_seed(0)
+    return model(*args)
+
+
+def kinds(model: nn.Module, x: Tensor) -> list[str]:
+    return sorted({site.activation for site in rectifiers.sites(model, x)})
+
+
+def state_of(model: nn.Module) -> Any:
+    """Everything that may not change: classes, modules, attributes and numbers."""
+    return (
+        [(name, type(m), id(m), sorted(vars(m)), m.training) for name, m in model.named_modules()],
+        {name: value.clone() for name, value in model.state_dict().items()},
+        torch.get_rng_state(),
+    )
+
+
+def assert_same(one: Any, other: Any) -> None:
+    assert one[0] == other[0]
+    assert one[1].keys() == other[1].keys()
+    assert all(torch.equal(one[1][name], other[1][name]) for name in one[1])
+    assert torch.equal(one[2], other[2])
+
+
+@every
+@pytest.mark.parametrize("arm", ["prelu", "leaky_relu(0.2)", "torch:nn.functional.silu"])
+def test_everything_is_swapped_and_taken_back(model: type[nn.Module], x: Tensor, arm: str) -> None:
+    net = made(model)
+    before, found = state_of(net), rectifiers.sites(net, x)
+    report = rectifiers.swap_(net, arm, x, where=kinds(net, x))
+    assert [swapped.name for swapped in report.changed] == list(found.names)
+    assert [swapped.calls for swapped in report] == [site.calls for site in found]
+    after = rectifiers.sites(net, x)
+    assert len(after) == len(found)
+    assert {site.activation for site in after} == {
+        {"torch:nn.functional.silu": "silu"}.get(arm, arm.split("(")[0])
+    }
+    assert torch.equal(torch.get_rng_state(), before[2])
+    assert rectifiers.unswap_(net) is net
+    assert_same(state_of(net), before)
+
+
+def test_what_is_computed_is_what_was_meant() -> None:
+    net = made(BasicBlock, 3, 3).eval()
+    rectifiers.swap_(net, nn.Softplus, IMAGE, where="relu#2")
+    out = net.bn2(net.conv2(F.relu(net.bn1(net.conv1(IMAGE))))) + IMAGE
+    assert torch.equal(net(IMAGE), F.softplus(out))
+
+    net = made(Functions)
+    rectifiers.swap_(net, "leaky_relu(0.5)", X, where=[":relu#2", ":relu#4"])
+    y = F.leaky_relu(net.b(F.relu(net.a(X))), 0.5)
+    y = F.leaky_relu(net.b(F.relu(net.b(y))), 0.5)
+    y = F.gelu(net.b(F.relu(net.b(y))), approximate="tanh")
+    assert torch.equal(net(X), y)
+
+
+@pytest.mark.parametrize(
+    "model, x, kind", [(ResNet, IMAGE, "relu"), (UNet, IMAGE, "relu"), (Functions, X, "gelu")]
+)
+def test_the_same_activation_changes_nothing(model: type[nn.Module], x: Tensor, kind: str) -> None:
+    net = made(model).eval()
+    before = net(x)
+    arm = "gelu(approximate='tanh')" if kind == "gelu" else kind
+    rectifiers.swap_(net, arm, x, where=kind)
+    torch.testing.assert_close(net(x), before)
+
+
+@every
+def test_state_copies_and_pickles(model: type[nn.Module], x: Tensor) -> None:
+    net = made(model)
+    plain = net.state_dict().keys()
+    rectifiers.swap_(net, "prelu", x, where=kinds(net, x))
+    slopes = [name for name in net.state_dict() if name not in plain]
+    assert slopes
+    assert all(".weight" in name for name in slopes)
+    net.eval()
+    y = net(x)
+    file = io.BytesIO()
+    torch.save(net, file)
+    file.seek(0)
+    for again in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), torch.load(file, weights_only=False)):
+        assert isinstance(again, model)
+        assert torch.equal(again(x), y)
+        rectifiers.unswap_(again)
+        assert type(again) is model
+    other = made(model)
+    rectifiers.swap_(other, "prelu", x, where=kinds(other, x))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(1.25)
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other.eval()(x), net(x))
+
+
+def test_weights_of_before_load_where_nothing_is_learned() -> None:
+    net, plain = made(Functions), made(Functions)
+    rectifiers.swap_(net, "elu", X, where="relu")
+    net.load_state_dict(plain.state_dict())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("model, x", [(lambda: BasicBlock(3, 3), IMAGE), (Functions, X)])
+def test_compiles_in_one_graph_and_exports(model: type[nn.Module], x: Tensor, training: bool) -> None:
+    net = made(model)
+    rectifiers.swap_(net, "prelu", x, where=kinds(net, x))
+    net.train(training)
+    torch._dynamo.reset()
+    compiled = torch.compile(copy.deepcopy(net), fullgraph=True, backend="eager")
+    given = x.clone().requires_grad_()
+    (got,) = torch.autograd.grad(compiled(given).square().sum(), given)
+    (right,) = torch.autograd.grad(copy.deepcopy(net)(given).square().sum(), given)
+    torch.testing.assert_close(got, right)
+    if not training:
+        exported = torch.export.export(net, (x,))
+        torch.testing.assert_close(exported.module()(x), net(x))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_checkpointed_module_has_the_gradients_of_one_that_is_not(reentrant: bool) -> None:
+    net = made(Checkpointed, reentrant)
+    rectifiers.swap_(net, "prelu", X, where=["relu", "gelu"])
+    plain = copy.deepcopy(net.inner)
+    given = X.clone().requires_grad_()
+    net(given).sum().backward()
+    right = torch.autograd.grad(plain(given).sum(), [given, *plain.parameters()])
+    for got, expected in zip([given.grad, *(p.grad for p in net.inner.parameters())], right, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+class CheckpointedTwice(nn.Module):
+    """One module that the owner calls twice, each time in a checkpointed function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.relu = nn.Linear(6, 6), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(2):
+            x = checkpoint(lambda t: self.relu(self.fc(t)), x, use_reentrant=False)
+        return x
+
+
+@pytest.mark.parametrize("model", [CheckpointedLambda, lambda: CheckpointedLambda(True), CheckpointedTwice])
+def test_what_would_be_recomputed_elsewhere_is_refused(model: Callable[[], nn.Module]) -> None:
+    net = made(model)
+    before = state_of(net)
+    with pytest.raises(ArgumentError, match="checkpoint whole modules"):
+        rectifiers.swap_(net, "leaky_relu", X)
+    assert_same(state_of(net), before)
+    report = rectifiers.swap_(net, "leaky_relu", X, partial=True)
+    assert not report.changed
+    assert "checkpoint whole modules" in str(report)
+
+
+def test_checkpointing_that_is_turned_on_later_is_refused_when_it_runs() -> None:
+    class Later(CheckpointedLambda):
+        late = False
+
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if self.late else self.out(F.relu(self.fc(x)))
+
+    net = made(Later)
+    rectifiers.swap_(net, "leaky_relu", X)
+    net(X)
+    net.late = True
+    with pytest.raises(ArgumentError, match="checkpoint whole modules"):
+        net(X)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", nn.ReLU(), F.relu])
+def test_the_eval_fast_path_of_torch_runs_what_was_swapped(activation: Any) -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, activation, batch_first=True)
+    net = nn.TransformerEncoder(layer, 2)
+    x, padding = torch.randn(2, 5, 8), torch.tensor([[False] * 4 + [True], [False] * 3 + [True] * 2])
+    before = copy.deepcopy(net).eval()
+    assert len(rectifiers.swap_(net, "softplus", x)) == 2
+    net.eval()
+    with torch.no_grad():
+        fast = net(x, src_key_padding_mask=padding)
+    slow = net(x, src_key_padding_mask=padding)
+    torch.testing.assert_close(fast[0, :4], slow[0, :4])
+    rectifiers.unswap_(net)
+    with torch.no_grad():
+        assert torch.equal(net(x), before(x))
+
+
+def test_slopes_are_as_many_as_features_on_their_axis() -> None:
+    tokens = made(Transformer)
+    rectifiers.swap_(tokens, "prelu", TOKENS)
+    assert (tokens.act.weight.shape, tokens.act.dim) == ((8,), -1)
+    rectifiers.unswap_(tokens)
+    rectifiers.swap_(tokens, nn.PReLU, TOKENS)  # which has its features on axis 1
+    with torch.no_grad():
+        tokens.act.activation.weight.copy_(torch.arange(8.0))
+    h = tokens.fc1(tokens.norm(tokens.embed(TOKENS)))
+    assert torch.equal(tokens.act(h), torch.where(h > 0, h, torch.arange(8.0) * h))
+    dense = made(DenseNet)
+    rectifiers.swap_(dense, "prelu", IMAGE)
+    assert [m.weight.numel() for m in dense.modules() if type(m).__name__ == "PReLU"] == [
+        4,
+        4,
+        6,
+        4,
+        8,
+        4,
+        10,
+    ]
+
+
+def test_an_axis_that_cannot_be_known_is_asked_about() -> None:
+    class Hidden(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.act = nn.Linear(3, 16), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.fc(x).view(-1, 4, 4))
+
+    net = Hidden()
+    with pytest.raises(ArgumentError, match=r"which axis of .* has the features cannot be known"):
+        rectifiers.swap_(net, "prelu", torch.zeros(2, 3))
+    rectifiers.swap_(net, "prelu(num_parameters=1)", torch.zeros(2, 3))
+    rectifiers.swap_(net, "elu", torch.zeros(2, 3))
+
+
+def test_in_place_stays_in_place() -> None:
+    class Alias(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.fc(x)
+            F.relu(x, inplace=True)
+            return x
+
+    net = made(Alias)
+    h = net.fc(X)
+    for arm, right in (("leaky_relu(0.2)", F.leaky_relu(h, 0.2)), ("torch:nn.functional.silu", F.silu(h))):
+        rectifiers.swap_(net, arm, X)
+        torch.testing.assert_close(net(X), right)
+        net(X).sum().backward()
+        rectifiers.unswap_(net)
+
+
+def test_swapping_twice_and_taking_both_back() -> None:
+    net = made(Functions)
+    before = state_of(net)
+    for where, arm in (("gelu", "relu"), (":relu#2", "elu"), ("relu", "prelu"), ("elu", "softplus")):
+        rectifiers.swap_(net, arm, X, where=where)
+    assert sorted(site.activation for site in rectifiers.sites(net, X)) == [*["prelu"] * 5, "softplus"]
+    rectifiers.unswap_(net)
+    assert_same(state_of(net), before)
+    with pytest.raises(ArgumentError, match="has not been swapped"):
+        rectifiers.unswap_(net)
+
+
+def deviations(net: nn.Module, x: Tensor) -> list[float]:
+    from rectifiers.call_sites import Interception
+
+    found: list[float] = []
+    with Interception(net, lambda call, h: found.append(float(h.detach().std()))).installed():
+        net(x)
+    return found
+
+
+def test_match_gain_keeps_the_scale_of_every_pre_activation() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(*(m for _ in range(8) for m in (nn.Linear(32, 32), nn.ReLU())), nn.Linear(32, 3))
+    x = torch.randn(64, 32)
+    before, kept = state_of(net), deviations(net, x)
+    report = rectifiers.swap_(net, "silu", x, match_gain=True)
+    assert deviations(net, x) == pytest.approx(kept, rel=1e-5)
+    assert report[0].scale == pytest.approx(1)
+    assert all(swapped.scale > 0.5 for swapped in report)
+    trained = copy.deepcopy(net)
+    rectifiers.unswap_(net)
+    assert_same(state_of(net), before)
+    with torch.no_grad():
+        trained[2].weight.mul_(2)  # as if it had learned
+    rectifiers.unswap_(trained)
+    torch.testing.assert_close(trained[2].weight, 2 * net[2].weight)
+
+
+class TestWidth:
+    @staticmethod
+    def nets() -> list[tuple[nn.Module, Tensor]]:
+        torch.manual_seed(0)
+        return [
+            (nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)), X),
+            (
+                nn.Sequential(
+                    *(
+                        nn.Conv2d(3, 4, 3, padding=1),
+                        nn.ReLU(),
+                        nn.MaxPool2d(2),
+                        nn.Conv2d(4, 5, 3, padding=1),
+                    ),
+                    *(nn.ReLU(inplace=True), nn.Flatten(), nn.Dropout(), nn.Linear(80, 3)),
+                ),
+                IMAGE,
+            ),
+            (nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3)), TOKENS),
+        ]
+
+    @pytest.mark.parametrize("arm", ["crelu", "maxout", "maxout(3)", "maxout(grouping='strided')"])
+    def test_outputs_stay_and_training_goes_on(self, arm: str) -> None:
+        for net, x in self.nets():
+            net.eval()
+            before, y = state_of(net), net(x)
+            with pytest.raises(
+                ArgumentError, match=r"other layers would have to change \([0-9, ]+\): pass width"
+            ):
+                rectifiers.swap_(net, arm, x)
+            assert_same(state_of(net), before)
+            rectifiers.swap_(net, arm, x, width=True)
+            torch.testing.assert_close(net(x), y)
+            net(x).square().sum().backward()
+            rectifiers.unswap_(net)
+            assert_same(state_of(net), before)
+
+    @pytest.mark.parametrize("arm, found", [("crelu", "layer1.0.conv1, add_"), ("maxout", "none")])
+    def test_what_cannot_be_widened_is_named(self, arm: str, found: str) -> None:
+        net = made(ResNet)
+        before = state_of(net)
+        with pytest.raises(
+            ArgumentError, match=f"must be one linear or convolution layer .* but found {found}"
+        ):
+            rectifiers.swap_(net, arm, IMAGE, width=True)
+        assert_same(state_of(net), before)
+
+    def test_partial_widens_what_can_be(self) -> None:
+        report = rectifiers.swap_(made(ResNet), "crelu", IMAGE, width=True, partial=True)
+        assert [s.name for s in report.changed] == [f"layer{i}.{j}.relu" for i in (1, 2) for j in (0, 1)]
+
+
+class DataDependent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.fc(x)) if x.sum() > 0 else torch.tanh(self.fc(x))
+
+
+class Held(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = [nn.ReLU()]
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.held[0](self.fc(x))
+
+
+class Container(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(super().forward(x))
+
+
+def replaced_forward() -> nn.Module:
+    net = made(Functions)
+    net.forward = net.forward  # as some wrappers do
+    return net
+
+
+@pytest.mark.parametrize(
+    "net, arm, options, words",
+    [
+        (Functions, "prelu", {"where": "layer[12].*"}, "matches none of 6"),
+        (Functions, "prelu", {"where": "rellu"}, "did you mean 'relu'"),
+        (Functions, "prelu", {}, "matches 5 relu and 1 gelu: name one, as where='relu'"),
+        (Functions, "prelu", {"where": lambda site: False}, "holds for none of 6"),
+        (Functions, "prelu", {"where": [3]}, "where is text"),
+        (Functions, "relu,elu", {"where": "gelu"}, "takes one activation"),
+        (Functions, "rellu", {"where": "gelu"}, "did you mean 'relu'"),
+        (lambda: nn.Linear(6, 6), "relu", {}, "calls no activation"),
+        (lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU()), "elu", {}, "example must run through the model"),
+        (lambda: torch.jit.script(nn.Sequential(nn.Linear(6, 6), nn.ReLU())), "elu", {}, "is scripted"),
+        (lambda: torch.compile(Functions(), backend="eager"), "elu", {"where": "relu"}, "is compiled"),
+        (lambda: nn.DataParallel(Functions()), "elu", {"where": "relu"}, "before a model is wrapped"),
+        (lambda: nn.Sequential(nn.LazyLinear(3), nn.ReLU()), "elu", {}, "one is lazy"),
+        (DataDependent, "elu", {"where": "relu"}, "must call the same activations whatever the data"),
+        (lambda: Container(nn.Linear(6, 6)), "elu", {}, "is a container"),
+        (replaced_forward, "elu", {"where": "relu"}, "has been replaced"),
+        (
+            lambda: nn.Sequential(nn.Linear(6, 6), nn.GLU()),
+            "elu",
+            {},
+            "changes the number of features itself",
+        ),
+        (lambda: nn.ReLU(), "elu", {}, "must be registered as a module"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_bad_input_is_one_line_and_changes_nothing(
+    net: Callable[[], nn.Module], arm: str, options: dict[str, Any], words: str
+) -> None:
+    model = made(net)
+    script = isinstance(model, torch.jit.ScriptModule) or "Lazy" in str(model)
+    before = None if script else state_of(model)
+    x = X if not isinstance(model, DataDependent) else X + 0.5
+    with pytest.raises(RectifiersError) as error:
+        rectifiers.swap_(model, arm, x, **options)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    if before is not None:
+        assert_same(state_of(model), before)
+
+
+def test_a_module_in_a_list_is_swapped_where_its_owner_calls_it() -> None:
+    net = made(Held)
+    rectifiers.swap_(net, "leaky_relu(0.5)", X)
+    assert torch.equal(net(X), F.leaky_relu(net.fc(X), 0.5))
+
+
+def test_a_failed_swap_leaves_the_model_bit_for_bit_as_it_was() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if x.ndim == 4 and x.shape[1] == 6:
+                raise ValueError("not for six")
+            return x
+
+    net = made(ResNet)
+    before = state_of(net)
+    with pytest.raises((UserCodeError, ArgumentError), match="not for six"):
+        rectifiers.swap_(net, Broken, IMAGE)
+    assert_same(state_of(net), before)
+
+
+def test_a_forward_that_calls_something_else_later_is_refused() -> None:
+    class Switch(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.late, self.fc = False, nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.sigmoid(self.fc(x)) if self.late else self.fc(x)
+            return F.relu(x)
+
+    net = made(Switch)
+    rectifiers.swap_(net, "elu", X)
+    net(X)
+    net.late = True
+    with pytest.raises(ArgumentError, match="must call its activations as when they were swapped"):
+        net(X)
+
+
+def test_children_that_call_activations_do_not_count_as_their_owner() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.act, self.inner, self.new = nn.Linear(6, 6), nn.ReLU(), Repeated(), NewGELU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = F.relu(self.fc(self.act(x)))
+            x = F.relu(self.inner(x))
+            return F.relu(self.new(x))
+
+    net = made(Mixed)
+    plain = copy.deepcopy(net)
+    rectifiers.swap_(net, "leaky_relu(0.5)", X, where=[":relu#2"])
+    y = F.leaky_relu(plain.inner(F.relu(plain.fc(plain.act(X)))), 0.5)
+    assert torch.equal(net(X), F.relu(plain.new(y)))
+    rectifiers.swap_(net, "elu", X, where="relu")
+    y = F.elu(plain.fc(F.elu(X)))
+    for _ in range(3):
+        y = F.elu(plain.inner.block[0](y))
+    torch.testing.assert_close(net(X), F.elu(plain.new(F.leaky_relu(y, 0.5))))
+
+
+def test_an_argument_of_a_wrong_type_says_so() -> None:
+    with pytest.raises(ArgumentTypeError, match=r"a model is a torch\.nn\.Module"):
+        rectifiers.swap_(F.relu, "elu", X)  # type: ignore[arg-type]
