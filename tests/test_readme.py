@@ -27,11 +27,13 @@ FILES = {"mydata.py": "own", "mymodel.py": "own", "myact.py": "own", "results.cs
 RUN = {
     "rectifiers list",
     "rectifiers compare digits --arms relu,gelu,silu --dry-run",
-    "rectifiers compare digits --arms relu,elu --out study",
     "rectifiers evidence results.csv --control relu",
 }
-# Run with settings that make them short, because they are examples with the user's own files.
-SHORTENED = {OWN: "--epochs 1 --max-seeds 2 --lr 0.1"}
+# Run with settings that make them short: examples with the user's own files, and a whole study.
+SHORTENED = {
+    OWN: "--epochs 1 --max-seeds 2 --lr 0.1",
+    "rectifiers compare digits --arms relu,elu --out study": "--epochs 2 --max-seeds 3 --jobs 1",
+}
 # Not run, and why.
 NOT_RUN = {
     "source .venv/bin/activate": "this test runs in an environment already",
