@@ -59,17 +59,13 @@ class Chart:
         check : bool
             Hold every piece against Vega-Lite's schema: for tests, as it takes most of the time.
         """
-        named: dict[str, Any] = {"width": look.width, "description": self.description, "padding": PADDING}
+        with altair().utils.schemapi.debug_mode(check):
+            spec = unpacked(self.drawing(look).to_dict(validate=check))
+        spec |= {"width": look.width, "padding": PADDING, "config": look.config()}
+        spec |= {"description": self.description, "params": [{"name": "focus", "value": ""}]}
         if look.standalone:
-            named["title"] = f"{self.title}{self.where}"
-        alt = altair()
-        with alt.utils.schemapi.debug_mode(check):
-            chart = self.drawing(look).add_params(alt.param(name="focus", value=""))
-            spec = unpacked(chart.properties(**named).to_dict(validate=check))
-        spec["config"] = look.config()
-        if not look.standalone:
-            spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-        return spec
+            return spec | {"title": f"{self.title}{self.where}"}
+        return spec | {"autosize": {"type": "fit-x", "contains": "padding"}}
 
 
 def catalogue(summary: Summary) -> tuple[Chart, ...]:
