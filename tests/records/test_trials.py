@@ -27,6 +27,7 @@ DETERMINES = {
     "target": 1.0,
     "device": "cuda",
     "vary": "split",
+    "swap": "relu",
 }
 DOES_NOT = {
     "task": "x",

@@ -58,6 +58,14 @@ def compare(
             metavar="MODEL",
         ),
     ] = None,
+    swap: Annotated[
+        str | None,
+        _option(
+            _WHAT,
+            "Of a model that is called as build(): which activations the arms replace, e.g. relu.",
+            metavar="NAMES",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         _option(
@@ -176,6 +184,7 @@ def compare(
         "control": control,
         "norms": norm,
         "model": model,
+        "swap": swap,
         "data": data,
         "data_dir": data_dir,
         "width": width,

@@ -42,6 +42,7 @@ def command_of(
         "control": plan.control,
         "norm": ",".join(plan.norms),
         "model": plan.model,
+        "swap": plan.swap or None,
     }
     if plan.model_code is None:
         options |= {"width": plan.width, "depth": plan.depth}

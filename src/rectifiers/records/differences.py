@@ -18,6 +18,7 @@ _OPTIONS = {
     "weight_decay": "--weight-decay",
     "schedule": "--schedule",
     "model": "--model",
+    "swap": "--swap",
     "width": "--width",
     "depth": "--depth",
     "match": "--match",

@@ -189,6 +189,9 @@ class Plan:
     vary : {"seeds", "split"}
         Whether a seed changes weights, order and noise only, or draws another split into training and test
         samples as well.
+    swap : str
+        Which activations of a model that is built without one the arms take the place of; empty where a
+        model is built with an arm.
     protocol : int
         Version of the rules of training and measuring; runs made under different rules never mix.
     """
@@ -233,6 +236,7 @@ class Plan:
     labels: tuple[str, ...] = ()
     baseline: float | None = None
     vary: Literal["seeds", "split"] = "seeds"
+    swap: str = ""
     protocol: int = PROTOCOL
 
     @property
@@ -276,12 +280,15 @@ class Plan:
             "learning_rate": learning_rate,
             "seed": seed,
             "validation_size": self.validation_size if phase == "tune" else None,
+            **({"swap": self.swap} if self.swap else {}),
         }
         return Trial(content_hash(determines), phase, arm, norm, learning_rate, seed)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        if not self.swap:  # of a plan that swaps nothing, files and hashes are as before there was a swap
+            del plain["swap"]
         return plain
 
     @classmethod

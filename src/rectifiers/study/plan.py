@@ -21,6 +21,7 @@ from rectifiers.study.preflight import try_every_arm
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.probing import probe
 from rectifiers.study.specs import specs_of
+from rectifiers.study.swapped import SwappedModel, patterns
 from rectifiers.tasks import Data, Defaults, losses
 
 __all__ = ["make_plan"]
@@ -60,6 +61,7 @@ def make_plan(
     standardize: bool = False,
     device: str = "cpu",
     allow: str | Iterable[str] = (),
+    swap: str | None = None,
 ) -> Prepared:
     """Validate what is to be compared and how, load the data, and take a first step with every arm.
 
@@ -123,6 +125,8 @@ def make_plan(
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; never chosen for the user, because it is part of the result.
     allow : str or iterable of str
         Codes of validity checks (`rectifiers.validity`) to overrule.
+    swap : str, optional
+        Which activations of a model that is built without one the arms take the place of.
 
     Returns
     -------
@@ -173,6 +177,10 @@ def make_plan(
         loaded.one_set if vary is None else arguments.one_of("vary", vary, ("seeds", "split")) == "split"
     )
     loss = losses.of(loaded)
+    builder = load_object(str(model)) if own_model else None
+    swapped = patterns(swap, builder, parsed)
+    if builder is not None and swapped:
+        builder = SwappedModel(builder, swapped, loaded.input_shape)
     plan = Plan(
         task=found.name,
         data_source=loaded.source,
@@ -197,6 +205,7 @@ def make_plan(
         labels=loaded.labels,
         baseline=constant_score(loaded),
         data_code=None if data is None else code_identity(data, parts=True),
+        swap=swapped,
         **protocol,
         **chosen,
         **shape,
@@ -217,7 +226,7 @@ def make_plan(
         x,
         y,
         {arm.label: arm for arm in parsed},
-        builder=load_object(str(plan.model)) if own_model else None,
+        builder=builder,
     )
     cells, found_starting = try_every_arm(prepared)
     notes = tuple(Notice("data", note) for note in loaded.notes)

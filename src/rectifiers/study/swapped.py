@@ -1,0 +1,69 @@
+"""The user's own model, built with the activations it has, as one that is built with an arm's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from rectifiers.arms import Arm
+from rectifiers.errors import ArgumentError, ArgumentTypeError
+from rectifiers.swapping import swap_
+
+__all__ = ["SwappedModel", "patterns"]
+
+
+def patterns(swap: Any, build: Callable[..., Any] | None, arms: tuple[Arm, ...]) -> str:
+    """Return what is swapped, as text; empty for nothing.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If there is no model of the user's, it takes an argument, or an arm changes the number of features.
+    """
+    if swap is None:
+        return ""
+    if not isinstance(swap, str) or not swap.strip():
+        raise ArgumentTypeError(f"swap is the name of an activation or a pattern of sites, but got {swap!r}")
+    if build is None:
+        raise ArgumentError("swap is for an own model: give model='package.module:build'")
+    needed = [p.name for p in inspect.signature(build).parameters.values() if p.default is p.empty]
+    if any(name not in ("args", "kwargs") for name in needed):
+        raise ArgumentError(
+            "with swap, build() makes the model as it is and takes no argument, but it takes "
+            f"{', '.join(needed)}"
+        )
+    if wide := [arm.label for arm in arms if not arm.keeps_width]:
+        raise ArgumentError(
+            f"an arm that is swapped in keeps the number of features, but {wide[0]!r} changes it: write a "
+            "build(activation) instead of swap"
+        )
+    return swap.strip()
+
+
+class SwappedModel:
+    """Builds the user's model and puts an arm in the place of its activations.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the model; takes nothing.
+    swap : str
+        Names of activations, or patterns of sites, with commas (`rectifiers.swap_`).
+    input_shape : tuple of int
+        Shape of one sample.
+    """
+
+    def __init__(self, build: Callable[[], Any], swap: str, input_shape: tuple[int, ...]) -> None:
+        self._build, self._swap, self._shape = build, swap, input_shape
+
+    def __call__(self, activation: Arm) -> Any:
+        """Return the model with an arm's activations."""
+        model = self._build()
+        if isinstance(model, nn.Module):  # what else it is, the caller says
+            example = torch.randn(2, *self._shape, generator=torch.Generator().manual_seed(0))
+            swap_(model, activation, example, where=[part.strip() for part in self._swap.split(",")])
+        return model
