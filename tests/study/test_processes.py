@@ -66,7 +66,7 @@ def test_what_is_defined_here_travels(prepare, measured):
             return torch.relu(x) - scale
 
     prepared = prepare(arms=["relu", mine, Shifted, torch.nn.Hardswish()])
-    with Processes(2) as runner:
+    with Processes(1) as runner:
         found = told(runner, prepared)
     assert not [item for item in found if isinstance(item, Notice)]
     expected = [run for run in InProcess().run(prepared, trials_of(prepared)) if isinstance(run, Run)]
@@ -85,7 +85,7 @@ def test_what_cannot_travel_runs_here_and_why_is_said_once(prepare):
             return torch.relu(x)
 
     prepared = prepare(arms=["relu", mine])
-    with Processes(2) as runner:
+    with Processes(1) as runner:
         found = told(runner, prepared)
         again = told(runner, prepared)
     assert isinstance(found[0], Notice)
@@ -100,7 +100,7 @@ def test_a_module_that_was_changed_here_runs_here_and_why_is_said(prepare, write
     from rectifiers.arms import load_object
 
     load_object(f"{path}:mine").__globals__["scale"] = 0.5
-    with Processes(2) as runner:
+    with Processes(1) as runner:
         found = told(runner, prepare(arms=["relu", f"{path}:mine"]))
     assert isinstance(found[0], Notice)
     assert "cannot be rebuilt in another" in found[0].text
