@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
@@ -78,15 +77,13 @@ class Store:
         make_directory(path.parent)
         if path.exists():
             raise StoreError(f"{path} exists already: open it, or choose another --out")
-        lock = _file.take_lock(path)
-        try:
+        with contextlib.ExitStack() as undone:
+            lock = undone.enter_context(contextlib.closing(_file.take_lock(path)))
             with _file.translated(path, "make"):
                 _file.make(path)
                 connection = _file.connect(path)
                 _file.tune(connection)
-        except BaseException:
-            lock.close()
-            raise
+            undone.pop_all()
         return cls(path, connection, lock)
 
     @classmethod
@@ -113,21 +110,15 @@ class Store:
             raise StoreError(
                 f"there is no study at {path}: run `rectifiers compare --out {path.parent}` first"
             )
-        lock = None if readonly else _file.take_lock(path)
-        try:
+        with contextlib.ExitStack() as undone:
+            lock = None if readonly else undone.enter_context(contextlib.closing(_file.take_lock(path)))
             with _file.translated(path, "open"):
-                connection = _file.connect_readonly(path) if readonly else _file.connect(path)
-                try:
-                    _file.check_schema(path, connection)
-                    if not readonly:
-                        _file.tune(connection)
-                except BaseException:
-                    connection.close()
-                    raise
-        except BaseException:
-            if lock is not None:
-                lock.close()
-            raise
+                opened = _file.connect_readonly(path) if readonly else _file.connect(path)
+                connection = undone.enter_context(contextlib.closing(opened))
+                _file.check_schema(path, connection)
+                if not readonly:
+                    _file.tune(connection)
+            undone.pop_all()
         return cls(path, connection, lock)
 
     def close(self) -> None:
@@ -139,12 +130,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def write_plan(self, plan: Plan, environment: Mapping[str, str], command: str = "") -> None:

@@ -8,9 +8,10 @@ differ in dash and marker, so nothing hangs on colour alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rectifiers.activations import registry
+from rectifiers.records.values import ArmSpec
 
 __all__ = ["BACKGROUND", "INK", "PALETTE", "VERDICTS", "Style", "on_terminal", "styles"]
 
@@ -64,14 +65,7 @@ class Style(NamedTuple):
     shape: str
 
 
-class _Arm(Protocol):
-    @property
-    def label(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-
-def styles(arms: Iterable[_Arm]) -> dict[str, Style]:
+def styles(arms: Iterable[ArmSpec]) -> dict[str, Style]:
     """Return the look of every arm of a study, by label.
 
     A built-in activation has its own colour; a second arm of it (or another activation of that colour) has
@@ -80,7 +74,6 @@ def styles(arms: Iterable[_Arm]) -> dict[str, Style]:
     Parameters
     ----------
     arms : iterable of ArmSpec
-        Anything with a `label` and a registry `name` (empty for the user's own).
     """
     arms = list(arms)
     names = list(registry)

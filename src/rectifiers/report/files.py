@@ -14,7 +14,7 @@ from rectifiers.report.charts import catalogue
 from rectifiers.report.result import REPORT
 from rectifiers.report.summary import summarize
 
-__all__ = ["export", "to_png", "to_svg", "write"]
+__all__ = ["export", "save", "to_png", "to_svg", "write"]
 
 _PIXELS_PER_POINT = 2.0
 
@@ -71,6 +71,12 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
         if png:
             written.append(_page.save(to_png(drawing), place.with_suffix(".png")))
     return tuple(written)
+
+
+def save(spec: Mapping[str, Any], path: Path) -> Path:
+    """Write a Vega-Lite specification as the SVG or PNG that the name ends in."""
+    drawing = to_svg(spec)
+    return _page.save(to_png(drawing) if path.suffix.lower() == ".png" else drawing, path)
 
 
 def to_svg(spec: Mapping[str, Any]) -> str:

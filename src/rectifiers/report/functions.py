@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rectifiers.activations import Activation, Uniform, aliases, registry
 from rectifiers.arms._text import head_and_arguments
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from rectifiers.records.values import ArmSpec
 from rectifiers.report import _arm_lines, _page, _sampling, colours, files
 from rectifiers.report._arm_lines import Line
 from rectifiers.report._looks import on_page, on_paper
@@ -21,13 +22,6 @@ __all__ = ["FunctionsPage", "show"]
 
 _SUFFIXES = (".html", ".svg", ".png")
 _FRAME_HEIGHT = 760
-
-
-class _Named(NamedTuple):
-    """What `rectifiers.report.colours` asks of an arm."""
-
-    label: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -71,8 +65,7 @@ class FunctionsPage:
             raise ArgumentError(f"a drawing is an .html, .svg or .png file, but got {str(path)!r}")
         if kind == ".html":
             return _page.save(self.html, place)
-        drawing = files.to_svg(self._static)
-        return _page.save(drawing if kind == ".svg" else files.to_png(drawing), place)
+        return files.save(self._static, place)
 
     @cached_property
     def html(self) -> str:
@@ -106,7 +99,8 @@ class FunctionsPage:
 
     @cached_property
     def _styles(self) -> dict[str, colours.Style]:
-        return colours.styles(map(_Named, self.labels, (record.name for record in self.activations)))
+        named = zip(self.labels, self.activations, strict=True)
+        return colours.styles(ArmSpec(label, label, record.name, 1.0) for label, record in named)
 
     @property
     def _charts(self) -> list[Chart]:
