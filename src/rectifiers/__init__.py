@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rectifiers.diagnosis import Watch, watch
     from rectifiers.initialization import gain, init_
     from rectifiers.report.functions import show
-    from rectifiers.study import Execution
+    from rectifiers.study import Command, Execution, Trial
     from rectifiers.swapping import SwapReport, swap_, unswap_
     from rectifiers.verification import CheckResult, check
 
@@ -28,6 +28,7 @@ _MODULES = ("claims", "errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "Sites": "rectifiers.call_sites",
     "CheckResult": "rectifiers.verification",
+    "Command": "rectifiers.study",
     "ComparisonResult": "rectifiers.comparison",
     "check": "rectifiers.verification",
     "compare": "rectifiers.comparison",
@@ -39,6 +40,7 @@ _NAMES = {
     "init_": "rectifiers.initialization",
     "keep_freed_memory": "rectifiers.backends",
     "set_backend": "rectifiers.backends",
+    "Trial": "rectifiers.study",
     "show": "rectifiers.report.functions",
     "Watch": "rectifiers.diagnosis",
     "watch": "rectifiers.diagnosis",
@@ -50,11 +52,13 @@ _NAMES = {
 
 __all__ = [
     "CheckResult",
+    "Command",
     "ComparisonResult",
     "Execution",
     "Explanation",
     "Sites",
     "SwapReport",
+    "Trial",
     "Watch",
     "__version__",
     "check",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rectifiers.errors import StoreError
+from rectifiers.errors import ArgumentError, StoreError
 from rectifiers.records.values import Plan, Study
 from rectifiers.report.result import REPORT, Result
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rectifiers.evidence.paired import PairedComparison
     from rectifiers.evidence.time_to_target import Speedup
-    from rectifiers.study import Execution, Runner, Settled
+    from rectifiers.study import Command, Execution, Settled, Trial, Work
 
 __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outlook"]
 
@@ -142,6 +142,10 @@ def compare(
     task: str | None = None,
     arms: str | Iterable[Any] = DEFAULT_ARMS,
     *,
+    train: Callable[[Trial], Any] | str | Command | None = None,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    learning_rates: Sequence[float] | None = None,
     control: str | None = None,
     norms: str | Iterable[str] = ("none",),
     seeds: int | None = None,
@@ -190,6 +194,16 @@ def compare(
         Activations: text such as ``"relu,leaky_relu(1/5.5),torch:nn.Hardswish,package.module:MyActivation"``,
         or a list of such texts, `torch.nn.Module` classes or instances, functions of a tensor, and records
         made with `rectifiers.elementwise`; or a mapping that names them: ``{"weak": Mine(0.1), ...}``.
+    train : callable, str or Command, optional
+        A training of your own instead of the built-in loop: a function called with a `rectifiers.Trial`,
+        which returns the metric or a mapping with it, where one is found (``"package.module:train"``), or a
+        `rectifiers.Command`. It brings its data, model and schedule; options about these are refused then.
+    metric : str, optional
+        What `train` returns, or its key in the mapping.
+    higher_is_better : bool, optional
+        Whether a higher metric is better; to be said where its name is that of a loss.
+    learning_rates : sequence of float, optional
+        The same as a sequence for `learning_rate`. Without either, the rate is the own business of `train`.
     control : str, optional
         The arm all others are compared with; by default the first.
     norms : str or iterable of {"none", "batch"}
@@ -277,8 +291,8 @@ def compare(
         from rectifiers.records.store import Store
 
         execution = execution or study.Execution()
-        prepared = study.make_plan(**planned)
-        plan = prepared.plan
+        work = _planned(**planned)
+        plan = work.plan
         directory = _directory(plan, out)
         file = directory / _STORE
         with (
@@ -289,16 +303,21 @@ def compare(
             known = None if store.plan() is None else store.study()
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))
-            settled = execution.settle(prepared, known)
+            settled = execution.settle(work, known)
             watcher.announce(_announced(plan, settled))
-            runner: Runner = study.InProcess()
-            if settled.jobs > 1:
-                runner = stack.enter_context(study.Processes(settled.jobs, settled.timeout))
+            runner = settled.runner()
+            if isinstance(runner, contextlib.AbstractContextManager):
+                stack.enter_context(runner)
             places = {"data_dir": data_dir, "out": out}
-            command = command_of(plan, arms, standardize=standardize, **places)
+            command = command_of(plan, arms, work.options, standardize=standardize, **places)
             try:
                 finished = study.run(
-                    prepared, store, watcher, command=command, runner=runner, budget=settled.budget
+                    work.at(directory),
+                    store,
+                    watcher,
+                    command=command,
+                    runner=runner,
+                    budget=settled.budget,
                 )
             except KeyboardInterrupt:
                 state = watcher.progress
@@ -315,10 +334,40 @@ def outlook(*, out: str | Path | None = None, execution: Execution | None = None
     from rectifiers import study
 
     execution = execution or study.Execution()
-    prepared = study.make_plan(**planned)
-    file = _directory(prepared.plan, out) / _STORE
+    work = _planned(**planned)
+    file = _directory(work.plan, out) / _STORE
     known = ComparisonResult.load(file).study if file.exists() else None
-    return _announced(prepared.plan, execution.settle(prepared, known))
+    return _announced(work.plan, execution.settle(work, known))
+
+
+def _planned(
+    train: Any = None,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    learning_rates: Sequence[float] | None = None,
+    **planned: Any,
+) -> Work:
+    """Return the work that the arguments of `compare` describe."""
+    from rectifiers import study
+
+    if learning_rates is not None:
+        planned["learning_rate"] = learning_rates
+    if train is not None:
+        if isinstance(train, study.Command) and DEFAULT_ARMS in (planned["arms"], *_listed(planned["arms"])):
+            raise ArgumentError(
+                "a command's arms are labels it knows, but none were given: --arms ReLU,Tanh, say"
+            )
+        return study.plan_training(train, metric, higher_is_better, **planned)
+    for name, value in (("metric", metric), ("higher_is_better", higher_is_better)):
+        if value is not None:
+            raise ArgumentError(
+                f"{name} is what a training of your own returns, but got {value!r} without one"
+            )
+    return study.make_plan(**planned)
+
+
+def _listed(arms: Any) -> list[Any]:
+    return [arms] if isinstance(arms, str) else list(arms)
 
 
 def _directory(plan: Plan, out: str | Path | None) -> Path:
@@ -333,6 +382,8 @@ def _announced(plan: Plan, settled: Settled) -> str:
     norms = f" x {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
     seeds = f"up to {plan.seeds} seeds" if plan.racing else f"{plan.seeds} seeds"
     processes = "1 process" if settled.jobs == 1 else f"{settled.jobs} processes"
-    about, most = words.rough_duration(settled.seconds), words.rough_duration(settled.at_most)
-    took = f"about {about}, at most {most}" if about != most else f"about {about}"
+    took = "how long a trial takes is not known yet"
+    if settled.estimate is not None:
+        about, most = map(words.rough_duration, settled.estimate)
+        took = f"about {about}, at most {most}" if about != most else f"about {about}"
     return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {took}"

@@ -10,6 +10,7 @@
     ├── ImportPathError       (ImportError)     `package.module:name` leads nowhere
     ├── MissingDependencyError (ImportError)    an optional library is not installed
     ├── UserCodeError         (RuntimeError)    the user's model, data or activation raised
+    ├── Stopped               (RuntimeError)    raised into a training function to end its trial
     ├── BackendError          (RuntimeError)    an explicitly requested backend cannot run
     ├── DefinitionError       (ValueError)      an activation's formula and derivative disagree
     ├── DataError             (OSError)         a data file is missing, truncated or altered
@@ -41,6 +42,7 @@ __all__ = [
     "RectifiersError",
     "SchemaError",
     "ShapeError",
+    "Stopped",
     "StoreError",
     "StoreLostError",
     "UnknownNameError",
@@ -140,6 +142,10 @@ class UserCodeError(RectifiersError, RuntimeError):
     def __init__(self, message: str, frames: str = "") -> None:
         super().__init__(one_line(message))
         self.frames = "\n".join(_printable(line.expandtabs(4)) for line in frames.splitlines())
+
+
+class Stopped(RectifiersError, RuntimeError):
+    """Raised by ``trial.report`` to end a trial; a training function lets it through."""
 
 
 class BackendError(RectifiersError, RuntimeError):

@@ -199,7 +199,6 @@ def test_a_dry_run_says_how_long_and_trains_nothing(say: Say, place: Path) -> No
         (["--jobs", "0"], "`jobs >= 1` must hold, but got jobs=0"),
         (["--budget", "soon"], "budget is a duration such as 90s, 10min or 2h, but got 'soon'"),
         (["--trial-timeout", "-3"], "`0 < trial timeout` must hold"),
-        (["--trial-timeout", "3", "--jobs", "1"], "a trial timeout needs worker processes, but got jobs=1"),
         (["--seeds", "3", "--max-seeds", "9"], "give one, but got seeds=3 and max_seeds=9"),
         (["--vary", "data"], "unknown vary 'data'"),
     ],

@@ -34,6 +34,7 @@ DOES_NOT = {
     "data_source": "x",
     "unit": "x",
     "resolution": 7.0,
+    "kind": "function",  # its model and code are others
     "train_size": 7,  # part of the data's hash
     "validation_size": 7,  # of tuning trials only
     "test_size": 7,

@@ -195,7 +195,7 @@ def test_a_finished_study_is_told_and_nothing_is_trained(prepare, conduct):
     study = conduct(prepared)
 
     class Never:
-        def run(self, prepared, trials):
+        def run(self, work, trials, wanted=None):
             assert list(trials) == []
             yield from ()
 
@@ -392,9 +392,9 @@ def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, t
     from rectifiers.study import InProcess, Runner
 
     class Backwards:
-        def run(self, prepared, trials):
+        def run(self, work, trials, wanted=None):
             for trial in reversed(list(trials)):
-                yield from InProcess().run(prepared, [trial])
+                yield from InProcess().run(work, [trial])
 
     runner: Runner = Backwards()
     forwards = conduct(prepare(**TUNED), out=tmp_path / "a")

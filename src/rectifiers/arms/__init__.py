@@ -32,21 +32,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rectifiers.arms._arm import Arm, Sampled
-    from rectifiers.arms._identity import code_identity
+    from rectifiers.arms._identity import code_identity, fingerprint
+    from rectifiers.arms._labels import label_of
     from rectifiers.arms._objects import load_object, user_code
-    from rectifiers.arms._parsing import parse_arms
+    from rectifiers.arms._parsing import parse_arms, split_arms
 
 # Resolved on first use: reading an arm's text (`_text`) is wanted where torch is not.
 _PLACES = {
     "Arm": "_arm",
     "Sampled": "_arm",
     "code_identity": "_identity",
+    "fingerprint": "_identity",
+    "label_of": "_labels",
     "load_object": "_objects",
     "parse_arms": "_parsing",
+    "split_arms": "_parsing",
     "user_code": "_objects",
 }
 
-__all__ = ["Arm", "Sampled", "code_identity", "load_object", "parse_arms", "user_code"]
+__all__ = [
+    "Arm",
+    "Sampled",
+    "code_identity",
+    "fingerprint",
+    "label_of",
+    "load_object",
+    "parse_arms",
+    "split_arms",
+    "user_code",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from rectifiers.arms._names import unknown
 from rectifiers.arms._objects import load_object
 from rectifiers.errors import ArgumentError, ArgumentTypeError, one_line
 
-__all__ = ["parse_arms"]
+__all__ = ["parse_arms", "split_arms"]
 
 
 def parse_arms(arms: str | Mapping[str, Any] | Iterable[Any]) -> tuple[Arm, ...]:
@@ -51,7 +51,7 @@ def parse_arms(arms: str | Mapping[str, Any] | Iterable[Any]) -> tuple[Arm, ...]
     unnamed: list[int] = []  # places of the arms whose labels were chosen here
     for entry in [arms] if alone else arms:
         if isinstance(entry, str):
-            found += map(_of_text, _texts(entry))
+            found += map(_of_text, split_arms(entry))
         elif isinstance(entry, Mapping):
             found += [_named(name, value) for name, value in entry.items()]
         else:
@@ -80,7 +80,8 @@ def parse_arms(arms: str | Mapping[str, Any] | Iterable[Any]) -> tuple[Arm, ...]
     return tuple(found)
 
 
-def _texts(text: str) -> list[str]:
+def split_arms(text: str) -> list[str]:
+    """Return the arms in a text, separated by commas that are outside brackets and names of files."""
     return _text.split(text, lambda path: Path(path).is_file())
 
 
@@ -92,7 +93,7 @@ def _named(label: Any, target: Any) -> Arm:
         return _called(target, label)
     if not isinstance(target, str):
         return _of_object(target, label)
-    texts = _texts(target)
+    texts = split_arms(target)
     if len(texts) > 1:
         raise ArgumentError(f"a label names one arm, but {label!r} names {target!r}")
     return _called(_of_text(*texts), label)

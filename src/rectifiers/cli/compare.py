@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rectifiers.cli._result import end
+from rectifiers.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rectifiers import Command
 
 __all__ = ["compare"]
 
 _WHAT = "What is compared"
+_OWN = "A training of your own"
 _HOW = "How it is trained (default: as the task says)"
 _DECIDE = "How it is decided"
 _RUN = "How it is run (changes no result)"
@@ -64,6 +69,41 @@ def compare(
             _WHAT,
             "Of a model that is called as build(): which activations the arms replace, e.g. relu.",
             metavar="NAMES",
+        ),
+    ] = None,
+    train: Annotated[
+        str | None,
+        _option(
+            _OWN, "Your own training 'package.module:train', called as train(trial).", metavar="FUNCTION"
+        ),
+    ] = None,
+    command: Annotated[
+        str | None,
+        _option(
+            _OWN,
+            "Your own script: 'python train.py --act {arm} --lr {lr} --seed {seed}'; also {out}, {device}.",
+            metavar="LINE",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        _option(
+            _OWN,
+            "What FUNCTION returns, by name. Of a command: a pattern, 'acc: ([0-9.]+)', whose last match "
+            "counts, or a key of its last line of JSON.",
+            metavar="NAME",
+        ),
+    ] = None,
+    metric_file: Annotated[
+        str | None,
+        _option(_OWN, "Or a file the command writes: '{out}/result.json:accuracy'.", metavar="FILE:KEY"),
+    ] = None,
+    higher_is_better: Annotated[
+        bool | None,
+        _option(
+            _OWN,
+            "Which way the metric is read. [default: higher, unless it is called a loss]",
+            "--higher-is-better/--lower-is-better",
         ),
     ] = None,
     data: Annotated[
@@ -181,6 +221,9 @@ def compare(
     planned: dict[str, Any] = {
         "task": task,
         "arms": [named, *(arm or ())],
+        "train": _training(train, command, metric, metric_file),
+        "metric": metric if train else None,
+        "higher_is_better": higher_is_better,
         "control": control,
         "norms": norm,
         "model": model,
@@ -222,3 +265,21 @@ def compare(
             typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None
     end(result, as_json=as_json)
+
+
+def _training(
+    train: str | None, command: str | None, metric: str | None, metric_file: str | None
+) -> Command | str | None:
+    """Return the training of the user's own, None for the built-in loop."""
+    if command is None:
+        for name, value in (("--metric", None if train else metric), ("--metric-file", metric_file)):
+            if value is not None:
+                raise ArgumentError(
+                    f"{name} is of a training of your own, but there is no --command: {value!r}"
+                )
+        return train
+    if train is not None:
+        raise ArgumentError(f"a training is a function or a command, but got --train {train} and --command")
+    from rectifiers import Command
+
+    return Command(command, metric, metric_file)

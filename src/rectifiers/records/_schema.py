@@ -44,6 +44,10 @@ _TABLES = {
         "key TEXT NOT NULL REFERENCES run (key), epoch INTEGER NOT NULL, "
         "train_loss REAL NOT NULL, train_error REAL, PRIMARY KEY (key, epoch)"
     ),
+    "measure": (
+        "key TEXT NOT NULL REFERENCES run (key), name TEXT NOT NULL, value REAL NOT NULL, "
+        "PRIMARY KEY (key, name)"
+    ),
     "rate": (
         "session INTEGER NOT NULL REFERENCES session, arm TEXT NOT NULL, "
         "norm TEXT NOT NULL, "

@@ -15,6 +15,7 @@ __all__ = ["command_of"]
 def command_of(
     plan: Plan,
     arms: str | Iterable[Any],
+    training: Mapping[str, Any] | None = None,
     *,
     standardize: bool = False,
     data_dir: str | Path | None = None,
@@ -23,6 +24,7 @@ def command_of(
     """Return the command line that reproduces a plan, every choice spelt out; empty where none can.
 
     Arms that were passed as objects, and what a script or notebook defines, have no name on a command line.
+    `training` has the options that stand for a training of the user's.
     """
     if isinstance(arms, Mapping):
         return ""
@@ -30,11 +32,38 @@ def command_of(
     paths = [*named, plan.model, plan.data_code or ""]
     if not all(isinstance(path, str) and "__main__:" not in path for path in paths):
         return ""
+    if plan.kind != "loop" and training is None:
+        return ""
     words = ["rectifiers", "compare"]
-    options: dict[str, Any] = {}
-    if plan.data_code is None:
-        words.append(plan.task)
+    options: dict[str, Any] = dict(training or {})
+    if training is not None:
+        arms_ = ",".join(arm.label for arm in plan.arms)
+        options |= {"arms": arms_, "control": plan.control, "device": plan.device}
     else:
+        words += [plan.task] if plan.data_code is None else []
+        options |= _of_loop(plan, data_dir)
+    options |= {
+        "max-seeds" if plan.racing else "seeds": plan.seeds,
+        "tuning-seeds": plan.tuning_seeds,
+        "margin": "auto" if plan.margin is None else plan.margin,
+        "confidence": plan.confidence,
+        "target": plan.target,
+        "allow": ",".join(plan.allow) or None,
+        "out": out,
+    }
+    words += ["--standardize"] if standardize else []
+    for name, value in options.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def _of_loop(plan: Plan, data_dir: str | Path | None) -> dict[str, Any]:
+    """Return the options that say how the built-in loop trains."""
+    options: dict[str, Any] = {}
+    if plan.data_code is not None:
         options["data"] = plan.data_code.rpartition("@")[0]
     options |= {
         "data-dir": data_dir,
@@ -58,16 +87,5 @@ def command_of(
         "init": plan.initialization,
         "device": plan.device,
         "vary": plan.vary,
-        "max-seeds" if plan.racing else "seeds": plan.seeds,
-        "tuning-seeds": plan.tuning_seeds,
-        "margin": "auto" if plan.margin is None else plan.margin,
-        "confidence": plan.confidence,
-        "target": plan.target,
-        "allow": ",".join(plan.allow) or None,
-        "out": out,
     }
-    words += ["--standardize"] if standardize else []
-    for name, value in options.items():
-        if value is not None:
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
+    return options

@@ -51,10 +51,12 @@ def differences(old: Plan, new: Plan) -> list[str]:
     told: list[str] = []
     if old.task != new.task:
         told.append(f"task {old.task}, now task {new.task}")
+    if old.kind != new.kind:
+        told.append(f"trained by a {old.kind}, now by a {new.kind}")
     changed = {f.name for f in dataclasses.fields(Plan) if getattr(old, f.name) != getattr(new, f.name)}
     told += [
         f"{option} {_text(getattr(old, field))}, now {option} {_text(getattr(new, field))}"
-        for field, option in _OPTIONS.items()
+        for field, option in (_OPTIONS if new.kind == "loop" else {**_OPTIONS, "model": new.kind}).items()
         if field in changed
     ]
     if changed & _DATA and old.task == new.task:

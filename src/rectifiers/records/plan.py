@@ -13,6 +13,7 @@ __all__ = [
     "QUESTION",
     "ArmSpec",
     "Curve",
+    "Kind",
     "Margin",
     "Phase",
     "Plan",
@@ -64,6 +65,9 @@ _DETERMINE = (
 # "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
 # measured like the trials that decide, but on seeds of its own; "test": decides.
 Phase = Literal["tune", "margin", "test"]
+
+# Who trains: the loop of this library, a function of the user's, or a command.
+Kind = Literal["loop", "function", "command"]
 
 
 def cell_name(arm: str, norm: str) -> str:
@@ -192,6 +196,9 @@ class Plan:
     swap : str
         Which activations of a model that is built without one the arms take the place of; empty where a
         model is built with an arm.
+    kind : {"loop", "function", "command"}
+        Who trains. `model` then is the model, the function or the command; what only a loop of this library
+        knows (sizes of the data, epochs, optimiser) is 0 or empty for the other two.
     protocol : int
         Version of the rules of training and measuring; runs made under different rules never mix.
     """
@@ -237,7 +244,13 @@ class Plan:
     baseline: float | None = None
     vary: Literal["seeds", "split"] = "seeds"
     swap: str = ""
+    kind: Kind = "loop"
     protocol: int = PROTOCOL
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything is trained: not where the results are read from a table."""
+        return bool(self.model)
 
     @property
     def tuned(self) -> bool:

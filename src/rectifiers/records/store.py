@@ -23,7 +23,7 @@ __all__ = ["Store", "make_directory"]
 _ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
 _TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
 _CURVES = ("train_loss", "train_error")
-_MEASURED = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("trial", *_CURVES))
+_MEASURED = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("trial", "measures", *_CURVES))
 
 
 def make_directory(path: str | Path) -> Path:
@@ -214,6 +214,10 @@ class Store:
             _insert(
                 connection, "curve", [(run.trial.key, epoch, *point) for epoch, point in enumerate(curve, 1)]
             )
+            if run.measures:
+                connection.executemany(
+                    "INSERT INTO measure VALUES (?, ?, ?)", [(run.trial.key, *pair) for pair in run.measures]
+                )
 
     def add_rate(self, arm: str, norm: str, learning_rate: float, *, at_edge: bool) -> None:
         """Write the learning rate this session chose for an arm under a norm; the last one written counts."""
@@ -274,6 +278,10 @@ class Store:
         curves: dict[str, list[list[Any]]] = {}
         for key, *point in self._select("SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"):
             curves.setdefault(key, []).append(point)
+        measures: dict[str, list[tuple[str, float]]] = {}
+        if self._select("SELECT name FROM sqlite_master WHERE name = 'measure'"):  # not in older files
+            for key, name, value in self._select("SELECT key, name, value FROM measure ORDER BY rowid"):
+                measures.setdefault(key, []).append((name, value))
         runs = []
         for row in self._select(f"SELECT {', '.join((*_TRIAL, *_MEASURED))} FROM run ORDER BY position"):
             trial = Trial(*row[: len(_TRIAL)])
@@ -281,7 +289,8 @@ class Store:
             points = curves.get(trial.key, [])
             losses = tuple(loss for loss, _ in points)
             errors = tuple(error for _, error in points if error is not None)
-            runs.append(Run(trial=trial, train_loss=losses, train_error=errors, **measured))
+            more = tuple(measures.get(trial.key, ()))
+            runs.append(Run(trial=trial, train_loss=losses, train_error=errors, measures=more, **measured))
         return tuple(runs)
 
     def _select(self, query: str, *values: Any) -> list[Any]:

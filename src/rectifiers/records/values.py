@@ -96,6 +96,8 @@ class Run:
         state of the noise generator at the start: equal across arms of one seed and shape.
     started : str
         ISO 8601 time, UTC.
+    measures : tuple of (str, float)
+        Everything a training function returned, by name and as it returned it; empty for the built-in loop.
     """
 
     trial: Trial
@@ -116,6 +118,7 @@ class Run:
     started: str = ""
     standard_error: float | None = None
     balanced: float | None = None
+    measures: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.outcome == "finished" and (self.metric is None or not math.isfinite(self.metric)):

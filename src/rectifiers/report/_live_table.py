@@ -66,7 +66,7 @@ class View:
     def _title(self, plan: Plan) -> Text:
         margin = self.progress.margin
         ends = f"; margin {words.amount(margin.value, plan.unit)}" if margin else ""
-        text = f": {design(plan)}, {plan.epochs} epochs each{ends}"
+        text = f": {design(plan)}{f', {plan.epochs} epochs each' if plan.epochs else ''}{ends}"
         return Text.assemble((plan.task, "bold"), text, no_wrap=True, overflow="ellipsis")
 
     def _bar(self, plan: Plan, width: int) -> Table:

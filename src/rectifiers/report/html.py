@@ -36,7 +36,7 @@ def render(study: Study) -> str:
     charts = [_page.PageChart(chart, chart.draw(look)) for chart in catalogue(summary)]
     legend = _page.legend(styles)
     shown = {"done", "words", *(chart.about.section for chart in charts)}
-    if (plan.epochs and study.runs) or summary.failed or summary.remarks:
+    if (plan.trained and study.runs) or summary.failed or summary.remarks:
         shown.add("wrong")
     return _page.render(
         "report.html.j2",
@@ -87,11 +87,19 @@ def _model(plan: Plan) -> str:
 def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
     plan = study.plan
     data: Items = [
-        ("Task" if plan.epochs else "Results", plan.task),
+        ("Task" if plan.trained else "Results", plan.task),
         ("Data", plan.data_source if plan.data_source != plan.task else ""),
     ]
-    if not plan.epochs:
+    if not plan.trained:
         return {"Data": data, "Decision": _decision(summary)}
+    rates = ", ".join(map(words.rate_text, plan.learning_rates))
+    how: Items = [
+        ("Grid of rates" if plan.tuned else "Learning rate", rates if plan.learning_rates != (0.0,) else ""),
+        ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
+        ("Test seeds", f"{_seeds(plan)}, from 0"),
+        ("Device", plan.device),
+        *_pairing(summary),
+    ]
     widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
     gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
     split = ", split anew with every seed" if plan.vary == "split" else ""
@@ -108,21 +116,17 @@ def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
         ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
     ]
     optimiser = f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}"
-    rates = ", ".join(map(words.rate_text, plan.learning_rates))
     training: Items = [
         ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
         ("Optimiser", optimiser),
         ("Schedule", plan.schedule),
-        ("Grid of rates" if plan.tuned else "Learning rate", rates),
-        ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
-        ("Test seeds", f"{_seeds(plan)}, from 0"),
         ("Test set", "read once per trial, after its last step"),
-        ("Device", plan.device),
-        *_pairing(summary),
     ]
+    if plan.kind != "loop":
+        data, training = [*data[:2], (plan.kind.capitalize(), plan.model), ("Code", plan.model_code)], []
     return {
         "Data and model": data,
-        "Training": training,
+        "Training": [*training, *how],
         "Decision": [*_decision(summary), ("Plan SHA-256", plan.hash[:16])],
         "Machine and versions": sorted(study.environment.items()),
     }

@@ -83,7 +83,8 @@ class _Lines(Watcher):
         super().__call__(event)
         match event:
             case events.StudyStarted(plan=plan):
-                trials = f"{_most(plan)}{event.total} trials of {plan.epochs} epochs"
+                epochs = f" of {plan.epochs} epochs" if plan.epochs else ""
+                trials = f"{_most(plan)}{event.total} trials{epochs}"
                 self.announce(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
             case events.RateChosen():
                 self.announce(f"{words.cell(event.arm, event.norm)}: learning rate {event.rate:g}")
@@ -151,7 +152,7 @@ class _Notebook(Watcher):
         self._handle.update({"text/plain": ""}, raw=True)
 
     def _html(self) -> str:
-        console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False)
+        console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False, emoji=False)
         if self._announced:
             console.print(self._announced, markup=False, highlight=False)
         console.print(View(self.progress))
@@ -195,7 +196,7 @@ def watching(
             cell.close()
         return
 
-    console = console or Console(stderr=True)
+    console = console or Console(stderr=True, emoji=False)  # :train: in a name is none
     if not terminal or console.is_dumb_terminal:
         yield _Lines(console, clock)
         return

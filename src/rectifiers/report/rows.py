@@ -68,7 +68,7 @@ def deciding(study: Study, standings: Standings) -> Deciding:
 def finished(study: Study, standings: Standings) -> bool:
     """Return whether all is there that was asked for: every arm decided, or all its seeds run."""
     plan = study.plan
-    if not plan.epochs or not plan.paired:
+    if not plan.trained or not plan.paired:
         return True
     going = {cell for cell in plan.cells if len(study.series(*cell)) < plan.seeds}
     if not plan.racing or len(plan.arms) == 1:
@@ -260,7 +260,7 @@ def pairing(plan: Plan, runs: Deciding) -> Pairing:
 
 def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
     values = tuple(run.metric for run in runs if run.metric is not None)
-    seconds = [run.seconds for run in runs if run.outcome == "finished" and run.steps]
+    seconds = [run.seconds for run in runs if run.outcome == "finished" and run.seconds]
     memory = [run.peak_memory for run in runs if run.peak_memory is not None]
     balanced = [run.balanced for run in runs if run.balanced is not None]
     failed = sorted((run for run in runs if run.reason), key=lambda run: run.outcome != "crashed")
@@ -273,7 +273,7 @@ def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
         values=values,
         diverged=sum(run.outcome == "diverged" for run in runs),
         crashed=sum(run.outcome == "crashed" for run in runs),
-        learning_rate=study.rate(arm, norm) if study.plan.epochs else None,
+        learning_rate=study.rate(arm, norm) or None,
         parameters=max((run.parameters for run in runs), default=0) or None,
         seconds_per_trial=statistics.median(seconds) if seconds else None,
         peak_memory=max(memory, default=None),

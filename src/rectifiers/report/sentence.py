@@ -98,7 +98,7 @@ def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) ->
             "Every seed draws another split: the interval over runs is about other seeds and splits of these "
             "data, the one for new data about another data set of this size."
         )
-    where = "this task, model and protocol only" if plan.epochs else "the setting of these results only"
+    where = "this task, model and protocol only" if plan.trained else "the setting of these results only"
     lines.append(f"Verdicts hold for {where}.")
     return tuple(lines)
 
@@ -106,7 +106,7 @@ def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) ->
 def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, str]:
     """Return what would decide what is open, and the command for it."""
     plan = study.plan
-    if not plan.epochs:
+    if not plan.trained:
         needed = max((row.n + row.more_seeds for row in comparisons if row.more_seeds), default=None)
         if needed is None:
             return "More runs may decide.", ""

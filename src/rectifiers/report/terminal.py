@@ -30,7 +30,12 @@ Column = tuple[str, Sequence[Text], Mapping[str, Any]]
 def plain(summary: Summary, places: Mapping[str, str]) -> str:
     """Return the result as text without colours, 100 columns wide."""
     console = Console(
-        file=io.StringIO(), width=100, color_system=None, force_terminal=True, force_jupyter=False
+        file=io.StringIO(),
+        width=100,
+        color_system=None,
+        force_terminal=True,
+        force_jupyter=False,
+        emoji=False,
     )
     with console.capture() as capture:
         show(console, summary, places)
@@ -39,7 +44,8 @@ def plain(summary: Summary, places: Mapping[str, str]) -> str:
 
 def output() -> Console:
     """Return a console on standard output, wide enough not to cut anything when that is a file."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    width = None if sys.stdout.isatty() else _LOG_WIDTH
+    return Console(highlight=False, emoji=False, width=width)
 
 
 def show(console: Console, summary: Summary, places: Mapping[str, str]) -> None:

@@ -6,8 +6,9 @@
     with Store.create("out/study.db") as store:
         study = run(prepared, store)
 
-`make_plan` validates everything and takes a few steps with every arm; `run` carries out what is not in
-the store yet, in this process or on several, and may be interrupted anywhere.
+`make_plan` validates everything and takes a few steps with every arm; `plan_training` does the same for a
+training function or a command. `run` carries out what is not in the store yet, in this process or on several,
+and may be interrupted anywhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,22 @@ from rectifiers.study.conduct import run
 from rectifiers.study.execution import Execution, Settled
 from rectifiers.study.plan import make_plan
 from rectifiers.study.prepared import Prepared
-from rectifiers.study.runners import InProcess, Processes, Runner
+from rectifiers.study.runners import InProcess, Processes, Runner, Threads
+from rectifiers.study.trainings import Command, Trial, plan_training
+from rectifiers.study.work import Work
 
-__all__ = ["Execution", "InProcess", "Prepared", "Processes", "Runner", "Settled", "make_plan", "run"]
+__all__ = [
+    "Command",
+    "Execution",
+    "InProcess",
+    "Prepared",
+    "Processes",
+    "Runner",
+    "Settled",
+    "Threads",
+    "Trial",
+    "Work",
+    "make_plan",
+    "plan_training",
+    "run",
+]

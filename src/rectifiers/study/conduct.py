@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rectifiers import validity
+from rectifiers.errors import ArgumentError, UserCodeError
 from rectifiers.evidence.margin import of_accuracy
 from rectifiers.records.events import (
     EpochFinished,
@@ -28,10 +29,11 @@ from rectifiers.records.events import (
 from rectifiers.records.store import Store
 from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial, cell_name
 from rectifiers.study import margins
-from rectifiers.study.prepared import Prepared
 from rectifiers.study.race import Race, reopened
 from rectifiers.study.runners import InProcess, Runner
 from rectifiers.study.search import search, trials_at_most
+from rectifiers.study.work import Wanted, Work, always
+from rectifiers.validity import CHECKS, activation_ignored
 
 __all__ = ["run"]
 
@@ -39,7 +41,7 @@ Cell = tuple[str, str]
 
 
 def run(
-    prepared: Prepared,
+    work: Work,
     store: Store,
     on_event: Handler | None = None,
     *,
@@ -56,8 +58,8 @@ def run(
 
     Parameters
     ----------
-    prepared : Prepared
-        From `make_plan`.
+    work : Work
+        From `make_plan`, say.
     store : Store
         Open for writing: empty, or holding runs of the same protocol.
     on_event : callable, optional
@@ -85,10 +87,10 @@ def run(
     """
     deadline = clock() + (math.inf if budget is None else budget)
     before = store.study() if store.plan() is not None else None
-    store.write_plan(prepared.plan, prepared.environment, command)
-    conductor = _Conductor(prepared, store, on_event, runner or InProcess(), lambda: clock() >= deadline)
+    store.write_plan(work.plan, work.environment, command)
+    conductor = _Conductor(work, store, on_event, runner or InProcess(), lambda: clock() >= deadline)
     conductor.begin(before)
-    if not validity.withheld(prepared.warnings, prepared.plan) and not (
+    if not validity.withheld(work.warnings, work.plan) and not (
         conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
     ):
         # not kept: the same command may go on and finish
@@ -104,16 +106,17 @@ class _Conductor:
 
     def __init__(
         self,
-        prepared: Prepared,
+        work: Work,
         store: Store,
         on_event: Handler | None,
         runner: Runner,
         over: Callable[[], bool],
     ) -> None:
-        self.prepared, self.plan, self.store = prepared, prepared.plan, store
+        self.work, self.plan, self.store = work, work.plan, store
         self.runner, self.over, self._on_event = runner, over, on_event
         self._known = store.study()
         self._runs = dict(self._known.by_key)
+        self._opens: str | None = None  # the first trial of this session
 
     def tell(self, event: Event) -> None:
         if self._on_event is not None:
@@ -129,8 +132,8 @@ class _Conductor:
         each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
         ahead = len(plan.cells) * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
         self.tell(StudyStarted(plan, ahead, done=len(self._runs)))
-        found = (*_elsewhere(before, self.prepared), *_analysed_before(before, plan))
-        for notice in (*self.prepared.warnings, *found):
+        found = (*_elsewhere(before, self.work), *_analysed_before(before, plan))
+        for notice in (*self.work.warnings, *found):
             self.warn(notice)
 
     def choose_rates(self) -> bool:
@@ -177,7 +180,7 @@ class _Conductor:
     def _noise(self, metric: float) -> float:
         """Return the standard error of a metric on the validation split; 0 where it is not known."""
         plan = self.plan
-        if plan.metric == "accuracy":
+        if plan.metric == "accuracy" and plan.train_size:
             return of_accuracy(metric, plan.validation_size or plan.train_size)
         known = [run.standard_error for run in self._runs.values() if run.trial.phase == "tune"]
         return statistics.median_low([error for error in known if error is not None] or [0.0])
@@ -212,9 +215,11 @@ class _Conductor:
             if race.add(run) and self.plan.racing:
                 self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))
 
-        return self._carry_out(race, add)
+        return self._carry_out(race, add, race.needs)
 
-    def _carry_out(self, trials: Iterable[Trial], add: Callable[[Run], None] | None = None) -> bool:
+    def _carry_out(
+        self, trials: Iterable[Trial], add: Callable[[Run], None] | None = None, needs: Wanted = always
+    ) -> bool:
         """Run the trials that are not there yet; return whether all were made before the budget was over."""
         stopped = False
 
@@ -227,14 +232,19 @@ class _Conductor:
                 if trial.key not in self._runs:
                     yield trial
 
-        with contextlib.closing(self.runner.run(self.prepared, wanted())) as happenings:
+        def still(trial: Trial) -> bool:
+            return needs(trial) and not self.over()
+
+        with contextlib.closing(self.runner.run(self.work, wanted(), still)) as happenings:
             for event in happenings:
                 match event:
                     case Trial():
+                        self._opens = self._opens or event.key
                         self.tell(TrialStarted(event))
                     case EpochFinished():
                         self.tell(event)
                     case Run():
+                        self._check_first(event)
                         self.store.add(event)
                         self._runs[event.trial.key] = event
                         self.tell(TrialFinished(event))
@@ -245,6 +255,26 @@ class _Conductor:
                 if self.over():
                     return False
         return not stopped
+
+    def _check_first(self, run: Run) -> None:
+        """Stop where a training of the user's fails at its first trial: that is a mistake, not a finding."""
+        plan = self.plan
+        if plan.kind == "loop" or run.trial.key != self._opens:
+            return
+        if any(run.outcome == "finished" for run in self._known.runs):
+            return
+        ignored = plan.kind == "function" and activation_ignored.never_called(run)
+        if ignored and "activation-ignored" not in plan.allow:
+            check = CHECKS["activation-ignored"]
+            raise ArgumentError(
+                f"{plan.task} {activation_ignored.NEVER_CALLED}: {check.remedy} (or --allow {check.code})"
+            )
+        if run.outcome == "crashed":
+            log = self.work.log(run.trial)
+            where = "" if log is None else f" (its output is in {log})"
+            raise UserCodeError(
+                f"the first trial of {plan.task}, with arm {run.trial.arm!r}: {run.reason}{where}"
+            )
 
     def _count(self, phase: Phase) -> int:
         return sum(run.trial.phase == phase for run in self._runs.values())
@@ -272,12 +302,12 @@ def _analysed_before(before: Study | None, plan: Plan) -> list[Notice]:
     return [Notice("analysed-before", text)]
 
 
-def _elsewhere(before: Study | None, prepared: Prepared) -> list[Notice]:
+def _elsewhere(before: Study | None, work: Work) -> list[Notice]:
     """Say in what this session runs elsewhere than the one before it."""
     if before is None or not before.runs:
         return []
     then: Mapping[str, str] = before.environment
-    now = prepared.environment
+    now = work.environment
     changed = [
         f"{name} {then[name]}, now {now[name]}" for name in now if then.get(name, now[name]) != now[name]
     ]

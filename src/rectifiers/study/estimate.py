@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
+import statistics
+
 from rectifiers.records.values import Study
-from rectifiers.study.prepared import Prepared
 from rectifiers.study.search import trials_at_most
+from rectifiers.study.work import Work
 
 __all__ = ["estimate"]
 
 _START = 3.0  # seconds until worker processes are there
-_EVALUATION = 1.25  # of a trial's training, with what surrounds it
 _USUAL = 0.5  # of the seeds of a race, until most arms are decided
 
 
-def estimate(prepared: Prepared, jobs: int, known: Study | None = None) -> tuple[float, float]:
-    """Estimate from the timed step of every arm how long what is left takes.
+def estimate(work: Work, jobs: int, known: Study | None = None) -> tuple[float, float] | None:
+    """Estimate by what a trial of each arm takes how long what is left takes.
 
     Parameters
     ----------
-    prepared : Prepared
+    work : Work
     jobs : int
-        Processes.
+        Trials at a time.
     known : Study, optional
         What is there already, of the same protocol.
 
     Returns
     -------
     usually, at_most : float
-        Seconds as a race usually goes, and if no arm is ever decided.
+        Seconds as a race usually goes, and if no arm is ever decided; None where nobody knows what a trial
+        takes.
     """
-    plan = prepared.plan
-    steps = plan.epochs * max(1, plan.train_size // min(plan.batch_size, plan.train_size))
+    plan, runs = work.plan, known.runs if known else ()
     tuning = trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0
-    each = {cell: found.step_seconds * steps * _EVALUATION for cell, found in prepared.cells.items()}
-    done = dict.fromkeys(each, 0)
-    for run in known.runs if known else ():
+    cells = plan.cells
+    done = dict.fromkeys(cells, 0)
+    for run in runs:
         cell = (run.trial.arm, run.trial.norm)
         if cell in done:
             done[cell] += 1
+    taken = [run.seconds for run in runs if run.outcome == "finished"]
+    each = {cell: work.seconds(*cell) or (statistics.median(taken) if taken else None) for cell in cells}
+    cost = {cell: seconds for cell, seconds in each.items() if seconds is not None}
+    if len(cost) < len(each):
+        return None
     usual = plan.seeds * (_USUAL if plan.racing else 1.0)
     usually, at_most = (
-        sum(each[cell] * max(0.0, tuning + seeds - done[cell]) for cell in each) / jobs
+        sum(cost[cell] * max(0.0, tuning + seeds - done[cell]) for cell in cells) / jobs
         for seeds in (usual, plan.seeds)
     )
     start = _START if jobs > 1 and at_most else 0.0

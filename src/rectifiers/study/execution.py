@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
-from rectifiers.errors import ArgumentError
 from rectifiers.records.values import Study
 from rectifiers.study import arguments
 from rectifiers.study.estimate import estimate
-from rectifiers.study.prepared import Prepared
+from rectifiers.study.runners import InProcess, Processes, Runner, Threads
+from rectifiers.study.work import Work
 
 __all__ = ["Execution", "Settled"]
 
@@ -24,9 +25,9 @@ class Execution:
     ----------
     jobs : int, optional
         Worker processes, of one thread each. By default as many as there are cores; this process alone where
-        that takes a few seconds only, or on an accelerator.
+        that takes a few seconds only, or on an accelerator; one command at a time.
     trial_timeout : float or str, optional
-        Seconds (or ``"10min"``) after which a trial counts as crashed; needs `jobs` of at least 2.
+        Seconds (or ``"10min"``) after which a trial counts as crashed.
     budget : float or str, optional
         Seconds (or ``"10min"``) after which the comparison ends with what is decided.
     """
@@ -38,9 +39,7 @@ class Execution:
     def __post_init__(self) -> None:
         if self.jobs is not None:
             arguments.whole("jobs", self.jobs, 1)
-        timeout, _ = self._limits
-        if timeout is not None and self.jobs == 1:
-            raise ArgumentError("a trial timeout needs worker processes, but got jobs=1: use at least 2")
+        self._limits  # noqa: B018  raises for what is no duration
 
     @property
     def _limits(self) -> tuple[float | None, float | None]:
@@ -49,34 +48,39 @@ class Execution:
         found = [None if value is None else arguments.seconds(name, value) for name, value in given.items()]
         return found[0], found[1]
 
-    def settle(self, prepared: Prepared, known: Study | None) -> Settled:
+    def settle(self, work: Work, known: Study | None) -> Settled:
         """Return what is left to do with a study, on how many processes, and how long it takes.
 
         Parameters
         ----------
-        prepared : Prepared
+        work : Work
         known : Study, optional
             What is there already, of the same protocol.
         """
         timeout, budget = self._limits
-        jobs = self.jobs or (_cores() if prepared.device.type == "cpu" else 1)
-        alone, _ = estimate(prepared, 1, known)
-        if timeout is not None:
-            jobs = max(2, jobs)
-        elif self.jobs is None and alone < _WORTH_WORKERS:
+        jobs = self.jobs or work.usual_jobs or _cores()
+        alone = estimate(work, 1, known)
+        if self.jobs is None and timeout is None and alone is not None and alone[0] < _WORTH_WORKERS:
             jobs = 1
-        return Settled(jobs, timeout, budget, *estimate(prepared, jobs, known))
+        return Settled(jobs, work.parallel, timeout, budget, estimate(work, jobs, known))
 
 
 @dataclass(frozen=True)
 class Settled:
-    """An `Execution` with every choice made: seconds as such, and how long the study takes by estimate."""
+    """An `Execution` with every choice made: seconds as such, and those the study takes usually and at most."""
 
     jobs: int
+    parallel: Literal["processes", "threads"]
     timeout: float | None
     budget: float | None
-    seconds: float
-    at_most: float
+    estimate: tuple[float, float] | None
+
+    def runner(self) -> Runner:
+        """Return who carries out the trials; one with processes is a context manager, which ends them."""
+        if self.parallel == "threads":
+            return Threads(self.jobs, self.timeout)
+        # a trial can be ended from outside only
+        return InProcess() if self.jobs == 1 and self.timeout is None else Processes(self.jobs, self.timeout)
 
 
 def _cores() -> int:

@@ -56,12 +56,17 @@ def _resolved(study: Study, runs: Sequence[Run]) -> Margin:
     plan = study.plan
     metrics = [run.metric for run in runs if run.metric is not None]
     size = f"{plan.test_size:,} test sample{'' if plan.test_size == 1 else 's'}"
-    if plan.metric == "accuracy":
+    if plan.metric == "accuracy" and plan.test_size:
         level = statistics.fmean(metrics) if metrics else 100.0 / max(2, plan.outputs)
         value = rules.of_accuracy(level, plan.test_size)
         return Margin(value, f"one standard error of accuracy on {size} at {plan.control}'s {level:.1f} %")
     errors = [run.standard_error for run in runs if run.standard_error is not None]
     if errors:
+        if not plan.test_size:
+            rule = (
+                f"one standard error of {plan.metric} over the samples it is measured on, for {plan.control}"
+            )
+            return Margin(statistics.fmean(errors), rule)
         tuned = all(run.trial.phase == "tune" for run in runs)
         measured_on = plan.validation_size or plan.train_size if tuned else plan.test_size
         value = rules.of_standard_error(statistics.fmean(errors), measured_on, plan.test_size)

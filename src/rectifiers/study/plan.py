@@ -24,7 +24,7 @@ from rectifiers.study.specs import specs_of
 from rectifiers.study.swapped import SwappedModel, patterns
 from rectifiers.tasks import Data, Defaults, losses
 
-__all__ = ["make_plan"]
+__all__ = ["control_of", "make_plan", "question_of"]
 
 NORMS = ("none", "batch")
 TUNING_SEEDS = 3
@@ -141,24 +141,10 @@ def make_plan(
     DataError, DownloadError
         For data that is missing, altered, not finite, or all of one class.
     """
-    if seeds is not None and max_seeds is not None:
-        raise ArgumentError(
-            f"seeds is an exact number and max_seeds the most of a race: give one, but got {seeds=} and "
-            f"{max_seeds=}"
-        )
-    racing = seeds is None
-    most = arguments.whole("max seeds", MAX_SEEDS if max_seeds is None else max_seeds, 2)
-    asked = most if seeds is None else arguments.whole("seeds", seeds, 1)
-    tuning = arguments.tuning_seeds(TUNING_SEEDS, asked) if tuning_seeds is None else tuning_seeds
     protocol: dict[str, Any] = {
-        "racing": racing,
-        "seeds": asked,
-        "tuning_seeds": arguments.whole("tuning seeds", tuning, 1),
+        **question_of(seeds, max_seeds, tuning_seeds, margin, confidence, allow),
         "norms": arguments.names("norm", norms, NORMS),
         "match": arguments.one_of("match", match, ("parameters", "width")),
-        "margin": arguments.margin(margin),
-        "confidence": arguments.real("confidence", confidence, 0, 1),
-        "allow": validity.allowed(allow),
     }
     model, data = arguments.import_path("model", model), arguments.import_path("data", data)
     parsed = parse_arms(arms)
@@ -194,7 +180,7 @@ def make_plan(
         outputs=loaded.outputs,
         input_shape=loaded.input_shape,
         arms=(),
-        control=_control(control, parsed),
+        control=control_of(control, parsed),
         learning_rates=rates,
         initialization=cast(
             Literal["gain", "own"], arguments.one_of("initialization", initialization, ("gain", "own"))
@@ -237,6 +223,33 @@ def make_plan(
         warnings=notes + warnings + found_starting + found_by_checks,
         environment=environment(place, prepared.threads),
     )
+
+
+def question_of(
+    seeds: int | None = None,
+    max_seeds: int | None = None,
+    tuning_seeds: int | None = None,
+    margin: str | float = "auto",
+    confidence: float = 0.95,
+    allow: str | Iterable[str] = (),
+) -> dict[str, Any]:
+    """Return the fields of a plan that say how it is decided, whoever trains."""
+    if seeds is not None and max_seeds is not None:
+        raise ArgumentError(
+            f"seeds is an exact number and max_seeds the most of a race: give one, but got {seeds=} and "
+            f"{max_seeds=}"
+        )
+    most = arguments.whole("max seeds", MAX_SEEDS if max_seeds is None else max_seeds, 2)
+    asked = most if seeds is None else arguments.whole("seeds", seeds, 1)
+    tuning = arguments.tuning_seeds(TUNING_SEEDS, asked) if tuning_seeds is None else tuning_seeds
+    return {
+        "racing": seeds is None,
+        "seeds": asked,
+        "tuning_seeds": arguments.whole("tuning seeds", tuning, 1),
+        "margin": arguments.margin(margin),
+        "confidence": arguments.real("confidence", confidence, 0, 1),
+        "allow": validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
+    }
 
 
 def _grid(defaults: Defaults, optimizer: str) -> tuple[float, ...]:
@@ -294,7 +307,8 @@ def _shape(
     return {"model": model, "width": 0, "depth": 0, "model_code": code_identity(str(model), parts=True)}
 
 
-def _control(control: str | None, arms: tuple[Arm, ...]) -> str:
+def control_of(control: str | None, arms: tuple[Arm, ...]) -> str:
+    """Return the label of the arm that is the control: the first unless one is named, by any spelling."""
     labels = [arm.label for arm in arms]
     if control is None:
         return labels[0]

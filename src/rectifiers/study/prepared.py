@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rectifiers.arms import Arm
-from rectifiers.records.values import Notice, Phase, Plan
+from rectifiers.arms import Arm, code_identity
+from rectifiers.records.events import EpochFinished
+from rectifiers.records.values import Notice, Phase, Plan, Run, Trial
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
 from rectifiers.study.seeds import Parts, derive, split, stratified
+from rectifiers.study.training import train
+from rectifiers.study.work import Wanted, Work, always, now
 from rectifiers.tasks import Data, models
 
 __all__ = ["Cell", "Prepared"]
+
+_EVALUATION = 1.25  # of a trial's training, with what surrounds it
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A validated plan with its live objects; made by `rectifiers.study.make_plan`.
+class Prepared(Work):
+    """A validated plan with its live objects, trained by the built-in loop.
+
+    Made by `rectifiers.study.make_plan`.
 
     Attributes
     ----------
@@ -79,6 +86,36 @@ class Prepared:
     def threads(self) -> int:
         """Threads of torch while training: one, so that a trial is the same whatever runs beside it."""
         return 1
+
+    @property
+    def shared(self) -> Mapping[str, Any]:
+        """See `Work`."""
+        return {"data": self.data, "x": self.x, "y": self.y}
+
+    def train(self, trial: Trial, wanted: Wanted = always) -> Generator[EpochFinished | Run]:
+        """See `Work`."""
+        return train(self, trial)
+
+    def lost(self, trial: Trial, reason: str) -> Run:
+        """See `Work`."""
+        cell = self.cells[trial.arm, trial.norm]
+        known = {"peak_memory": cell.peak_memory, "parameters": cell.parameters}
+        return Run(trial, "crashed", reason, started=now(), **known)
+
+    def seconds(self, arm: str, norm: str) -> float | None:
+        """See `Work`; estimated from a timed step."""
+        plan = self.plan
+        steps = plan.epochs * max(1, plan.train_size // min(plan.batch_size, plan.train_size))
+        return self.cells[arm, norm].step_seconds * steps * _EVALUATION
+
+    def changed(self) -> str | None:
+        """See `Work`; arms find that out by themselves."""
+        plan = self.plan
+        if plan.model_code in (None, "") or "__main__:" in plan.model:
+            return None
+        if code_identity(plan.model, parts=True) == plan.model_code:
+            return None
+        return f"{plan.model} is another one there: its module was changed after it was imported"
 
     def parts(self, phase: Phase, seed: int) -> Parts:
         """Return which samples a trial is trained on, and which it is measured on."""

@@ -67,6 +67,11 @@ class Race:
                     further = True
         return further
 
+    def needs(self, trial: Trial) -> bool:
+        """Return whether a trial under way can still decide anything; so can what is no part of the race."""
+        cell = self._cell.get(trial.key)
+        return cell is None or self._needed(cell)
+
     @property
     def at_most(self) -> int:
         """How many deciding trials there can still be."""

@@ -9,7 +9,7 @@ from rectifiers.errors import RectifiersError
 from rectifiers.records.values import ArmSpec, Curve, Notice, Plan
 from rectifiers.tasks import models
 
-__all__ = ["specs_of"]
+__all__ = ["curve_of", "specs_of"]
 
 
 def specs_of(plan: Plan, arms: tuple[Arm, ...]) -> tuple[tuple[ArmSpec, ...], tuple[Notice, ...]]:
@@ -46,11 +46,11 @@ def specs_of(plan: Plan, arms: tuple[Arm, ...]) -> tuple[tuple[ArmSpec, ...], tu
             except RectifiersError as error:
                 text = f"{arm.label}: weights are drawn with gain 1, for it has none: {error}"
                 warnings.append(Notice("no-gain", text))
-        specs.append(ArmSpec(arm.label, arm.identity, arm.name, gain, width, _curve(arm)))
+        specs.append(ArmSpec(arm.label, arm.identity, arm.name, gain, width, curve_of(arm)))
     return tuple(specs), tuple(warnings)
 
 
-def _curve(arm: Arm) -> Curve | None:
+def curve_of(arm: Arm) -> Curve | None:
     """Return the arm's picture where it is finite."""
     sampled = arm.curve()
     if sampled is None:

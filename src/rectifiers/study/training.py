@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,11 +17,13 @@ from rectifiers.records.values import Outcome, Run, Trial
 from rectifiers.study.evaluation import HOPELESS, NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
-from rectifiers.study.prepared import Prepared
 from rectifiers.study.seeds import Order, derive
 from rectifiers.tasks import losses
 
-__all__ = ["HOPELESS", "crashed", "first_at_target", "train"]
+if TYPE_CHECKING:
+    from rectifiers.study.prepared import Prepared
+
+__all__ = ["HOPELESS", "first_at_target", "train"]
 
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
 _LONGEST_REASON = 200
@@ -221,16 +224,3 @@ def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | 
 
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-def crashed(prepared: Prepared, trial: Trial, reason: str) -> Run:
-    """Return the record of a trial whose process was lost, so that nothing of it is known but that."""
-    cell = prepared.cells[trial.arm, trial.norm]
-    return Run(
-        trial,
-        "crashed",
-        reason,
-        peak_memory=cell.peak_memory,
-        parameters=cell.parameters,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

@@ -27,6 +27,7 @@ from rectifiers.validity import unequal_classes as unequal_classes
 
 # At the end, on the records alone.
 from rectifiers.validity import no_arm_learned as no_arm_learned
+from rectifiers.validity import tuned_on_test as tuned_on_test
 from rectifiers.validity import seeds_change_nothing as seeds_change_nothing
 from rectifiers.validity import equal_arms as equal_arms
 from rectifiers.validity import constant as constant

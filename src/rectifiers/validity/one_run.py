@@ -13,7 +13,7 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
     plan = study.plan
     for norm in plan.norms:
         found = runs.get((plan.control, norm), ())
-        over = len(found) == plan.seeds or not plan.epochs
+        over = len(found) == plan.seeds or not plan.trained
         if len(finished(found)) == 1 and over and len(plan.arms) > 1:
             yield Finding(
                 f"{cell_name(plan.control, norm)} has one finished run, it takes two to tell how runs differ"

@@ -14,7 +14,7 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
         failed = [run for run in found if run.outcome != "finished"]
         # A crash names a mistake; results from a file give no reason.
         failed.sort(key=lambda run: run.outcome != "crashed")
-        if failed and study.plan.epochs:
+        if failed and study.plan.trained:
             outcomes = [run.outcome for run in failed]
             how = (
                 "crashed" if "diverged" not in outcomes else "failed" if "crashed" in outcomes else "diverged"

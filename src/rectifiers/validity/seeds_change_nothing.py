@@ -23,6 +23,9 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
         seeds = max(len(finished(runs[cell])) for cell in cells)
         what = f"the same initial weights and the same {study.plan.metric} in all {seeds} seeds"
         yield Finding(f"{named(cells)}: {what}, which are one run and not {seeds}")
+    elif study.plan.kind == "function" and (cells := [c for c, found in runs.items() if _one_start(found)]):
+        text = f"{named(cells)}: the same initial weights and first batch in all seeds"
+        yield Finding(f"{text}, so that only what comes after differs", "warned")
 
 
 def _one(runs: tuple[Run, ...]) -> bool:
@@ -30,6 +33,11 @@ def _one(runs: tuple[Run, ...]) -> bool:
     known = [run for run in runs if run.metric is not None and run.init_hash]
     alike = [run for run in known if run.init_hash == known[0].init_hash and same(run, known[0])]
     return len(finished(runs)) == len(alike) >= ENOUGH
+
+
+def _one_start(runs: tuple[Run, ...]) -> bool:
+    hashes = [run.init_hash for run in runs if run.outcome == "finished"]
+    return len(hashes) >= ENOUGH and len(set(hashes)) == 1 and len(hashes[0]) > len("called")
 
 
 Check(

@@ -6,8 +6,7 @@ from collections.abc import Generator, Iterable
 
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Run, Trial
-from rectifiers.study.prepared import Prepared
-from rectifiers.study.training import train
+from rectifiers.study.work import Wanted, Work, always
 
 __all__ = ["InProcess"]
 
@@ -15,8 +14,10 @@ __all__ = ["InProcess"]
 class InProcess:
     """The runner that needs nothing: trials in the order given, in the calling thread."""
 
-    def run(self, prepared: Prepared, trials: Iterable[Trial]) -> Generator[Trial | EpochFinished | Run]:
+    def run(
+        self, work: Work, trials: Iterable[Trial], wanted: Wanted = always
+    ) -> Generator[Trial | EpochFinished | Run]:
         """Carry out `trials`; see `Runner.run`."""
         for trial in trials:
             yield trial
-            yield from train(prepared, trial)
+            yield from work.train(trial, wanted)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import queue
 import sys
+import tempfile
 import threading
 import types
 from collections.abc import Generator, Iterable, Iterator
@@ -14,21 +15,19 @@ from concurrent.futures import Future, TimeoutError
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Any, Self
 
-from rectifiers.arms import code_identity
-from rectifiers.errors import ArgumentError, error_line
+from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Notice, Plan, Run, Trial
-from rectifiers.study.prepared import Prepared
+from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study.runners.in_process import InProcess
-from rectifiers.study.training import crashed, train
+from rectifiers.study.work import Wanted, Work, always
 
 __all__ = ["Processes"]
 
 _LONGEST_START = 120.0  # seconds: torch on a slow disk
 _TICK = 0.2  # seconds between two chances to stop
-_DATA = ("data", "x", "y")  # what is shared and not sent
 
 
 class Processes:
@@ -49,7 +48,8 @@ class Processes:
         self.jobs, self.timeout = jobs, timeout
         self._pool: Any = None
         self._reason: str | None = None
-        self._prepared: Prepared | None = None
+        self._work: Work | None = None
+        self._stops: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -62,28 +62,30 @@ class Processes:
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
-        self._pool = self._reason = self._prepared = None
+        if self._stops is not None:
+            self._stops.cleanup()
+        self._pool = self._reason = self._work = self._stops = None
 
     def run(
-        self, prepared: Prepared, trials: Iterable[Trial]
+        self, work: Work, trials: Iterable[Trial], wanted: Wanted = always
     ) -> Generator[Trial | EpochFinished | Run | Notice | None]:
         """Carry out `trials`; see `Runner.run`."""
-        if self._prepared is not prepared:
+        if self._work is not work:
             self.close()
-            self._prepared, self._reason = prepared, self._start(prepared)
+            self._work, self._reason = work, self._start(work)
             if self._reason is not None:
                 yield Notice("in-process", f"trials run in this process, one by one: {self._reason}")
-        if self._pool is None:
-            yield from InProcess().run(prepared, trials)
+        if self._pool is None or self._stops is None:
+            yield from InProcess().run(work, trials, wanted)
             return
-        source = iter(trials)
-        waiting: dict[Future[Run], Trial] = {}
-        finished: queue.SimpleQueue[Future[Run]] = queue.SimpleQueue()
+        source, stops = iter(trials), Path(self._stops.name)
+        waiting: dict[Future[Run | None], Trial] = {}
+        finished: queue.SimpleQueue[Future[Run | None]] = queue.SimpleQueue()
         try:
             while True:
                 # one more than there are processes, so that none waits for the next
                 while len(waiting) <= self.jobs and (trial := next(source, None)) is not None:
-                    future = self._pool.schedule(_work, args=(trial,), timeout=self.timeout)
+                    future = self._pool.schedule(_carry_out, args=(trial,), timeout=self.timeout)
                     waiting[future] = trial
                     future.add_done_callback(finished.put)
                     yield trial
@@ -92,40 +94,46 @@ class Processes:
                 try:
                     future = finished.get(timeout=_TICK)
                 except queue.Empty:
+                    for trial in waiting.values():
+                        if not wanted(trial):
+                            (stops / trial.key).touch()
                     yield None
                     continue
-                yield self._outcome(prepared, waiting.pop(future), future)
+                yield self._outcome(work, waiting.pop(future), future)
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _outcome(self, prepared: Prepared, trial: Trial, future: Future[Run]) -> Run:
+    def _outcome(self, work: Work, trial: Trial, future: Future[Run | None]) -> Run | None:
         from pebble import ProcessExpired
 
         try:
             return future.result()
         except TimeoutError:
-            return crashed(prepared, trial, f"took longer than {self.timeout:g} s (--trial-timeout)")
+            return work.lost(trial, f"took longer than {self.timeout:g} s (--trial-timeout)")
         except ProcessExpired as error:
-            return crashed(prepared, trial, f"its process ended unexpectedly (exit code {error.exitcode})")
+            return work.lost(trial, f"its process ended unexpectedly (exit code {error.exitcode})")
 
-    def _start(self, prepared: Prepared) -> str | None:
+    def _start(self, work: Work) -> str | None:
         """Start the workers; return why that is impossible, or None."""
         import cloudpickle
         from pebble import ProcessPool
 
+        shared = work.shared
         try:
-            with _by_value(prepared):
-                nothing: dict[str, Any] = dict.fromkeys(_DATA)
-                payload = cloudpickle.dumps(dataclasses.replace(prepared, **nothing))
+            with _by_value():
+                kept: Any = work
+                payload = cloudpickle.dumps(dataclasses.replace(kept, **dict.fromkeys(shared)))
         except Exception as error:  # noqa: BLE001  pickling the user's objects may raise anything
             return f"the arms or the model cannot be sent to another ({error_line(error, 200)})"
-        for tensor in (prepared.x, prepared.y):
-            tensor.share_memory_()  # type: ignore[no-untyped-call]
+        for tensor in shared.values():
+            if hasattr(tensor, "share_memory_"):
+                tensor.share_memory_()
+        self._stops = tempfile.TemporaryDirectory(prefix="rectifiers-")
         pool: Any = ProcessPool(
             max_workers=self.jobs,
             initializer=_begin,
-            initargs=(payload, {name: getattr(prepared, name) for name in _DATA}),
+            initargs=(payload, dict(shared), self._stops.name),
             context=_Context(),
         )
         try:
@@ -146,7 +154,20 @@ class Processes:
 
 
 class _Process(SpawnProcess):
-    """A spawned process that does not run the caller's script again, which need not be guarded for that."""
+    """A spawned process that does not run the caller's script again, which need not be guarded for that.
+
+    It is no daemon, so that a training may start processes of its own (a `DataLoader` with workers); it ends
+    with this process all the same, which it watches.
+    """
+
+    @property
+    def daemon(self) -> bool:
+        """Always False: whoever asks for one gets none."""
+        return False
+
+    @daemon.setter
+    def daemon(self, value: bool) -> None:
+        pass
 
     def start(self) -> None:
         main = sys.modules["__main__"]
@@ -162,7 +183,7 @@ class _Context(SpawnContext):
 
 
 @contextmanager
-def _by_value(prepared: Prepared) -> Iterator[None]:
+def _by_value() -> Iterator[None]:
     """While the block runs, pickle what comes from files that no other process can import as what it is."""
     import cloudpickle
 
@@ -178,29 +199,21 @@ def _by_value(prepared: Prepared) -> Iterator[None]:
 
 # What follows runs in a worker.
 
-_prepared: Prepared | None = None
+_work: Work | None = None
+_stops = Path()
 _problem: str | None = None
 
 
-def _begin(payload: bytes, data: dict[str, Any]) -> None:
-    global _prepared, _problem
+def _begin(payload: bytes, shared: dict[str, Any], stops: str) -> None:
+    global _work, _stops, _problem
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import cloudpickle
 
     try:
-        _prepared = dataclasses.replace(cloudpickle.loads(payload), **data)
-        _problem = _changed(_prepared.plan)
+        _work, _stops = dataclasses.replace(cloudpickle.loads(payload), **shared), Path(stops)
+        _problem = _work.changed()
     except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
         _problem = f"the arms or the model cannot be rebuilt in another ({error_line(error, 200)})"
-
-
-def _changed(plan: Plan) -> str | None:
-    """Return what is another model here than where it was sent from; arms find that out by themselves."""
-    if plan.model_code in (None, "") or "__main__:" in plan.model:
-        return None
-    if code_identity(plan.model, parts=True) == plan.model_code:
-        return None
-    return f"{plan.model} is another one there: its module was changed after it was imported"
 
 
 def _end_with_parent() -> None:
@@ -214,9 +227,7 @@ def _refused() -> str | None:
     return _problem
 
 
-def _work(trial: Trial) -> Run:
-    assert _prepared is not None
-    *_, run = train(_prepared, trial)
-    if not isinstance(run, Run):
-        raise ArgumentError(f"a trial ends with its record, but got {type(run).__name__}")
-    return run
+def _carry_out(trial: Trial) -> Run | None:
+    assert _work is not None
+    told = list(_work.train(trial, lambda trial: not (_stops / trial.key).exists()))
+    return told[-1] if told and isinstance(told[-1], Run) else None

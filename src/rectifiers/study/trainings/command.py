@@ -1,0 +1,319 @@
+"""A command as work: run once per trial, its metric read from what it prints or from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from rectifiers.errors import ArgumentError, one_line
+from rectifiers.records.events import EpochFinished
+from rectifiers.records.values import Notice, Plan, Run
+from rectifiers.records.values import Trial as Planned
+from rectifiers.study.trainings.place import emptied, log_of, place_of
+from rectifiers.study.trainings.trial import public_seed
+from rectifiers.study.work import Wanted, Work, always, now
+
+__all__ = ["Command", "CommandWork"]
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_FIELDS = ("arm", "lr", "seed", "out", "device")
+_SCRIPTS = (".py", ".sh", ".R", ".jl", ".pl", ".rb", ".js", ".lua", ".m")
+_TICK = 0.05  # seconds between two looks at a process
+_GRACE = 5.0  # seconds between asking a process to end and ending it
+_LAST_LINES, _LAST_CHARACTERS = 3, 300
+
+
+@dataclass(frozen=True)
+class Command:
+    """A script as it is, run once per trial: the arm, the rate and the seed are words of its command line.
+
+    Parameters
+    ----------
+    line : str
+        The command, split into words as a shell would and run without one. In it ``{arm}`` stands for the
+        arm's label, ``{lr}`` for the learning rate, ``{seed}`` for the seed, ``{out}`` for a directory of the
+        trial's own, ``{device}`` for the device.
+    metric : str, optional
+        A regular expression with one group, whose last match in the output is the metric; without a group,
+        the key of the last line that is a JSON object.
+    metric_file : str, optional
+        ``"{out}/result.json:accuracy"``: a file the command writes, and the key in it.
+    """
+
+    line: str
+    metric: str | None = None
+    metric_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.metric is None) == (self.metric_file is None):
+            raise ArgumentError(
+                "a command's metric is read from its output (a pattern such as 'test acc: ([0-9.]+)', or a "
+                f"key of its last line of JSON) or from a file, but got metric={self.metric!r} and "
+                f"metric_file={self.metric_file!r}: give one"
+            )
+        if not self.words:
+            raise ArgumentError(f"a command has at least one word, but got {self.line!r}")
+        for text in (*self.words, self.metric_file or ""):
+            for name in _FIELD.findall(text):
+                if name not in _FIELDS:
+                    known = ", ".join(f"{{{known}}}" for known in _FIELDS)
+                    raise ArgumentError(
+                        f"a command's fields are {known}, but got {{{name}}} in {self.line!r}"
+                    )
+        if not self.takes("arm"):
+            raise ArgumentError(
+                f"a command takes the arm, but there is no {{arm}} in {self.line!r}: write it where "
+                "the script takes the name of its activation"
+            )
+        if self.metric_file is not None and not re.search(r"..:[^:/\\]+$", self.metric_file):
+            raise ArgumentError(
+                f"a metric's file is FILE:KEY, such as {{out}}/result.json:accuracy, but got "
+                f"{self.metric_file!r}"
+            )
+        if self.metric is not None and (groups := self._pattern(self.metric).groups) > 1:
+            raise ArgumentError(
+                f"a metric's pattern has one group, but {self.metric!r} has {groups}: (?:...) for others"
+            )
+
+    @staticmethod
+    def _pattern(metric: str) -> re.Pattern[str]:
+        try:
+            return re.compile(metric)
+        except re.error as error:
+            raise ArgumentError(
+                f"a metric is a regular expression or a key, but {metric!r} is neither: {error}"
+            ) from None
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the command, fields not filled in."""
+        try:
+            return shlex.split(self.line)
+        except ValueError as error:
+            raise ArgumentError(f"quotes in a command are closed, but {self.line!r}: {error}") from None
+
+    def takes(self, name: str) -> bool:
+        """Return whether a field occurs in the command."""
+        return any(f"{{{name}}}" in word for word in self.words)
+
+    @property
+    def metric_name(self) -> str:
+        """What the metric is called: its key, or the words before the number in the pattern."""
+        if self.metric_file is not None:
+            return self.metric_file.rpartition(":")[2]
+        assert self.metric is not None
+        plain = re.split(r"[(\\\[]", self.metric)[0].strip(" :=\t^")
+        return plain if re.fullmatch(r"[\w %/@.-]+", plain) else "metric"
+
+    @property
+    def name(self) -> str:
+        """What the study is called: the script, or the program."""
+        words = self.words
+        scripts = (word for word in words if word.endswith(_SCRIPTS))
+        return Path(next(scripts, words[0])).name
+
+    def identity(self) -> str:
+        """Return what a result depends on beside the fields: how the metric is read, and the files named.
+
+        Raises
+        ------
+        ArgumentError
+            If the program, or a script among its words, is not there.
+        """
+        words = [word for word in self.words if not _FIELD.search(word)]
+        if words and words[0] == self.words[0] and shutil.which(words[0]) is None:
+            raise ArgumentError(
+                f"a command begins with a program, but {words[0]!r} is not found: {self.line}"
+            )
+        for word in words[1:]:
+            if word.endswith(_SCRIPTS) and not word.startswith("-") and not Path(word).exists():
+                raise ArgumentError(f"no such script: {word} (of {self.line!r}, looked from {Path.cwd()})")
+        files = [Path(word) for word in words if Path(word).is_file()]
+        digests = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}" for file in files]
+        read = self.metric_file if self.metric is None else self.metric
+        return f"{read} ({', '.join(digests)})"
+
+    def filled(self, values: Mapping[str, str]) -> list[str]:
+        """Return the words with their fields filled in; a value is never split, nor read by a shell."""
+        return [_FIELD.sub(lambda match: values[match[1]], word) for word in self.words]
+
+    def read(self, output: str, values: Mapping[str, str]) -> float:
+        """Return the metric.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none, or it is no number.
+        """
+        if self.metric_file is not None:
+            name, _, key = self.metric_file.rpartition(":")
+            file = Path(_FIELD.sub(lambda match: values[match[1]], name))
+            try:
+                return _of_json(file.read_text(encoding="utf-8"), key, str(file))
+            except OSError as error:
+                raise ArgumentError(
+                    f"the metric is in {file}, but it cannot be read: {error.strerror}"
+                ) from None
+            except (json.JSONDecodeError, UnicodeDecodeError):
+                raise ArgumentError(f"the metric is in {file}, but that is no JSON object") from None
+        assert self.metric is not None
+        pattern = self._pattern(self.metric)
+        if not pattern.groups:
+            lines = [line for line in output.splitlines() if line.lstrip().startswith("{")]
+            for line in reversed(lines):
+                try:
+                    return _of_json(line, self.metric, "its last line of JSON")
+                except json.JSONDecodeError:
+                    continue
+            raise ArgumentError(
+                f"no line of JSON with the key {self.metric!r} in the output: where it is a pattern, put a "
+                f"group around the number, such as '{self.metric}: ([0-9.]+)'"
+            )
+        found = pattern.findall(output)
+        if not found:
+            raise ArgumentError(f"no match of {self.metric!r} in the output")
+        try:
+            return float(found[-1])
+        except ValueError:
+            raise ArgumentError(f"the last match of {self.metric!r} is no number: {found[-1]!r}") from None
+
+
+def _of_json(text: str, key: str, where: str) -> float:
+    found = json.loads(text)
+    if not isinstance(found, dict) or key not in found:
+        keys = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
+        raise ArgumentError(f"the metric is {key!r} of {where}, but there is {keys or 'nothing'}")
+    value = found[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentError(f"{key!r} of {where} is a number, but got {value!r}")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class CommandWork(Work):
+    """A plan whose trials are runs of a command."""
+
+    plan: Plan
+    command: Command
+    environment: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Notice, ...] = ()
+    options: Mapping[str, Any] | None = None
+    directory: Path | None = None
+    parallel: ClassVar[Literal["processes", "threads"]] = "threads"  # a trial is a process of its own
+
+    @property
+    def usual_jobs(self) -> int | None:
+        """See `Work`: nobody knows how many cores a command takes."""
+        return 1
+
+    def at(self, directory: Path) -> Self:
+        """See `Work`."""
+        return replace(self, directory=directory.resolve())
+
+    def log(self, trial: Planned) -> Path | None:
+        """See `Work`."""
+        return log_of(self.directory, trial)
+
+    def lost(self, trial: Planned, reason: str) -> Run:
+        """See `Work`."""
+        return Run(trial, "crashed", reason + _end_of(_text(log_of(self.directory, trial))), started=now())
+
+    def train(self, trial: Planned, wanted: Wanted = always) -> Generator[EpochFinished | Run]:
+        """Run the command; its output goes to a file of the trial's."""
+        started, clock = now(), time.perf_counter()
+        place = emptied(place_of(self.directory, trial))
+        values = {
+            "arm": trial.arm,
+            "lr": f"{trial.learning_rate:g}",
+            "seed": str(public_seed(trial.phase, trial.seed)),
+            "out": str(place),
+            "device": self.plan.device,
+        }
+        log = log_of(self.directory, trial)
+        try:
+            with log.open("wb") as stream:
+                code = _run(self.command.filled(values), stream, lambda: wanted(trial))
+        except OSError as error:
+            yield Run(trial, "crashed", f"cannot be started: {error.strerror or error}", started=started)
+            return
+        if code is None:
+            return
+        known: dict[str, Any] = {"started": started, "seconds": time.perf_counter() - clock}
+        output = _text(log)
+        if code:
+            how = f"exit code {code}" if code > 0 else f"ended by {_signal(-code)}"
+            yield Run(trial, "crashed", how + _end_of(output), **known)
+            return
+        try:
+            value = self.command.read(output, values)
+        except ArgumentError as error:
+            yield Run(trial, "crashed", str(error) + _end_of(output), **known)
+            return
+        name = self.command.metric_name
+        if not math.isfinite(value):
+            yield Run(trial, "diverged", f"{name} is {value:g}", **known)
+            return
+        metric = -value if self.plan.metric.startswith("minus ") else value
+        yield Run(trial, "finished", metric=metric, measures=((name, value),), **known)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+
+def _run(words: list[str], stream: Any, wanted: Any) -> int | None:
+    """Run a command in a process group of its own; return its exit code, None if it was stopped."""
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        while True:
+            try:
+                return process.wait(_TICK)
+            except subprocess.TimeoutExpired:
+                if not wanted():
+                    return None
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started, at first by asking."""
+    for how, grace in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
+        if process.poll() is not None:
+            return
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _end_of(output: str) -> str:
+    """Return the last lines of an output, to be put behind a reason."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()][-_LAST_LINES:]
+    said = " | ".join(lines)
+    shown = one_line(said[-_LAST_CHARACTERS:])
+    return f" (it said: {shown})" if shown else " (it said nothing)"
