@@ -93,7 +93,7 @@ def test_a_run_is_written_whole_or_not_at_all(store, make_run, monkeypatch):
 
 @pytest.mark.parametrize("table", _schema._TABLES)
 def test_no_row_can_be_changed_or_removed(file, store, make_run, table):
-    store.add(make_run())
+    store.add(make_run(measures=(("f1", 0.5),)))
     store.add_rate("relu", "none", 0.1, at_edge=False)
     store.add_margin(Margin(0.2, "as given"))
     store.add_warning(CAREFUL)
@@ -160,7 +160,7 @@ def test_another_protocol_is_refused_with_what_differs(file, store, plan, make_r
 
 
 def test_another_question_is_asked_of_the_same_trials(file, store, plan, make_run):
-    store.add(make_run())
+    store.add(make_run(measures=(("f1", 0.5),)))
     store.add_rate("relu", "none", 0.1, at_edge=False)
     store.add_margin(Margin(1.0, "first"))
     store.close()
@@ -189,7 +189,18 @@ def test_each_session_keeps_what_it_ran_on_and_the_one_that_asked_is_told(file, 
     other.close()
 
 
-@pytest.mark.parametrize("schema, told", [(3, "a newer"), (1, "an older")])
+def test_a_file_of_the_schema_before_is_read_and_grown(file, store, make_run):
+    store.close()
+    other = sqlite3.connect(file)
+    other.execute("DROP TABLE measure")
+    other.execute("PRAGMA user_version = 2")
+    other.close()
+    with Store.open(file) as again:
+        again.add(make_run())
+        assert again.study().runs == (make_run(),)
+
+
+@pytest.mark.parametrize("schema, told", [(4, "a newer"), (1, "an older")])
 def test_another_schema_is_refused_and_left_alone(file, store, schema, told):
     store.close()
     other = sqlite3.connect(file)
@@ -199,7 +210,7 @@ def test_another_schema_is_refused_and_left_alone(file, store, schema, told):
     for readonly in (True, False):
         with pytest.raises(SchemaError) as caught:
             Store.open(file, readonly=readonly)
-        said = f"{file} was written by {told} rectifiers (schema {schema}; this one reads 2): "
+        said = f"{file} was written by {told} rectifiers (schema {schema}; this one reads 3): "
         assert str(caught.value).startswith(said)
     assert file.read_bytes() == before
 
@@ -210,7 +221,7 @@ def test_the_schema_is_versioned():
         kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
     }
     stored = content_hash([fields, _schema._TABLES])
-    assert (_schema.SCHEMA, stored) == (2, "b4f7e3dfa3b4e031edbe351a16f1c2a62edaab07c2606d54692a52e53a535cbf")
+    assert (_schema.SCHEMA, stored) == (3, "40b030a1e6c80d2617fe3b0f6679661615c53d28185da686cb04d13b7978fcdb")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):

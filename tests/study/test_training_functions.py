@@ -138,7 +138,7 @@ def test_lower_may_be_better(compare) -> None:
 
     result = compare(train, metric="loss", higher_is_better=False, margin=1.0)
     assert result.recommendation.arm == "tanh"
-    assert result.summary.metric == "minus loss"
+    assert result.study.plan.metric == "minus loss"
     assert result.study.runs[0].metric == -dict(result.study.runs[0].measures)["loss"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rectifiers._version import __version__
 from rectifiers.errors import SchemaError, StoreError, StoreLostError
-from rectifiers.records._schema import APPLICATION_ID, SCHEMA, statements
+from rectifiers.records._schema import APPLICATION_ID, OLDEST, SCHEMA, statements
 
 __all__ = [
     "check_schema",
@@ -73,7 +73,7 @@ def check_schema(path: Path, connection: sqlite3.Connection) -> None:
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is a database, but not a study of rectifiers: choose another --out")
-    if schema < SCHEMA:
+    if schema < OLDEST:
         raise SchemaError(
             f"{path} was written by an older rectifiers (schema {schema}; this one reads {SCHEMA}): choose "
             f"another --out, or read it with the version in its table `meta`"

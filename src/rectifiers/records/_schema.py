@@ -5,9 +5,10 @@ Every table is append-only: triggers refuse UPDATE and DELETE, whoever asks.
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "SCHEMA", "statements"]
+__all__ = ["APPLICATION_ID", "OLDEST", "SCHEMA", "statements"]
 
-SCHEMA = 2
+SCHEMA = 3
+OLDEST = 2  # read and grown as well: it has no table `measure`, and its plans no `kind` but the built-in loop
 APPLICATION_ID = 0x52454354  # "RECT": tells a study's file from any other SQLite database
 
 _TABLES = {

@@ -300,8 +300,10 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        if not self.swap:  # of a plan that swaps nothing, files and hashes are as before there was a swap
-            del plain["swap"]
+        # Files and hashes are as before there were these, where they say nothing.
+        for name, usual in (("swap", ""), ("kind", "loop")):
+            if plain[name] == usual:
+                del plain[name]
         return plain
 
     @classmethod

@@ -67,7 +67,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Settled:
-    """An `Execution` with every choice made: seconds as such, and those the study takes usually and at most."""
+    """An `Execution` with every choice made: seconds as such, and how long it takes usually and at most."""
 
     jobs: int
     parallel: Literal["processes", "threads"]

@@ -99,8 +99,8 @@ class Prepared(Work):
     def lost(self, trial: Trial, reason: str) -> Run:
         """See `Work`."""
         cell = self.cells[trial.arm, trial.norm]
-        known = {"peak_memory": cell.peak_memory, "parameters": cell.parameters}
-        return Run(trial, "crashed", reason, started=now(), **known)
+        memory, parameters = cell.peak_memory, cell.parameters
+        return Run(trial, "crashed", reason, peak_memory=memory, parameters=parameters, started=now())
 
     def seconds(self, arm: str, norm: str) -> float | None:
         """See `Work`; estimated from a timed step."""

@@ -121,8 +121,8 @@ def plan_training(
     model = path or (name if command is None else command.line)
     kind: Kind = "function" if command is None else "command"
     plan = Plan(
-        task=name, data_source="", data_hash="", unit="", resolution=0.0, model=model, model_code=code, kind=kind,
-        metric=f"minus {measured}" if lower else measured,
+        task=name, data_source="", data_hash="", unit="", resolution=0.0, model=model, model_code=code,
+        kind=kind, metric=f"minus {measured}" if lower else measured,
         arms=specs, control=control, learning_rates=rates or (0.0,), device=str(place), **asked,
     )  # fmt: skip
     options: dict[str, Any] | None = (
