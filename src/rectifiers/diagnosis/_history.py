@@ -12,7 +12,7 @@ from rectifiers.diagnosis.quantities import Totals, combine
 
 __all__ = ["History", "Slot"]
 
-_SLOTS = 24
+_SLOTS = 25  # the first, and an even number of others
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Slot:
 
 
 class History:
-    """Slots of equal length in steps; when there are too many, neighbours are put together.
+    """The first step, then slots of equal length; when there are too many, neighbours are put together.
 
     All sums, maxima and minima stay exact.
     """
@@ -62,17 +62,21 @@ class History:
         """Return the slot of a step, the latest one or a new one."""
         if self.slots and self.slots[-1].last == step:
             return self.slots[-1]
-        if not self.slots or self._steps >= self._width:
+        if len(self.slots) < 2 or self._steps >= self._width:
             if len(self.slots) == _SLOTS:
-                for early, late in zip(self.slots[::2], self.slots[1::2], strict=True):
+                for early, late in zip(self.slots[1::2], self.slots[2::2], strict=True):
                     early.absorb(late)
-                self.slots = self.slots[::2]
+                self.slots = [self.slots[0], *self.slots[1::2]]
                 self._width *= 2
             self.slots.append(Slot(step, step))
             self._steps = 0
         self._steps += 1
         self.slots[-1].last = step
         return self.slots[-1]
+
+    def containing(self, step: int) -> Slot:
+        """Return the slot that a step went into."""
+        return next(slot for slot in reversed(self.slots) if slot.first <= step)
 
     def since(self, step: int) -> Slot:
         """Return what was seen in all slots that reach a step or one after it."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from rectifiers import functional
 from rectifiers.call_sites import Call
 
-__all__ = ["slope_at"]
+__all__ = ["function_of", "slope_at"]
 
 _THROUGH_ZERO = ("leaky_relu", "prelu", "rrelu")  # y / x is the slope, whatever it is, learned or random
 _CLIPPED = ("relu6", "hardtanh", "threshold", "hardshrink")
@@ -30,7 +30,7 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
         return ((y == x) & (x != 0)).to(x.dtype)
     if call.activation in _THROUGH_ZERO:
         return torch.where(x > 0, torch.ones_like(x), torch.where(x == 0, 0.0, y / x))
-    function = _function(call)
+    function = function_of(call)
     if function is None:
         return None
     devices = [x.device] if x.is_cuda else []
@@ -56,7 +56,7 @@ def _same(value: Tensor) -> Tensor:
     return value
 
 
-def _function(call: Call) -> Callable[[Tensor], Tensor] | None:
+def function_of(call: Call) -> Callable[[Tensor], Tensor] | None:
     """The module's forward; of a function, which may have had arguments, that with its defaults."""
     if call.module is not None:
         forward: Callable[[Tensor], Tensor] = call.module.forward

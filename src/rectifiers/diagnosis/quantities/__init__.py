@@ -2,9 +2,10 @@
 
 from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, combine
 from rectifiers.diagnosis.quantities.dead import dead
-from rectifiers.diagnosis.quantities.depth import slope_square
+from rectifiers.diagnosis.quantities.depth import output_square, slope_square
 from rectifiers.diagnosis.quantities.dormant import dormant, dormant_gradient
 from rectifiers.diagnosis.quantities.gradient import gradient
+from rectifiers.diagnosis.quantities.histogram import histogram
 from rectifiers.diagnosis.quantities.linear import linear
 from rectifiers.diagnosis.quantities.moments import deviation, mean, output_mean
 from rectifiers.diagnosis.quantities.rounding import rounding
@@ -26,5 +27,7 @@ ALL: tuple[Quantity, ...] = (
     gradient,
     rounding,
     slope_square,
+    output_square,
+    histogram,
 )
 """In the order of the table."""

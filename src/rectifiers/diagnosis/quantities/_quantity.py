@@ -35,7 +35,7 @@ class Sample:
 
     x: Tensor
     y: Tensor
-    slope: Tensor | None
+    slope: Tensor | None = None
     gradient: Tensor | None = None
     dtype: torch.dtype = torch.float32
 

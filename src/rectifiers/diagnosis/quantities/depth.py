@@ -1,10 +1,13 @@
-"""Mean square slope: what chi_1, the factor per layer of a gradient's variance, is made of."""
+"""Depth map: chi_1, by which the variance of a gradient is multiplied from one site to the one before it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
 
-__all__ = ["slope_square"]
+__all__ = ["add_chi", "output_square", "slope_square"]
 
 
 def _forward(sample: Sample) -> Sums:
@@ -19,3 +22,20 @@ slope_square = Quantity(
     _forward,
     share=False,
 )
+output_square = Quantity(
+    "output_square", "output²", "mean squared output", mean_of("y_squared.sum"), share=False
+)
+
+
+def add_chi(rows: Sequence[dict[str, Any]]) -> None:
+    """Add ``chi`` to the figures of sites in a chain: sigma_w^2 E[f'^2], with sigma_w^2 from site to site.
+
+    sigma_w^2 is the next pre-activation's mean square over this output's: it is exact for layers without
+    bias, normalisation or skip connection in between.
+    """
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        row["chi"] = None
+        if following is None or not row["output_square"] or row["slope_square"] is None:
+            continue
+        variance = (following["mean"] ** 2 + following["deviation"] ** 2) / row["output_square"]
+        row["chi"] = variance * row["slope_square"]

@@ -1,0 +1,171 @@
+"""Take a part of every activation's inputs, outputs and gradients on watched steps, and add it up."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from rectifiers.call_sites import Call, End, Interception
+from rectifiers.diagnosis._history import History
+from rectifiers.diagnosis._slope import slope_at
+from rectifiers.diagnosis.quantities import ALL, Sample
+
+__all__ = ["Observer", "Patterns", "SiteRecord"]
+
+Patterns: TypeAlias = str | type[nn.Module] | Sequence[str | type[nn.Module]]
+
+_FORWARD = tuple(quantity.forward for quantity in ALL if quantity.forward is not None)
+_BACKWARD = tuple(quantity.backward for quantity in ALL if quantity.backward is not None)
+
+
+@dataclass
+class SiteRecord:
+    """What was seen at one site.
+
+    Attributes
+    ----------
+    call : Call
+        The first one.
+    units : int
+        Channels of its input.
+    history : History
+    is_output : bool
+        Whether the model returns what this site does.
+    """
+
+    call: Call
+    units: int
+    history: History = field(default_factory=History, repr=False)
+    is_output: bool = False
+    gradient_of: int = -1  # the step whose gradient is waited for
+
+
+class Observer:
+    """Called back at every activation of a model.
+
+    Parameters
+    ----------
+    model : nn.Module
+    every : int
+        Every so many training steps is watched.
+    include, exclude : patterns of sites
+    positions : int
+        So many positions (samples, times places in an image or a sequence) of a batch are taken at most,
+        evenly.
+    """
+
+    def __init__(
+        self, model: nn.Module, every: int, include: Patterns, exclude: Patterns, positions: int
+    ) -> None:
+        self.model, self.every, self.positions = model, every, positions
+        self.include, self.exclude = _several(include), _several(exclude)
+        self.sites: dict[str, SiteRecord] = {}
+        self.steps = 0
+        self.interception = Interception(model, self._begin)
+        self.interception.enabled = False
+        self._latest: tuple[Tensor, SiteRecord] | None = None
+
+    @property
+    def watching(self) -> bool:
+        """Whether the latest training step is a watched one."""
+        return self.steps > 0 and (self.steps - 1) % self.every == 0
+
+    def count(self, module: nn.Module, args: Any) -> None:
+        """Decide before a forward pass of the model whether it is a watched training step."""
+        trains = self.model.training and torch.is_grad_enabled()
+        self.steps += trains
+        self.interception.enabled = trains and self.watching
+
+    def finish(self, module: nn.Module, args: Any, output: Any) -> None:
+        """See after a forward pass whether an activation made what the model returns."""
+        if self._latest is not None and self._latest[0] is output:
+            self._latest[1].is_output = True
+        self._latest = None
+
+    def _wanted(self, call: Call) -> bool:
+        def fits(pattern: str | type[nn.Module]) -> bool:
+            if isinstance(pattern, str):
+                return call.activation == pattern or fnmatch.fnmatchcase(call.name, pattern)
+            return isinstance(call.module, pattern)
+
+        return any(map(fits, self.include)) and not any(map(fits, self.exclude))
+
+    def _begin(self, call: Call, x: Tensor) -> End | None:
+        if not (self._wanted(call) and x.is_floating_point() and x.ndim and x.numel()):
+            return None
+        axis = _axis(call, x)
+        site = self.sites.setdefault(call.name, SiteRecord(call, x.shape[axis]))
+        step = self.steps - 1
+        take = partial(_part, axis=axis, limit=self.positions)
+        rows = take(x)  # a copy: in-place activations overwrite their input
+        cell: list[Sample] = []
+        if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
+            site.gradient_of = step  # of the first pass, not of the one that checkpointing makes again
+            hook = partial(self._end_backward, site, step, cell, take)
+            x.register_hook(hook)  # type: ignore[no-untyped-call]
+
+        def end(output: Any) -> None:
+            if isinstance(output, Tensor) and output.ndim == x.ndim:
+                self._latest = (output, site)
+                with torch.no_grad():
+                    self._end_forward(site, step, call, Sample(rows, take(output)), cell)
+
+        return end
+
+    @staticmethod
+    def _end_forward(site: SiteRecord, step: int, call: Call, seen: Sample, cell: list[Sample]) -> None:
+        sample = Sample(seen.x, seen.y, slope_at(call, seen.x, seen.y))
+        cell.append(sample)
+        if call.recomputed:  # it has been seen when it ran first
+            return
+        slot = site.history.at(step)
+        slot.seen += len(sample.x)
+        for measure in _FORWARD:
+            slot.add(measure(sample))
+
+    @staticmethod
+    def _end_backward(
+        site: SiteRecord, step: int, cell: list[Sample], take: Callable[[Tensor], Tensor], gradient: Tensor
+    ) -> None:
+        if not cell or not site.history.slots:
+            return
+        forward = cell.pop()
+        with torch.no_grad():
+            sample = Sample(forward.x, forward.y, forward.slope, take(gradient), gradient.dtype)
+            slot = site.history.containing(step)
+            slot.seen_backward += len(sample.x)
+            for measure in _BACKWARD:
+                slot.add(measure(sample))
+
+
+def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:
+    return (patterns,) if isinstance(patterns, str | type) else tuple(patterns)
+
+
+def _axis(call: Call, x: Tensor) -> int:
+    """Return the axis of the units: where the model's layers put them, or the usual one."""
+    if call.axis is not None:
+        return call.axis % x.ndim
+    return x.ndim - 1 if x.ndim in (1, 3) else 1
+
+
+def _part(x: Tensor, axis: int, limit: int) -> Tensor:
+    """Return positions x units, evenly spaced, copied, in float32 at least."""
+    x = x.detach().movedim(axis, -1)
+    if x.ndim == 1:
+        x = x[None]
+    excess = math.prod(x.shape[:-1]) / limit
+    for dim in range(x.ndim - 2, -1, -1):  # places first: samples tell more
+        if excess > 1:
+            step = min(x.shape[dim], math.ceil(excess ** (1 / max(1, dim))))
+            x = x[(slice(None),) * dim + (slice(None, None, step),)]
+            excess /= step
+    dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
+    return x.to(dtype, copy=True).reshape(-1, x.shape[-1])

@@ -1,0 +1,55 @@
+"""Range mismatch: targets that the activation of the model's output cannot reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rectifiers.call_sites import Call
+from rectifiers.diagnosis._slope import function_of
+
+__all__ = ["Reach", "reach_of"]
+
+_FAR = 1e4
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What an output can be, and what it should be.
+
+    Attributes
+    ----------
+    site, activation : str
+    low, high : float
+        Of the activation's outputs; infinite where they have no bound.
+    lowest, highest : float
+        Of the targets.
+    missed : float
+        Share of targets out of reach.
+    """
+
+    site: str
+    activation: str
+    low: float
+    high: float
+    lowest: float
+    highest: float
+    missed: float
+
+
+def reach_of(call: Call, targets: Tensor) -> Reach | None:
+    """Compare targets with the range of an activation, found by calling it; None where it cannot be."""
+    function = function_of(call)
+    if function is None or not targets.numel():
+        return None
+    x = torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-_FAR, _FAR])))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        y = function(x).double()
+    low, high = (
+        end if abs(end) < _FAR / 100 else end * torch.inf for end in (float(y.min()), float(y.max()))
+    )
+    outside = (targets < low - 1e-6) | (targets > high + 1e-6)
+    ends = float(targets.min()), float(targets.max())
+    return Reach(call.name, call.activation, low, high, *ends, float(outside.double().mean()))

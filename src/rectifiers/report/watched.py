@@ -1,0 +1,127 @@
+"""The report of a watched training: what happened at every activation, over time and along the depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rectifiers.report import _page
+from rectifiers.report._looks import Look, on_page
+from rectifiers.report._pieces import altair, data
+from rectifiers.report.charts import Chart
+
+__all__ = ["write"]
+
+Row = Mapping[str, Any]
+
+_MAPS = {
+    "dead": ("Dead units", "share of units whose derivative was 0 for every sample of the period"),
+    "sparsity": ("Zeros", "share of outputs that are 0"),
+    "saturation": ("Flat", "share of positions where the derivative is below 0.05"),
+    "gradient": ("Gradient", "RMS of the gradient at the pre-activations, as a power of 10"),
+}
+
+
+def write(
+    path: str | Path, table: str, advice: Sequence[Row], rows: Sequence[Row], curves: Sequence[Row]
+) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : path
+    table : str
+        All figures as text.
+    advice : sequence of mapping
+        With ``sentence`` and ``command``.
+    rows : sequence of mapping
+        Figures per site and period.
+    curves : sequence of mapping
+        Per site and bin: ``x``, the ``share`` of pre-activations and the activation ``f`` there.
+    """
+    look = on_page({})
+    order = list(dict.fromkeys(row["site"] for row in rows))
+    charts = [
+        Chart(
+            name, "watch", title, f"{title} per site and period: {meaning}.", partial(_map, name, rows, order)
+        )
+        for name, (title, meaning) in _MAPS.items()
+    ]
+    charts.append(
+        Chart(
+            "depth",
+            "watch",
+            "Gradient along the depth",
+            "RMS of the gradient at each site, in the first and in the last period.",
+            partial(_depth, rows, order),
+        )
+    )
+    for index, site in enumerate(order):
+        drawing = partial(_distribution, [row for row in curves if row["site"] == site])
+        about = f"Where the pre-activations of {site} were (bars), and the activation (line)."
+        charts.append(Chart(f"site-{index}", "sites", site, about, drawing))
+    drawn = [_page.PageChart(chart, chart.draw(look)) for chart in charts]
+    return _page.save(_page.render("watched.html.j2", drawn, [], table=table, advice=advice), path)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _map(name: str, rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
+    """Return a heat map: sites by steps."""
+    alt = altair()
+    cells = []
+    for row in rows:
+        value = _number(row[name])
+        if value is not None and name == "gradient":
+            value = math.log10(value) if value > 0 else None
+        if value is not None:
+            span = {"from": row["first_step"], "to": row["last_step"] + 1}
+            cells.append({"site": row["site"], **span, "value": value})
+    share = alt.Scale(scheme="oranges", domain=[0, 1]) if name != "gradient" else alt.Scale(scheme="viridis")
+    legend = alt.Legend(title=None, format="%" if name != "gradient" else "~g", labelColor=look.muted)
+    base = alt.Chart(data(cells)).mark_rect()
+    shown = base.encode(
+        x=alt.X("from:Q", title="training step", scale=alt.Scale(nice=False)),
+        x2="to:Q",
+        y=alt.Y("site:N", sort=list(order), title=None),
+        color=alt.Color("value:Q", scale=share, legend=legend),
+        tooltip=["site:N", "from:Q", "to:Q", alt.Tooltip("value:Q", format=".3~g")],
+    )
+    return alt.layer(shown).properties(height=max(60, 22 * len(order)))
+
+
+def _depth(rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
+    alt = altair()
+    points = []
+    for site in order:
+        mine = [row for row in rows if row["site"] == site]
+        for when, row in (("first period", mine[0]), ("last period", mine[-1])):
+            value = _number(row["gradient"])
+            if value:
+                points.append({"site": site, "when": when, "value": value})
+    colours = alt.Scale(domain=["first period", "last period"], range=[look.muted, look.ink])
+    base = alt.Chart(data(points)).encode(
+        x=alt.X("site:N", sort=list(order), title=None, axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("value:Q", title="gradient RMS", scale=alt.Scale(type="log"), axis=alt.Axis(format="~e")),
+        color=alt.Color("when:N", scale=colours, legend=alt.Legend(title=None, labelColor=look.muted)),
+        tooltip=["site:N", "when:N", alt.Tooltip("value:Q", format=".3~g")],
+    )
+    return alt.layer(base.mark_line(), base.mark_point(filled=True, size=40)).properties(height=260)
+
+
+def _distribution(curve: Sequence[Row], look: Look) -> Any:
+    alt = altair()
+    x = alt.X("x:Q", title="pre-activation", scale=alt.Scale(nice=False))
+    share = alt.Y("share:Q", title="share", axis=alt.Axis(format="%"))
+    bars = alt.Chart(data(curve)).mark_bar(color=look.band, size=5).encode(x=x, y=share)
+    known = [row for row in curve if row["f"] is not None]
+    if not known:
+        return alt.layer(bars).properties(height=140)
+    line = alt.Chart(data(known)).mark_line(color=look.ink, strokeWidth=1.5)
+    line = line.encode(x=x, y=alt.Y("f:Q", title="f(x)", axis=alt.Axis(orient="right")))
+    return alt.layer(bars, line).resolve_scale(y="independent").properties(height=140)
