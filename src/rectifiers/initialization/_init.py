@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -15,8 +15,10 @@ from torch.nn.utils import parametrize
 
 from rectifiers import nn
 from rectifiers.activations import Activation
-from rectifiers.errors import ArgumentError, UserCodeError, error_line
+from rectifiers.call_sites import run, unchanged
+from rectifiers.errors import ArgumentError, UserCodeError
 from rectifiers.initialization._gain import gain as gain_of
+from rectifiers.initialization._neighbours import Place, neighbours
 
 __all__ = ["Initialisation", "InitialisedLayer", "init_"]
 
@@ -45,6 +47,8 @@ class InitialisedLayer:
         What its weights were drawn with.
     correction : float or None
         What data multiplied them by afterwards; None without an example.
+    behind, before : str
+        The activation whose outputs it sees, and the one that sees its outputs; empty where none was found.
     """
 
     name: str
@@ -52,6 +56,8 @@ class InitialisedLayer:
     done: str
     gain: float | None = None
     correction: float | None = None
+    behind: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ class Initialisation:
         for layer in self.layers:
             text = f"{layer.name or '(model)':<{max(width, 7)}}  {layer.kind:<16} {layer.done}"
             if layer.gain is not None:
-                text += f", gain {layer.gain:.4g}"
+                text += f", gain {layer.gain:.4g}" + (f" of {layer.behind}" if layer.behind else "")
+                text += f", before {layer.before}" if layer.before else ""
             if layer.correction is not None:
                 text += f", x {layer.correction:.4g} on the example"
             lines.append(text)
@@ -84,7 +91,7 @@ class Initialisation:
 
 def init_(
     module: torch.nn.Module,
-    gain: float | str | Activation | torch.nn.Module | Callable[..., Any] = 1.0,
+    gain: float | str | Activation | torch.nn.Module | Callable[..., Any] | None = None,
     *,
     example: Any = None,
     mode: Literal["fan_in", "fan_out"] = "fan_in",
@@ -99,9 +106,11 @@ def init_(
         Its linear, convolution and `MaxoutLinear` layers are initialised, in the order of `Module.modules`,
         through their parametrization (``weight_norm``) where they have one. Frozen layers, recurrent,
         bilinear and embedding layers are left as they are, and the result names them.
-    gain : float, str, Activation, module or callable, default 1.0
-        Of the activation whose outputs the layers see, or the activation itself: ``init_(model, "relu")``.
-    example : tensor, or tuple of arguments, optional
+    gain : float, str, Activation, module or callable, optional
+        Of the activation whose outputs the layers see, or the activation itself: ``init_(model, "relu")``. By
+        default that of the activation each layer is behind: the last one called before it on the example, or
+        without one the last module registered before it (functions cannot be seen).
+    example : tensor, tuple of arguments or dict of keywords, optional
         Inputs of the model. Each layer is then corrected in the order in which they run, until its outputs
         have mean square 1 on the example (layer-sequential unit variance), whatever the activations are.
         Biases are 0.
@@ -129,17 +138,18 @@ def init_(
 
     Notes
     -----
-    Without an example the scale stays where variance 1 is a stable fixed point of the activation (ReLU and
-    its relatives, SELU, ELU, tanh); it drifts over many layers for GELU, Mish, SiLU and Hardswish, where it
-    is not.
+    With an example the scale is kept on it whatever the activation; on other data it drifts with depth where
+    variance 1 is not stable. Without an example it stays where variance 1 is a stable fixed point of the
+    activation (ReLU and its relatives, SELU, ELU, tanh); it drifts over many layers for GELU, Mish, SiLU and
+    Hardswish, where it is not.
 
     References
     ----------
     He, Zhang, Ren & Sun 2015, Delving deep into rectifiers. Mishkin & Matas 2016, All you need is a good
     init.
     """
-    scale = float(gain) if isinstance(gain, int | float) else float(gain_of(gain))
-    for name, value in {"gain": scale, "first_gain": first_gain}.items():
+    scale = gain if gain is None or isinstance(gain, int | float) else float(gain_of(gain))
+    for name, value in {"gain": 1.0 if scale is None else scale, "first_gain": first_gain}.items():
         if not 0 < value < math.inf:
             raise ArgumentError(f"`0 < {name} < infinity` must hold, but got {name}={value!r}")
     if mode not in ("fan_in", "fan_out"):
@@ -148,6 +158,7 @@ def init_(
     done: dict[str, InitialisedLayer] = {}
     drawn: dict[torch.nn.Module, str] = {}
     seen: set[int] = set()
+    places = neighbours(module, _LAYERS, example)
     with _restoring(module):
         for name, layer in module.named_modules():
             reason = _left(name, layer, seen)
@@ -161,14 +172,16 @@ def init_(
             device = generator.device if generator is not None else None
             draws = torch.randn(weight.shape, dtype=dtype, device=device, generator=generator)
             digest.update(draws.cpu().numpy().tobytes())
-            used = scale if drawn else first_gain
+            place = places.get(name, Place())
+            first = not place.behind if scale is None else not drawn
+            used = first_gain if first else place.gain if scale is None else float(scale)
             _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
             drawn[layer] = name
-            done[name] = InitialisedLayer(name, type(layer).__name__, "drawn", used)
+            kind = type(layer).__name__
+            done[name] = InitialisedLayer(name, kind, "drawn", used, None, place.behind, place.before)
         corrections = {} if example is None else _correct(module, drawn, example)
     for name, factor in corrections.items():
-        layer_done = done[name]
-        done[name] = InitialisedLayer(name, layer_done.kind, "drawn", layer_done.gain, factor)
+        done[name] = replace(done[name], correction=factor)
     return Initialisation(tuple(done.values()), digest.hexdigest())
 
 
@@ -281,22 +294,19 @@ def _correct(module: torch.nn.Module, drawn: dict[torch.nn.Module, str], example
             raise ArgumentError(f"the bias of {name!r} is frozen and not 0: the layer cannot be scaled")
         factors[name] = 1 / size
         _set(name, layer, layer.weight.detach() / size)  # type: ignore[operator]
-        return output / size
+        # not output / size, whose rounding unstable activations would amplify
+        again: Tensor = layer.forward(*inputs)
+        return again
 
-    buffers = {name: value.clone() for name, value in module.named_buffers()}
-    devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
     handles = [layer.register_forward_hook(hook) for layer in drawn]
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
-            module(*example) if isinstance(example, tuple) else module(example)
-    except ArgumentError:
+        with unchanged(module), torch.no_grad():
+            run(module, example)
+    except UserCodeError as error:
+        if isinstance(error.__cause__, ArgumentError):  # raised by the hook
+            raise error.__cause__ from None
         raise
-    except Exception as error:  # the model is the user's
-        raise UserCodeError(f"the model raised {error_line(error)} on the example") from error
     finally:
         for handle in handles:
             handle.remove()
-        with torch.no_grad():
-            for name, value in module.named_buffers():
-                value.copy_(buffers[name])
     return factors
