@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+# Read when torch is loaded, here and in processes that tests start: tests run beside each other, and threads
+# that spin while they wait take the cores from those that work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+THREADED = {"activations", "backends", "citizenship", "cuda", "functional", "nn"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One thread of torch for networks, which are tiny; its own number where kernels are tested."""
+    torch = sys.modules.get("torch")
+    if torch is None or request.path.relative_to(Path(__file__).parent).parts[0] in THREADED:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
