@@ -11,11 +11,12 @@ ARGS ?=
 SET_UP := $(VENV)/.set-up
 SET_UP_DEV := $(VENV)/.set-up-dev
 SET_UP_BENCH := $(VENV)/.set-up-bench
+SET_UP_EXAMPLES := $(VENV)/.set-up-examples
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test lint types contract docs wheel stubs statistics bench bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs statistics bench bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +74,13 @@ statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benc
 
 bench: $(SET_UP)  ## time and memory of the activations beside torch's own; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.activations $(ARGS)
+
+$(SET_UP_EXAMPLES): $(SET_UP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[examples]'
+	@touch $@
+
+test-examples: $(SET_UP_EXAMPLES)  ## run examples/: Lightning, Hugging Face, skorch, Keras, scikit-learn, plain PyTorch
+	$(BIN)/python -m pytest examples --numprocesses 2 $(ARGS)
 
 $(SET_UP_BENCH): $(SET_UP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[bench]'

@@ -84,4 +84,4 @@ def train(trial):
 
 
 if __name__ == "__main__":
-    print(rectifiers.compare(train=train, arms="gelu,relu,mish", metric="token_accuracy", max_seeds=5))
+    print(rectifiers.compare(train=train, arms="gelu,relu", metric="token_accuracy", max_seeds=5))

@@ -73,4 +73,4 @@ def train(trial):
 
 
 if __name__ == "__main__":
-    print(rectifiers.compare(train=train, arms="relu,silu,prelu", metric="accuracy", max_seeds=6))
+    print(rectifiers.compare(train=train, arms="relu,prelu", metric="accuracy", max_seeds=5))

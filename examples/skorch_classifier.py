@@ -56,6 +56,11 @@ def train(trial):
 if __name__ == "__main__":
     print(
         rectifiers.compare(
-            train=train, arms="relu,tanh", metric="f1", learning_rates=[3e-3, 1e-2], max_seeds=8
+            train=train,
+            arms="relu,tanh",
+            metric="f1",
+            learning_rates=[3e-3, 1e-2],
+            max_seeds=5,
+            tuning_seeds=1,
         )
     )

@@ -21,7 +21,13 @@ PAGES = [README, *sorted(DOCS.rglob("*.md"))] if DOCS.exists() else []
 OWN = "rectifiers compare --data mydata:load --model mymodel:build --arms relu,elu --arm myact:MyActivation"
 
 # What README's commands need that is not there in an empty directory, by the page that shows it.
-FILES = {"mydata.py": "own", "mymodel.py": "own", "myact.py": "own", "results.csv": "judge"}
+FILES = {
+    "mytrain.py": "training",
+    "mydata.py": "own",
+    "mymodel.py": "own",
+    "myact.py": "own",
+    "results.csv": "judge",
+}
 
 # Run as they stand, in an empty directory with these files; all lines of a block in the same one.
 RUN = {
@@ -30,12 +36,16 @@ RUN = {
     "rectifiers evidence results.csv --control relu",
 }
 # Run with settings that make them short: examples with the user's own files, and a whole study.
+TRAIN = "rectifiers compare --train mytrain:train --metric accuracy --arms relu,gelu,tanh"
 SHORTENED = {
+    TRAIN: "--seeds 2 --jobs 1",
     OWN: "--epochs 1 --max-seeds 2 --lr 0.1",
     "rectifiers compare digits --arms relu,elu --out study": "--epochs 2 --max-seeds 3 --jobs 1",
 }
 # Not run, and why.
 NOT_RUN = {
+    "rectifiers compare --command 'python train.py --act {arm} --seed {seed}' "
+    "--metric 'test acc: ([0-9.]+)' --arms ReLU,Tanh": "the script is the reader's",
     "source .venv/bin/activate": "this test runs in an environment already",
     "pip install .": "downloads PyTorch",
     'rectifiers compare mnist --arms "relu,leaky_relu(1/5.5),prelu,rrelu,elu" --norm none,batch --epochs 3': (

@@ -288,6 +288,35 @@ def test_every_check_at_the_end_is_run_by_a_test_and_says_what_to_do(code: str) 
     assert re.fullmatch("[a-z0-9-]+", code)
 
 
+def test_rates_chosen_by_what_decides_are_warned_of_and_an_unused_activation_withholds() -> None:
+    rated = {"learning_rates": (0.1, 0.2), "kind": "function", "metric": "f1"}
+    made = plan(["relu", "elu"], 3, **rated)
+
+    def runs(phase: Any, start: str, **measures: float) -> list[Run]:
+        return [
+            Run(
+                made.trial(phase, arm, "none", 0.1, seed),
+                "finished",
+                metric=90.0 + seed + (arm == "elu"),
+                init_hash=start and f"{start} {seed}",
+                measures=tuple(measures.items()),
+            )
+            for arm in ("relu", "elu")
+            for seed in range(3)
+        ]
+
+    def codes(*found: Run) -> list[str]:
+        rates = dict.fromkeys(made.cells, 0.1)
+        study = Study(made, tuple(found), rates=rates, margin=Margin(1.0, "as given"))
+        return [notice.code for notice in summarize(study).warnings]
+
+    deciding = runs("test", "weights")
+    assert "tuned-on-test" in codes(*runs("tune", "w", f1=0.5), *deciding)
+    assert "tuned-on-test" not in codes(*runs("tune", "w", f1=0.5, validation=0.4), *deciding)
+    assert "activation-ignored" in codes(*runs("tune", "w"), *runs("test", ""))
+    assert "activation-ignored" not in codes(*runs("tune", "w"), *deciding)
+
+
 MODELS = """
 import torch
 from torch import nn
