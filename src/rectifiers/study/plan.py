@@ -65,68 +65,10 @@ def make_plan(
 ) -> Prepared:
     """Validate what is to be compared and how, load the data, and take a first step with every arm.
 
-    Nothing is trained and nothing is written. None means: as the task says.
-
-    Parameters
-    ----------
-    task : str, optional
-        Name of a task; ``"digits"`` when neither it nor `data` is given.
-    arms : str or iterable
-        At least two, as `rectifiers.arms.parse_arms` reads them.
-    control : str, optional
-        The arm the others are compared with; by default the first.
-    norms : str or iterable of str
-        ``"none"``, ``"batch"``, or both: crossed with the arms. An own model takes ``"none"`` only.
-    seeds : int, optional
-        Trials per arm and norm, exactly so many (a single one gives no interval). Without, the arms race:
-        each leaves once it is decided.
-    max_seeds : int, optional
-        The most trials per arm and norm in a race; 40 by default.
-    vary : {"seeds", "split"}, optional
-        ``"split"`` draws another split into training and test samples with every seed, the same for all arms:
-        the default for own data returned as one ``(x, y)``.
-    tuning_seeds : int, optional
-        Further seeds on which rates are chosen, disjoint from the others by construction; 3 by default, fewer
-        with less than 9 `seeds`.
-    epochs, batch_size : int, optional
-        Each at least 1; a batch size beyond the number of training samples means full batches.
-    learning_rate : str, float or sequence of float
-        ``"auto"`` for the task's grid, one rate for all, or a grid.
-    optimizer : {"sgd", "adam", "adamw"}, optional
-    momentum : float, optional
-        Of sgd, in [0, 1).
-    weight_decay : float, optional
-        Acts on weights only: not on biases, normalisation, or learned slopes.
-    schedule : {"cosine", "constant"}, optional
-    model : str, optional
-        ``"mlp"``, ``"cnn"``, or ``package.module:build`` (``__main__:build`` for a function of this script
-        or notebook).
-    width, depth : int, optional
-        Of a built-in model's hidden layers.
-    match : {"parameters", "width"}
-        What arms that change the number of features keep equal to the control.
-    initialization : {"gain", "own"}, optional
-        Weights drawn anew and scaled by each arm's gain (default of the built-in models), or as the model
-        itself draws them (default of an own model).
-    margin : {"auto"} or float
-        Smallest difference worth caring about, in units of the metric; ``"auto"`` for one standard error of
-        the metric on the test set, fixed on the control's tuning runs.
-    confidence : float
-        Simultaneous, in (0, 1).
-    target : float, optional
-        Training error in %, in [0, 100).
-    data : str, optional
-        ``package.module:load`` instead of a task.
-    data_dir : path, optional
-        Where the task's files are.
-    standardize : bool
-        Whether the inputs of own data are shifted and scaled to mean 0 and variance 1 by the training part.
-    device : str
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``; never chosen for the user, because it is part of the result.
-    allow : str or iterable of str
-        Codes of validity checks (`rectifiers.validity`) to overrule.
-    swap : str, optional
-        Which activations of a model that is built without one the arms take the place of.
+    Nothing is trained and nothing is written. The parameters are those of `rectifiers.compare`; None means:
+    as the task says. A batch size beyond the number of training samples means full batches. Weight decay acts
+    on weights alone: not on biases, normalisation or learned slopes. A model of one's own takes no norm. The
+    device is never chosen for the user, because it is part of the result.
 
     Returns
     -------
