@@ -16,7 +16,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs statistics bench bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs differences statistics bench gpu-check bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ wheel: $(SET_UP_DEV)  ## build the wheel and run the smoke test against it, not 
 stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activations
 	$(BIN)/python tools/write_stubs.py
 
+differences: $(SET_UP)  ## regenerate the page of what differs from torch on purpose
+	$(BIN)/python tools/write_differences.py
+
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
 	$(BIN)/python benchmarks/simulate_evidence.py
 
@@ -81,6 +84,9 @@ $(SET_UP_EXAMPLES): $(SET_UP)
 
 test-examples: $(SET_UP_EXAMPLES)  ## run examples/: Lightning, Hugging Face, skorch, Keras, scikit-learn, plain PyTorch
 	$(BIN)/python -m pytest examples --numprocesses 2 $(ARGS)
+
+gpu-check: $(SET_UP)  ## tests, timings and thresholds on a GPU, in 8 minutes at most; writes benchmarks/RESULTS-CUDA.md
+	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
 
 $(SET_UP_BENCH): $(SET_UP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[bench]'

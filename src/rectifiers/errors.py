@@ -5,8 +5,9 @@
     RectifiersError
     ├── ArgumentError         (ValueError)      a value outside its rule
     │   ├── UnknownNameError                    a name nothing is registered under
-    │   └── ShapeError                          a tensor that does not fit
+    │   └── ShapeError        (RuntimeError)    a tensor that does not fit
     ├── ArgumentTypeError     (TypeError)       a value of the wrong type
+    │   └── TensorTypeError   (RuntimeError)    a tensor of a type that nothing is defined for
     ├── ImportPathError       (ImportError)     `package.module:name` leads nowhere
     ├── MissingDependencyError (ImportError)    an optional library is not installed
     ├── UserCodeError         (RuntimeError)    the user's model, data or activation raised
@@ -45,6 +46,7 @@ __all__ = [
     "Stopped",
     "StoreError",
     "StoreLostError",
+    "TensorTypeError",
     "UnknownNameError",
     "UserCodeError",
     "error_line",
@@ -112,12 +114,16 @@ class UnknownNameError(ArgumentError):
         return cls(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names)})")
 
 
-class ShapeError(ArgumentError):
+class ShapeError(ArgumentError, RuntimeError):
     """A tensor whose shape does not fit."""
 
 
 class ArgumentTypeError(RectifiersError, TypeError):
     """A value of the wrong type."""
+
+
+class TensorTypeError(ArgumentTypeError, RuntimeError):
+    """A tensor of a type that an activation is not defined for."""
 
 
 class ImportPathError(RectifiersError, ImportError):

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from matrix import ours_of, theirs_of
 from torch import Tensor
+from torch.func import vmap
 
 from rectifiers import functional, nn
 from rectifiers.activations import AlongAxis, registry
-
-Function = Callable[..., Tensor]
-Of = Callable[[str], Function]
 
 # Compilers of torch use what torch deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
@@ -28,12 +27,12 @@ def fresh() -> Iterator[None]:
 
 
 def image(rows: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(rows, 6, 8, dtype=dtype, generator=torch.Generator().manual_seed(rows)) * 3
+    return torch.randn(rows, 4, 8, dtype=dtype, generator=torch.Generator().manual_seed(rows)) * 3
 
 
-def all_of(ours_of: Of) -> Callable[[Tensor], list[Tensor]]:
-    functions = [ours_of(name) for name in registry]
-    return lambda x: [f(x) for f in functions]
+def all_of() -> Callable[[Tensor], list[Tensor]]:
+    modules = torch.nn.ModuleList(map(ours_of, registry))
+    return lambda x: [f(x) for f in modules]
 
 
 def values_and_gradients(f: Callable[[Tensor], list[Tensor]], x: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -43,9 +42,9 @@ def values_and_gradients(f: Callable[[Tensor], list[Tensor]], x: Tensor) -> tupl
     return [y.detach() for y in outputs], torch.autograd.grad(total, leaf)[0]
 
 
-def test_inductor_forward_and_backward_of_all_in_one_graph_of_any_size(ours_of: Of) -> None:
+def test_inductor_forward_and_backward_of_all_in_one_graph_of_any_size() -> None:
     """Maxout among many neighbours loses its gradient in some versions of torch, if written with an index."""
-    f = all_of(ours_of)
+    f = all_of()
     f(image(2))  # once in eager mode: the next test is for what comes first
     compiled = torch.compile(f, fullgraph=True, dynamic=True)
     with torch._dynamo.config.patch(error_on_recompile=True):
@@ -55,7 +54,7 @@ def test_inductor_forward_and_backward_of_all_in_one_graph_of_any_size(ours_of: 
             torch.testing.assert_close(values_and_gradients(compiled, x), values_and_gradients(f, x))
 
 
-def test_behind_code_that_changes_a_dictionary(ours_of: Of) -> None:
+def test_behind_code_that_changes_a_dictionary() -> None:
     """As the models of transformers do; a compiler then cannot read the registry."""
     ours = ours_of("leaky_relu")
 
@@ -106,8 +105,8 @@ def drawn(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16], ids=str)
-def test_other_types(ours_of: Of, dtype: torch.dtype) -> None:
-    f = all_of(ours_of)
+def test_other_types(dtype: torch.dtype) -> None:
+    f = all_of()
     compiled = torch.compile(f, backend="aot_eager", fullgraph=True)
     x = image(3, dtype)
     torch.testing.assert_close(values_and_gradients(compiled, x), values_and_gradients(f, x))
@@ -149,3 +148,44 @@ def test_a_change_of_options_is_compiled_anew() -> None:
     assert compiled(x).tolist() == pytest.approx([-0.1, 2.0])
     module.negative_slope = 0.5
     assert compiled(x).tolist() == pytest.approx([-0.5, 2.0])
+
+
+def test_one_graph_of_all_under_vmap() -> None:
+    x, results = image(3), []
+    for of, wrap in ((ours_of, torch.compile), (theirs_of, lambda f, **options: f)):
+        modules = torch.nn.ModuleList(map(of, registry))
+
+        def all_of_them(x: Tensor, modules: torch.nn.ModuleList = modules) -> list[Tensor]:
+            return [vmap(lambda row, f=f: f(row[None])[0])(x) for f in modules]
+
+        results.append(values_and_gradients(wrap(all_of_them, backend="aot_eager", fullgraph=True), x))
+    torch.testing.assert_close(results[0], results[1])
+
+
+def test_what_is_compiled_writes_in_place() -> None:
+    modules = [nn.ReLU(True), nn.GELU(), nn.ELU(0.5, True), nn.SquaredReLU(True), nn.PReLU()]
+    for module in modules:
+        module.inplace = True
+    xs = [image(seed) for seed in range(1, 1 + len(modules))]
+    expected = [module(x.clone()) for module, x in zip(modules, xs, strict=True)]
+
+    def all_in_place(xs: list[Tensor]) -> list[Tensor]:
+        return [module(x) for module, x in zip(modules, xs, strict=True)]
+
+    with torch.no_grad():
+        found = torch.compile(all_in_place, backend="aot_eager", fullgraph=True)(xs)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(xs, expected)
+
+
+def test_a_checkpoint_within_a_compiled_graph() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    f = all_of()
+
+    def checkpointed(x: Tensor) -> list[Tensor]:
+        return [checkpoint(lambda t, i=i: f(t * 1)[i], x, use_reentrant=False) for i in range(2, 8)]
+
+    compiled = torch.compile(checkpointed, backend="aot_eager", fullgraph=True)
+    x = image(3)
+    torch.testing.assert_close(values_and_gradients(compiled, x), values_and_gradients(checkpointed, x))

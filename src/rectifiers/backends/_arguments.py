@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.backends._kernels import Draw
 
@@ -29,7 +30,7 @@ class Channels:
     def against(self, input: Tensor) -> Tensor:
         """The values in the shape that broadcasts against the input, in its dtype."""
         weight = self.weight if self.weight.dtype == input.dtype else self.weight.to(input.dtype)
-        if weight.numel() == 1:
+        if not is_tracing() and weight.numel() == 1:  # a trace knows sizes as tensors
             return weight.reshape(())
         shape = [1] * input.dim()
         shape[self.dim] = -1

@@ -15,7 +15,7 @@ from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.activations import Elementwise, Learned, celu
 from rectifiers.backends._binding import rebind
-from rectifiers.errors import ArgumentTypeError
+from rectifiers.errors import TensorTypeError
 
 __all__ = ["Formulas", "formula_executor", "formula_of", "gradients_of", "tangent_of"]
 
@@ -226,7 +226,7 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
 
     def execute(input: Tensor, *values: Any) -> Tensor:
         if not input.is_floating_point():
-            raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
+            raise TensorTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
         exact_output = input.dtype not in _HALF and not learns
         saved = "output" if exact_output and record.keeps_at(*values) == "output" else "input"
         formulas = by_dtype[torch.float32 if input.dtype in _HALF else input.dtype]

@@ -39,7 +39,7 @@ from rectifiers.activations import (
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import formula_executor
 from rectifiers.backends._kernels import Values
-from rectifiers.backends._memory_order import InMemory, in_memory
+from rectifiers.backends._memory_order import InMemory
 
 __all__ = ["Execute", "overwrite", "torch_crelu", "torch_executor", "torch_maxout"]
 
@@ -58,7 +58,7 @@ class _Own:
 # The functions of today: a program may put this library's into `torch.nn.functional`.
 _FUNCTIONAL = dict(vars(F))
 _leaky_relu, _leaky_relu_, _prelu, _relu6 = F.leaky_relu, F.leaky_relu_, F.prelu, F.relu6
-_gelu = F.gelu
+_gelu, _hardtanh = F.gelu, F.hardtanh
 
 
 def _linked(output: Tensor) -> Tensor:
@@ -91,9 +91,11 @@ _OWN: dict[Elementwise, _Own] = {
     prelu: _Own(_prelu),
     rrelu: _Own(_rrelu, _leaky_relu_, lambda slope: not isinstance(slope, Random) and slope >= 0),
     elu: _Own(F.elu, F.elu_, lambda alpha: alpha >= 0),
-    selu: _Own(F.selu, F.selu_),
-    celu: _Own(F.celu, F.celu_, lambda alpha: alpha > 0),
-    relu6: _Own(_relu6, functools.partial(_relu6, inplace=True)),
+    selu: _Own(torch.selu, torch.selu_),
+    celu: _Own(torch.celu, torch.celu_, lambda alpha: alpha > 0),
+    relu6: _Own(
+        _relu6, functools.partial(_hardtanh, min_val=0.0, max_val=6.0, inplace=True)
+    ),  # as its module
     softplus: _Own(F.softplus),
     gelu: _Own(lambda x, approximate: _gelu(x, approximate=approximate)),
     silu: _Own(F.silu, functools.partial(F.silu, inplace=True)),
@@ -149,7 +151,7 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     """PReLU by torch's own, whose channels are on axis 1."""
     if not isinstance(value, Channels):
         return _leaky_relu(input, value)
-    if not is_compiling() and type(input) is Tensor and not in_memory(input):
+    if not is_compiling() and type(input) is Tensor and _wrapped(input):
         # torch's own (2.13) fails under nested transforms of torch.func.
         below = input.masked_fill(input > 0, 0)
         return torch.relu(input) + value.against(input) * below
@@ -165,6 +167,17 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     return _prelu(input.transpose(1, dim), weight).transpose(1, dim)
 
 
+def _wrapped(input: Tensor) -> bool:
+    """Whether a transform of torch.func wraps the tensor: it is strided and has no address."""
+    if input.layout is not torch.strided or input.is_nested:
+        return False
+    try:
+        input.data_ptr()
+    except RuntimeError:
+        return True
+    return False
+
+
 def _tensor(value: Any, input: Tensor) -> Any:
     if isinstance(value, Channels):
         return value.against(input)
@@ -174,7 +187,7 @@ def _tensor(value: Any, input: Tensor) -> Any:
 def overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
     """Write the function's output into `input`, correctly under autograd whatever the function saves."""
     learning = any(isinstance(v, Channels) and v.weight.requires_grad for v in values)
-    if torch.is_grad_enabled() and (input.requires_grad or learning):
+    if torch.is_grad_enabled() and (input.requires_grad or learning or _wrapped(input)):
         return input.copy_(function(input.clone(), values))
     return input.copy_(function(input, values))
 
@@ -182,7 +195,7 @@ def overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
 def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:
     """The largest along `axis` of the input in the shape `split`, the first of equal ones."""
     if not is_compiling():
-        if input.is_contiguous():
+        if input.layout is not torch.strided or input.is_contiguous():
             return _linked(input.view(split).max(axis).values)
         memory = InMemory(input)
         place = memory.back[dim] + axis - dim
@@ -200,7 +213,7 @@ def torch_maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> 
 
 def torch_crelu(input: Tensor, dim: int) -> Tensor:
     """Both parts, concatenated along `dim`."""
-    if is_compiling() or input.is_contiguous():
+    if is_compiling() or input.layout is not torch.strided or input.is_contiguous():
         return torch.cat((torch.relu(input), torch.relu(-input)), dim)
     memory = InMemory(input)
     seen = input.permute(memory.order).contiguous()

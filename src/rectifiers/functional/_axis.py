@@ -16,6 +16,7 @@ from rectifiers.errors import ArgumentError, ShapeError
 
 __all__ = ["crelu", "maxout", "softmax"]
 
+_softmax = torch.nn.functional.softmax  # of today: a program may put this library's there
 _check_pieces = _maxout.parameters["pieces"].check
 _check_grouping = _maxout.parameters["grouping"].check
 
@@ -61,7 +62,7 @@ def maxout(input: Tensor, pieces: int = 2, dim: int = 1, grouping: str = "consec
         return result
     _check_pieces(pieces, "pieces")
     _check_grouping(grouping, "grouping")
-    if is_tracing():  # sizes are tensors, and stay open
+    if is_tracing() or input.is_nested:  # sizes are no numbers, and stay open
         dim %= input.dim()
         consecutive = grouping == "consecutive"
         split = input.unflatten(dim, (-1, pieces) if consecutive else (pieces, -1))
@@ -140,4 +141,4 @@ def softmax(
         return result
     if dim is None:
         raise ArgumentError("softmax needs the axis that sums to one: give `dim`, e.g. dim=-1")
-    return torch.nn.functional.softmax(input, dim, dtype=dtype)
+    return _softmax(input, dim, dtype=dtype)

@@ -14,7 +14,7 @@ from torch.overrides import handle_torch_function, has_torch_function, has_torch
 
 from rectifiers.activations import Activation, Elementwise, Learned, Parameter, Uniform
 from rectifiers.backends import Channels, Random, executor
-from rectifiers.errors import ArgumentTypeError, ShapeError
+from rectifiers.errors import ShapeError, TensorTypeError
 from rectifiers.functional._docstrings import docstring
 from rectifiers.functional._signature import Arguments, own_code, signature_of
 
@@ -46,7 +46,7 @@ def derive(record: Activation) -> Callable[..., Tensor]:
             return execute(input, defaults)
         given = arguments.ordered(args, kwargs)
         if not plain and not input.is_floating_point():
-            raise ArgumentTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
+            raise TensorTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
         values: tuple[Any, ...] = ()
         for read in readers:  # a comprehension would be one more call
             values += (read(input, given),)

@@ -15,6 +15,7 @@ from rectifiers.activations import maxout as _maxout
 from rectifiers.activations import softmax as _softmax
 from rectifiers.errors import ArgumentError
 from rectifiers.nn._scriptable import ScriptableCReLU, ScriptableMaxout
+from rectifiers.nn._stand_in import StandIn
 
 __all__ = ["CReLU", "Maxout", "MaxoutLinear", "Softmax"]
 
@@ -188,7 +189,7 @@ class CReLU(torch.nn.Module):
         return f"dim={self.dim}" if self.dim != 1 else ""
 
 
-class Softmax(torch.nn.Softmax):
+class Softmax(torch.nn.Softmax, metaclass=StandIn):
     """Positive numbers that sum to one along an axis.
 
     Parameters
@@ -203,6 +204,7 @@ class Softmax(torch.nn.Softmax):
     """
 
     record: ClassVar[Activation] = _softmax
+    _stands_for = torch.nn.Softmax
 
     def __init__(self, dim: int | None = None) -> None:
         if dim is None:

@@ -17,6 +17,7 @@ from rectifiers.backends import Execute, executor
 from rectifiers.functional._docstrings import docstring
 from rectifiers.functional._signature import Arguments, own_code, signature_of
 from rectifiers.nn._scriptable import scriptable
+from rectifiers.nn._stand_in import StandIn
 
 __all__ = ["Derived", "derive"]
 
@@ -164,7 +165,8 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
         for name, argument in signature.parameters.items()
         if name not in (*learned, "device", "dtype") and argument.default is not inspect.Parameter.empty
     }
-    cls: type[torch.nn.Module] = type(
+    stands_for = bases[1] if len(bases) > 1 and bases[1] is not torch.nn.Module and not special else None
+    cls: type[torch.nn.Module] = (type if stands_for is None else StandIn)(
         record.title,
         (*extras, *bases),
         {
@@ -174,6 +176,7 @@ def derive(record: Activation, *extras: type) -> type[torch.nn.Module]:
             "__doc__": docstring(record, signature, module=True),
             "__signature__": signature,
             "record": record,
+            "_stands_for": stands_for,
             "_function": staticmethod(function),
             "_execute": None if special else staticmethod(executor(record)),
             "_call": tuple(parameter.name for parameter in called if parameter.kind is _ANY),

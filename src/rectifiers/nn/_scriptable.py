@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rectifiers.activations import Learned, Uniform
 from rectifiers.backends import formula_of
+from rectifiers.errors import BackendError
 
 __all__ = ["ScriptableCReLU", "ScriptableGated", "ScriptableMaxout", "scriptable"]
 
@@ -85,29 +86,76 @@ class _Traced(torch.nn.Module):
         self.traced = traced
 
     def forward(self, input: Tensor) -> Tensor:
-        return self.traced(input)
+        half = input.dtype == torch.float16 or input.dtype == torch.bfloat16
+        return self.traced(input.float() if half else input).to(input.dtype)
+
+
+class _Divided(torch.nn.Module):
+    """RReLU whose slopes are one over a number between two bounds."""
+
+    def __init__(self, lower: float, upper: float) -> None:
+        super().__init__()
+        self.lower, self.upper = lower, upper
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return torch.nn.functional.leaky_relu(input, 2 / (self.lower + self.upper))
+        divisors = torch.rand_like(input) * (self.upper - self.lower) + self.lower
+        return torch.where(input > 0, input, input / divisors)
+
+
+class _Written(torch.nn.Module):
+    """What torch has not in place, in place."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.copy_(self.module(input.clone()))
 
 
 def scriptable(module: Any) -> torch.nn.Module:
-    """Return an equivalent module that TorchScript compiles; the module itself if there is none."""
+    """Return an equivalent module that TorchScript compiles.
+
+    Raises
+    ------
+    BackendError
+        There is none: of a generator, or of a formula with learned or random parameters.
+    """
     record = module.record
-    if getattr(module, "divisors", None) is not None or getattr(module, "generator", None) is not None:
-        return module
+    if getattr(module, "generator", None) is not None:
+        raise BackendError(f"{record.title}: torch.jit.script compiles no `generator`; make it without one")
     if getattr(module, "per", "element") != "element":  # torch's own draws one per element
-        return module
+        raise BackendError(
+            f"{record.title}: torch.jit.script compiles slopes per element, got per={module.per!r}"
+        )
     own = next(
         (cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.act")), None
     )
-    found: torch.nn.Module
+    found, writes = _equivalent(module, own)
+    found = found if writes or not module.inplace else _Written(found)
+    return found.train(module.training)
+
+
+def _equivalent(module: Any, own: Any) -> tuple[torch.nn.Module, bool]:
+    """The equivalent module, and whether it works in place if the module does."""
+    record = module.record
     if own is None:
         if any(isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values()):
-            return module
-        return _Traced(torch.jit.trace(_Formula(module), torch.linspace(-1, 1, 3)))
+            raise BackendError(
+                f"{record.title}: torch.jit.script compiles no formula with learned or random parameters; "
+                "use torch.export"
+            )
+        return _Traced(
+            torch.jit.trace(_Formula(module), torch.linspace(-1, 1, 3, dtype=torch.float64))
+        ), False
+    if getattr(module, "divisors", None) is not None:
+        return _Divided(*module.divisors), False
     if getattr(module, "dim", 1) != 1 and module.weight.numel() > 1:
-        found = _ScriptablePReLU(module.weight, module.dim)
-    else:
-        names = [name for name in inspect.signature(own).parameters if hasattr(module, name)]
-        found = own(**{name: getattr(module, name) for name in names})
-        if isinstance(module, torch.nn.PReLU):
-            found.weight = module.weight
-    return found.train(module.training)
+        return _ScriptablePReLU(module.weight, module.dim), False
+    names = [name for name in inspect.signature(own).parameters if hasattr(module, name)]
+    found = own(**{name: getattr(module, name) for name in names})
+    if isinstance(module, torch.nn.PReLU):
+        found.weight = module.weight
+    return found, "inplace" in names
