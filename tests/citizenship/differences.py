@@ -34,6 +34,7 @@ class Difference:
 
 
 _RRELU = "torch has no such operation for RReLU and raises an error; ours computes."
+_SECOND = "torch's Hardsigmoid has no second derivative and raises an error; ours has one."
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference("forward_mode", ("rrelu",), _RRELU, in_place=(True,)),
@@ -50,11 +51,27 @@ DIFFERENCES: tuple[Difference, ...] = (
         "torch's PReLU fails under transforms within one another; ours computes.",
     ),
     Difference("dtensor", ("rrelu",), _RRELU, in_place=(True,)),
+    Difference("forward_mode_over_a_backward", ("hardsigmoid",), _SECOND),
+    Difference("second_derivatives", ("hardsigmoid",), _SECOND),
+    Difference("a_gradient_penalty", ("hardsigmoid",), _SECOND),
+    Difference("third_derivatives", ("hardsigmoid",), _SECOND),
+    Difference("grad_of_grad", ("hardsigmoid",), _SECOND),
+    Difference("jacobians_and_hessians", ("hardsigmoid",), _SECOND),
+    Difference("a_transform_over_the_backward_of_a_graph_made_before", ("hardsigmoid",), _SECOND),
+    Difference(
+        "float64",
+        ("hardsigmoid",),
+        "torch's Hardsigmoid computes a factor of its gradient in float32; ours in the type of the input.",
+    ),
+    Difference(
+        "a_jagged_nested_tensor",
+        ("logsigmoid",),
+        "torch has no such operation for LogSigmoid and raises an error; ours computes.",
+    ),
     Difference(
         "strides_of_the_output",
-        ("rrelu",),
-        "torch's RReLU forgets the strides of its input, channels_last among them; ours has them "
-        "in its output.",
+        ("rrelu", "logsigmoid"),
+        "torch's forgets the strides of its input, channels_last among them; ours has them in its output.",
         in_place=(False,),
     ),
     Difference(
@@ -69,6 +86,11 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Where the input is NaN the output is, too; a kernel hands on no gradient there, torch's "
         "operation does.",
         sizes=("large",),
+    ),
+    Difference(
+        "nan",
+        ("hardsigmoid",),
+        "Where the input is NaN, torch's Hardsigmoid hands on no gradient; ours does, as torch's ReLU6.",
     ),
     Difference(
         "a_tensor_without_axes",

@@ -58,7 +58,7 @@ class _Own:
 # The functions of today: a program may put this library's into `torch.nn.functional`.
 _FUNCTIONAL = dict(vars(F))
 _leaky_relu, _leaky_relu_, _prelu, _relu6 = F.leaky_relu, F.leaky_relu_, F.prelu, F.relu6
-_gelu, _hardtanh = F.gelu, F.hardtanh
+_gelu, _hardtanh, _hardsigmoid_of_torch = F.gelu, F.hardtanh, F.hardsigmoid
 
 
 def _linked(output: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
 def _hardsigmoid(input: Tensor) -> Tensor:
     # torch's own (2.13) rounds the slope to float32 and has no second derivative.
     if not input.is_floating_point():
-        return F.hardsigmoid(input)
+        return _hardsigmoid_of_torch(input)
     wide = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
     return (_relu6(wide + 3.0) / 6.0).to(input.dtype)
 
@@ -93,9 +93,7 @@ _OWN: dict[Elementwise, _Own] = {
     elu: _Own(F.elu, F.elu_, lambda alpha: alpha >= 0),
     selu: _Own(torch.selu, torch.selu_),
     celu: _Own(torch.celu, torch.celu_, lambda alpha: alpha > 0),
-    relu6: _Own(
-        _relu6, functools.partial(_hardtanh, min_val=0.0, max_val=6.0, inplace=True)
-    ),  # as its module
+    relu6: _Own(_relu6, functools.partial(_hardtanh, min_val=0.0, max_val=6.0, inplace=True)),
     softplus: _Own(F.softplus),
     gelu: _Own(lambda x, approximate: _gelu(x, approximate=approximate)),
     silu: _Own(F.silu, functools.partial(F.silu, inplace=True)),

@@ -32,7 +32,7 @@ def derive_gated(record: Gated) -> Callable[..., Tensor]:
         if has_torch_function_unary(input):
             result: Tensor = handle_torch_function(function, (input,), input, dim)
             return result
-        if not is_tracing():  # a trace knows sizes as tensors
+        if not (is_tracing() or input.is_nested):  # sizes are no numbers, and torch checks them
             check_halves(input.shape, dim, name)
         if theirs is not None:
             return theirs(input, dim)

@@ -16,6 +16,7 @@ from rectifiers.functional._docstrings import docstring
 from rectifiers.functional._signature import own_code
 from rectifiers.nn._derived import derive
 from rectifiers.nn._scriptable import ScriptableGated, scriptable
+from rectifiers.nn._stand_in import StandIn
 
 __all__ = ["derive_gated"]
 
@@ -54,6 +55,9 @@ def derive_gated(record: Gated) -> type[torch.nn.Module]:
         "record": record,
         "_function": staticmethod(functional.of(record)),
     }
-    cls = type(record.title, (_GatedUnit,) if theirs is None else (_GatedUnit, theirs), members)
+    if theirs is None:
+        cls = type(record.title, (_GatedUnit,), members)
+    else:
+        cls = StandIn(record.title, (_GatedUnit, theirs), members | {"_stands_for": theirs})
     cls.__doc__ = docstring(record, inspect.signature(cls), module=True)
     return cls
