@@ -118,9 +118,11 @@ def test_export(cell: Cell, strict: bool) -> None:
 def test_make_fx(cell: Cell) -> None:
     """To operations of torch's own, for forward and backward."""
 
+    module = cell.ours()
+
     def backward(x: Tensor) -> Tensor:
         leaf = x.detach().requires_grad_()
-        output = cell.ours()(leaf)
+        output = module(leaf)
         return torch.autograd.grad(output, leaf, weights(output))[0]
 
     graph = make_fx(backward, tracing_mode="symbolic" if cell.size == "large" else "real")(-cell.x)

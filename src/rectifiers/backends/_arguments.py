@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call"
+# (Parts of torch have no types.)
 """Parameters that are more than a number: one per channel, or drawn."""
 
 from __future__ import annotations

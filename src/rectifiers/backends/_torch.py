@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call"
+# (Parts of torch have no types.)
 """Plain torch operations: torch's own where it has the activation, the formula otherwise."""
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.compiler import is_compiling
+from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.activations import (
     Elementwise,
@@ -185,7 +188,8 @@ def _tensor(value: Any, input: Tensor) -> Any:
 def overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
     """Write the function's output into `input`, correctly under autograd whatever the function saves."""
     learning = any(isinstance(v, Channels) and v.weight.requires_grad for v in values)
-    if torch.is_grad_enabled() and (input.requires_grad or learning or _wrapped(input)):
+    recorded = torch.is_grad_enabled() and (input.requires_grad or learning or _wrapped(input))
+    if recorded or is_tracing():  # what a trace is run with later may need a gradient
         return input.copy_(function(input.clone(), values))
     return input.copy_(function(input, values))
 
