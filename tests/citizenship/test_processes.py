@@ -23,7 +23,7 @@ from matrix import COLUMNS, RANDOM, Cell, data, keys, ours_of, own, same, step, 
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_module, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard, distribute_module, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from rectifiers import functional, nn
@@ -206,7 +206,7 @@ def test_fsdp(cell: Cell, mesh: DeviceMesh) -> None:
 
 
 @pytest.mark.cells(random=False)
-@pytest.mark.parametrize("placement", [Shard(0), Shard(1), Replicate()], ids=str)
+@pytest.mark.parametrize("placement", [Shard(0), Shard(1)], ids=str)
 def test_dtensor(cell: Cell, mesh: DeviceMesh, placement: Any) -> None:
     def situation(f: Any, x: Tensor) -> list[Tensor]:
         distribute_module(f, mesh)
