@@ -314,14 +314,14 @@ CASES = {
         "Not decided by 4 seeds: keeping relu costs at most 1.3 points. About 23 runs for each arm would "
         "decide, if mean and spread stay as they are.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
-        plan={"racing": False, "epochs": 0, "seeds": 4},
+        plan={"racing": False, "model": "", "seeds": 4},
         command="rectifiers evidence results.csv",
         status="open",
     ),
     "an unpaired table": Situation(
         "Not decided by these runs: keeping relu costs at most 1.3 points. More runs may decide.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4)],
-        plan={"racing": False, "paired": False, "epochs": 0},
+        plan={"racing": False, "paired": False, "model": ""},
         status="open",
     ),
     "a metric without a unit": Situation(
@@ -408,7 +408,7 @@ def test_the_scope_names_control_margin_and_confidence(make_plan: Callable[..., 
     "changes, expected",
     [
         ({"vary": "split"}, "the one for new data about another data set of this size"),
-        ({"epochs": 0}, "Verdicts hold for the setting of these results only."),
+        ({"model": ""}, "Verdicts hold for the setting of these results only."),
     ],
 )
 def test_the_scope_says_what_intervals_are_about(
