@@ -16,7 +16,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs differences statistics bench gpu-check bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs claims differences statistics bench gpu-check bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ stubs: $(SET_UP)  ## regenerate the type stubs that are derived from the activat
 
 differences: $(SET_UP)  ## regenerate the page of what differs from torch on purpose
 	$(BIN)/python tools/write_differences.py
+
+claims: $(SET_UP)  ## every claim at quick scale (minutes): does it come out as on record?
+	$(BIN)/python -m pytest -m claims $(ARGS)
 
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
 	$(BIN)/python benchmarks/simulate_evidence.py

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from rectifiers.claims import Claim, Computed, Criterion, Difference, Part, Scale, TimeToTarget, Trend
+from rectifiers.claims import (
+    Claim,
+    Computed,
+    Criterion,
+    Difference,
+    Interaction,
+    Part,
+    Scale,
+    TimeToTarget,
+    Trend,
+)
 from rectifiers.errors import ArgumentError, UnknownNameError
 
 STUDY = {"task": "digits", "arms": ("relu", "elu"), "seeds": 2}
@@ -66,8 +76,11 @@ def test_without_a_margin_a_criterion_that_needs_it_says_nothing() -> None:
             "unknown arm, read by claim 'mine', quick, 'it is so', 'gelu'",
         ),
         (lambda: claim(Difference("elu", "relu", "other")), "unknown study, read by claim 'mine'"),
+        (lambda: claim(Difference("elu", "relu", norm="batch")), "unknown norm, read by claim 'mine'"),
+        (lambda: claim(Interaction("elu", "relu")), "unknown norm, read by claim 'mine'"),
         (lambda: claim(TimeToTarget("elu", "relu")), "study 'main' has no target"),
         (lambda: claim(Trend("elu", "relu", ((2, "main"), (4, "deep")))), "unknown study"),
+        (lambda: claim(Computed(one)), "calls one with the settings: missing a required argument: 'points'"),
         (lambda: claim(name="My Claim"), "a claim's name is lower-case words"),
         (lambda: claim(source=""), "needs a source"),
         (lambda: claim(decides=False), "no part with a criterion that decides it"),

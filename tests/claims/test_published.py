@@ -11,13 +11,14 @@ import pytest
 from rectifiers import claims
 from rectifiers.claims import _page, published
 from rectifiers.claims._record import COMMITTED
+from rectifiers.claims._watched import watched
 from rectifiers.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch.func.jvp's own
 
 NAMES = claims.names()
 RECORDS = [(name, scale) for name in NAMES for scale in claims.recorded(name)]
-EXACT = ("softmax-shift", "maxout-encodes", "crelu-norm", "noise-off")
+EXACT = ("softmax-shift", "maxout-encodes", "crelu-norm")
 
 
 def test_files_are_the_registry() -> None:
@@ -89,3 +90,14 @@ def test_the_command_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None
     assert "What was claimed" in capsys.readouterr().out
     assert main(["claims", "show", "crelu"]) == 2
     assert "did you mean 'crelu-norm'" in capsys.readouterr().err
+
+
+def test_figures_from_inside_are_of_the_network_that_was_asked_for() -> None:
+    start = watched("relu", 0, depth=3, width=32)
+    assert 0.35 < start["sparsity"] < 0.65
+    assert watched("leaky_relu(0.1)", 0, depth=3, width=32)["sparsity"] == 0
+    assert watched("relu", 1, depth=3, width=32) != start
+    trained = watched("prelu", 0, depth=2, width=8, steps=20, rate=0.1)
+    assert trained["slope 0"] != 0.25
+    assert set(trained) >= {"slope 1", "vanishing", "output", "rounding", "dead"}
+    assert watched("prelu", 0, depth=2, width=8)["slope 1"] == 0.25

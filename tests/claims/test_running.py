@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rectifiers
 from rectifiers import claims
 from rectifiers.claims import (
     Claim,
@@ -26,6 +27,7 @@ from rectifiers.claims import (
     Trend,
 )
 from rectifiers.cli import main
+from rectifiers.errors import ArgumentError
 
 STUDY: dict[str, Any] = {
     "task": "digits",
@@ -54,7 +56,12 @@ def count(bias: float) -> Count:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("claims")
+
+
+@pytest.fixture(scope="module")
+def record(place: Path) -> Record:
     claim = Claim(
         name="everything",
         title="All that can be read",
@@ -82,7 +89,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
             )
         },
     )
-    return claims.run(claim, jobs=1, out=tmp_path_factory.mktemp("claims"))
+    return claims.run(claim, jobs=1, out=place)
 
 
 def test_every_reading_gives_a_number_and_an_interval(record: Record) -> None:
@@ -99,6 +106,17 @@ def test_every_reading_gives_a_number_and_an_interval(record: Record) -> None:
         assert part.n == 6
     assert found["metric"].margin == 2.0
     assert found["high enough"].value == 1.0
+
+
+def test_a_result_of_compare_has_the_same_numbers(record: Record, place: Path) -> None:
+    results = [rectifiers.ComparisonResult.load(path) for path in sorted(place.glob("studies/*"))]
+    assert len(results) == 2  # one per study of the plan
+    (part,) = [part for part in record.parts if part.says == "interaction"]
+    assert part.value in [result.interaction("elu").difference for result in results]
+    for result in results:
+        assert result.speedup("elu").n == 6
+        with pytest.raises(ArgumentError, match="unknown arm 'gelu'"):
+            result.speedup("gelu")
 
 
 def test_a_proxy_never_just_says_reproduced(record: Record) -> None:

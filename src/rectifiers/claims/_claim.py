@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import inspect
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from rectifiers.claims._code import code_of
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.records.plan import content_hash
 
@@ -276,15 +275,3 @@ def _plain(value: Any) -> Any:
     if callable(value):
         return code_of(value)
     raise ArgumentTypeError(f"a plan is made of numbers, texts, lists and functions, but got {value!r}")
-
-
-def code_of(function: Any) -> str:
-    """Return a function's name with a hash of the functions and classes of its module (not of its texts)."""
-    home = function.__module__
-    own = [
-        inspect.getsource(value)
-        for value in vars(sys.modules[home]).values()
-        if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == home
-    ]
-    digest = hashlib.sha256("\n".join(sorted(own)).encode()).hexdigest()
-    return f"{function.__qualname__}:{digest[:16]}"

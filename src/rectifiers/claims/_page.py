@@ -1,18 +1,16 @@
-"""A claim and its records as a page, a picture, lines for the terminal. No number is typed by hand."""
+"""A claim and its records as a page, and a picture. No number is typed by hand."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 from rectifiers.claims._claim import Claim, Criterion
+from rectifiers.claims._record import PartRecord, Record
+from rectifiers.claims._words import numbers, short
 
-if TYPE_CHECKING:
-    from rectifiers.claims._record import PartRecord, Record
-
-__all__ = ["index", "lines", "page", "picture"]
+__all__ = ["index", "page", "picture"]
 
 _COLOURS = {"reproduced": "#00986f", "not reproduced": "#c95400", "inconclusive": "#7a7f87"}
 _INK, _WIDTH, _ROW, _LEFT, _RIGHT = "#1a1d21", 760, 44, 20, 90
@@ -50,17 +48,6 @@ def page(claim: Claim, records: Mapping[str, Record]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def lines(record: Record) -> list[str]:
-    """Return a record as lines of text: the verdict first, then its parts."""
-    told = [f"{record.claim}: {record.text}, at scale {record.scale}"]
-    for part in record.parts:
-        aside = "" if part.decides else " [does not decide]"
-        told.append(f"  {part.verdict:<14}  {part.says}: {_numbers(part)} (needs {part.criterion}){aside}")
-        if part.note:
-            told.append(f"                  {part.note}")
-    return told
-
-
 def picture(claim: Claim, record: Record) -> str:
     """Return the parts of a record as SVG: each a number with its interval, and what the criterion asks."""
     shown = list(zip(claim.parts, record.parts, strict=True))
@@ -84,7 +71,7 @@ def _row(criterion: Criterion, part: PartRecord, top: float) -> list[str]:
         f'<text x="{_LEFT}" y="{top + 14}" fill="{_INK}">{label}</text>',
         f'<text x="{_WIDTH - _LEFT}" y="{top + 14}" fill="{colour}" text-anchor="end">{part.verdict}</text>',
         f'<text x="{_WIDTH - _LEFT}" y="{middle + 4}" fill="{_INK}" text-anchor="end" font-size="11">'
-        f"{escape(_short(part.value))}</text>",
+        f"{escape(short(part.value))}</text>",
     ]
     assert criterion.size is not None
     tolerance = part.margin if criterion.tolerance == "margin" else criterion.tolerance
@@ -133,7 +120,7 @@ def _result(claim: Claim, record: Record) -> str:
         says = part.says if part.decides else f"*{part.says}* (does not decide)"
         note = f"; {part.note}" if part.note else ""
         seeds = str(part.n) if part.n else "exact"
-        rows.append(f"| {says} | {_numbers(part)}{note} | {part.criterion} | {seeds} | {part.verdict} |")
+        rows.append(f"| {says} | {numbers(part)}{note} | {part.criterion} | {seeds} | {part.verdict} |")
     where = ", ".join(
         f"{key} {record.environment[key]}" for key in ("torch", "cpu") if key in record.environment
     )
@@ -153,20 +140,6 @@ def _scales(claim: Claim, records: Mapping[str, Record]) -> str:
         command = f"`rectifiers claims run {claim.name} --scale {name}`"
         rows.append(f"| {name} | {proxy}{changes} | {about} | {command} |")
     return "## Run it\n\n" + "\n".join(rows)
-
-
-def _numbers(part: PartRecord) -> str:
-    if part.n == 0 and part.value is not None:
-        return _short(part.value)
-    low = "unbounded" if part.low is None else _short(part.low)
-    high = "unbounded" if part.high is None else _short(part.high)
-    if part.value is None and part.low is None and part.high is None:
-        return "nothing"
-    return f"{_short(part.value)} ({low} to {high})"
-
-
-def _short(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _minutes(minutes: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rectifiers.claims._code import code_of
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.evidence import paired, share
 from rectifiers.records import contrasts
@@ -29,6 +31,8 @@ __all__ = [
     "TimeToTarget",
     "Trend",
 ]
+
+_MOST_FAILED = 0.1  # of all seeds
 
 
 @dataclass(frozen=True)
@@ -65,21 +69,21 @@ class Count(NamedTuple):
 
 
 class Reading(ABC):
-    """What is measured, in the terms of a plan."""
+    """What is measured, in the terms of a plan.
+
+    Attributes
+    ----------
+    studies, arms, norms : tuple of str
+        The studies it reads, and the arms and normalisations in each of them.
+    """
+
+    studies: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ("none",)
 
     @abstractmethod
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Return the number, with an interval that misses with probability `alpha`."""
-
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """Names of the studies it reads."""
-        return ()
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """Labels of the arms it reads, in each of them."""
-        return ()
 
     def check(self, scale: Scale, where: str) -> None:
         """Raise `ArgumentError` if the plan of a scale does not measure this."""
@@ -89,6 +93,10 @@ class Reading(ABC):
             for arm in self.arms:
                 if arm not in scale.arms(study):
                     raise UnknownNameError.of(f"arm, read by {where},", arm, scale.arms(study))
+            norms = scale.studies[study].get("norms", ("none",))
+            for norm in self.norms:
+                if norm not in norms:
+                    raise UnknownNameError.of(f"norm, read by {where},", norm, norms)
 
     def plan(self) -> list[Any]:
         """Return what identifies it, as JSON-able values."""
@@ -115,6 +123,15 @@ class Computed(Reading):
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "arguments", arguments)
 
+    def check(self, scale: Scale, where: str) -> None:
+        """Raise if the function does not take the settings."""
+        try:
+            inspect.signature(self.function).bind(**scale.settings, **self.arguments)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{where} calls {self.function.__name__} with the settings: {error}"
+            ) from None
+
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Call the function and take the interval that belongs to what it returned."""
         found = self.function(**settings, **self.arguments)
@@ -134,28 +151,23 @@ class Computed(Reading):
 
     def plan(self) -> list[Any]:
         """Return the function's name with a hash of its module's code, and the arguments."""
-        from rectifiers.claims._claim import code_of
-
         return ["Computed", code_of(self.function), dict(self.arguments)]
 
 
 @dataclass(frozen=True)
 class _OfStudy(Reading):
-    """Something about one study."""
+    """Something about an arm and its control in one study."""
 
     arm: str
     control: str
     study: str = "main"
+    norm: str = "none"
+    quantity: str = "metric"
 
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """The one."""
-        return (self.study,)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """Both."""
-        return self.arm, self.control
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "studies", (self.study,))
+        object.__setattr__(self, "arms", (self.arm, self.control))
+        object.__setattr__(self, "norms", (self.norm,))
 
 
 @dataclass(frozen=True)
@@ -170,9 +182,6 @@ class Difference(_OfStudy):
         See `rectifiers.records.contrasts.series`.
     """
 
-    norm: str = "none"
-    quantity: str = "metric"
-
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take Student's interval."""
         study = studies[self.study]
@@ -185,7 +194,10 @@ class Interaction(_OfStudy):
     """How much more an arm gains over its control with a normalisation than without it, paired by seed."""
 
     norm: str = "batch"
-    quantity: str = "metric"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "norms", ("none", self.norm))
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take Student's interval of the differences of differences."""
@@ -224,15 +236,10 @@ class Share(Reading):
     study: str = "main"
     norm: str = "none"
 
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """The one."""
-        return (self.study,)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The one."""
-        return (self.arm,)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "studies", (self.study,))
+        object.__setattr__(self, "arms", (self.arm,))
+        object.__setattr__(self, "norms", (self.norm,))
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take the exact interval of a share."""
@@ -262,15 +269,10 @@ class Trend(Reading):
     norm: str = "none"
     quantity: str = "metric"
 
-    @property
-    def studies(self) -> tuple[str, ...]:
-        """One per value of the quantity."""
-        return tuple(study for _, study in self.along)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """Both."""
-        return self.arm, self.control
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "studies", tuple(study for _, study in self.along))
+        object.__setattr__(self, "arms", (self.arm, self.control))
+        object.__setattr__(self, "norms", (self.norm,))
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take Student's interval of the slopes of single seeds."""
@@ -287,9 +289,10 @@ class Trend(Reading):
 
 
 def _of(found: paired.PairedComparison, study: Study | None = None) -> Measured:
+    """Return a comparison, without an interval where so many runs failed that survivors mislead."""
     margin = None if study is None or study.margin is None else study.margin.value
-    missing = 0 if study is None else study.plan.seeds - found.n
-    note = (
-        f"{missing} of {found.n + missing} seeds have no such number, because a run failed" if missing else ""
-    )
+    seeds = found.n if study is None else study.plan.seeds
+    note = "" if found.n == seeds else f"in {seeds - found.n} of {seeds} seeds a run failed"
+    if seeds - found.n > _MOST_FAILED * seeds:
+        return Measured(found.difference, None, None, found.n, margin, f"{note}: too many for a verdict")
     return Measured(found.difference, found.low, found.high, found.n, margin, note)

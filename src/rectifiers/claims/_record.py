@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rectifiers.claims._claim import SCALES, Claim, Verdict
+from rectifiers.claims._words import lines
 from rectifiers.errors import SchemaError, StoreError
 
 __all__ = ["COMMITTED", "PartRecord", "Record", "recorded"]
@@ -126,8 +127,6 @@ class Record:
         return path
 
     def __str__(self) -> str:
-        from rectifiers.claims._page import lines
-
         return "\n".join(lines(self))
 
 

@@ -18,7 +18,7 @@ from rectifiers.errors import (
     UnknownNameError,
     UserCodeError,
 )
-from rectifiers.records.values import Study
+from rectifiers.records.values import Study, content_hash
 
 __all__ = ["load", "run"]
 
@@ -127,14 +127,15 @@ def _train(
     claim: Claim, scale: str, directory: Path, jobs: int | None, progress: bool | None
 ) -> tuple[dict[str, Study], dict[str, str]]:
     """Carry out the studies; return those that mean something, and what each found in a sentence."""
-    planned = claim.scale(scale).studies
+    planned, keys = claim.scale(scale).studies, claim.plan(scale)["studies"]
     if not planned:
         return {}, {}
     import rectifiers
 
     studies, said = {}, {}
     for name, arguments in planned.items():
-        place = directory / f"{claim.name}.{scale}" / name
+        # by its arguments, so that claims and scales share runs
+        place = directory / "studies" / content_hash(keys[name])[:12]
         execution = rectifiers.Execution(jobs=jobs)
         result = rectifiers.compare(
             **arguments, out=place, execution=execution, progress=progress, report=False
@@ -157,7 +158,7 @@ def _judge(
     assert isinstance(criterion, Criterion)
     return PartRecord(
         says=part.says,
-        criterion=str(criterion),
+        criterion=str(criterion).replace("the margin", f"{measured.margin or 0:.3g}, the margin"),
         value=measured.value,
         low=measured.low,
         high=measured.high,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["WholeArray"]
+__all__ = [
+    "WholeArray",
+    "divided_rrelu",
+    "noisier_digits",
+    "noisy_digits",
+    "small_tutorial",
+    "small_tutorial_batch_norm",
+    "tutorial",
+    "tutorial_batch_norm",
+]
 
 
 class _WholeArray(torch.autograd.Function):
@@ -41,3 +51,57 @@ class WholeArray(nn.Module):
         """Apply leaky ReLU with slope 0.01."""
         result: Tensor = _WholeArray.apply(x, self.one_if)  # type: ignore[no-untyped-call]
         return result
+
+
+def divided_rrelu(channels: int, per: str = "element") -> nn.Module:
+    """Return RReLU as Xu et al. 2015 write it, with divisors from 3 to 8."""
+    from rectifiers.nn import RReLU
+
+    return RReLU.from_divisors(3, 8, per=per)
+
+
+def _tutorial(activation: Any, sizes: tuple[int, int, int], norm: bool) -> nn.Module:
+    """Two hidden layers, Xavier's weights, biases of 0, and batch norm before the activation or not."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, units in itertools.pairwise(sizes):
+        layers += [nn.Linear(before, units), *([nn.BatchNorm1d(units)] if norm else []), activation(units)]
+    layers.append(nn.Linear(sizes[-1], 10))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)
+
+
+def tutorial(activation: Any) -> nn.Module:
+    """Return 784-1024-128-10."""
+    return _tutorial(activation, (784, 1024, 128), norm=False)
+
+
+def tutorial_batch_norm(activation: Any) -> nn.Module:
+    """Return 784-1024-128-10 with batch norm."""
+    return _tutorial(activation, (784, 1024, 128), norm=True)
+
+
+def small_tutorial(activation: Any) -> nn.Module:
+    """Return 64-256-64-10."""
+    return _tutorial(activation, (64, 256, 64), norm=False)
+
+
+def small_tutorial_batch_norm(activation: Any) -> nn.Module:
+    """Return 64-256-64-10 with batch norm."""
+    return _tutorial(activation, (64, 256, 64), norm=True)
+
+
+def noisy_digits(size: float = 0.5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return digits whose test images have normal noise of a standard deviation (in that of a pixel)."""
+    from rectifiers import tasks
+
+    data = tasks.get("digits").load()
+    noise = torch.randn(data.test_x.shape, generator=torch.Generator().manual_seed(0))
+    return data.train_x, data.train_y, data.test_x + size * data.train_x.std() * noise, data.test_y
+
+
+def noisier_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return digits with twice that noise."""
+    return noisy_digits(1.0)

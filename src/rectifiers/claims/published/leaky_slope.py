@@ -1,0 +1,29 @@
+"""leaky-slope: a slope of 1/5.5 beats 1/100, and leaky beats ReLU."""
+
+from __future__ import annotations
+
+from rectifiers.claims._claim import Claim, Criterion, Part, Scale
+from rectifiers.claims._readings import Difference
+from rectifiers.claims.published.rrelu_overfits_less import DESK, DESK_CHANGES, QUICK, QUICK_CHANGES, XU_ARMS
+
+_BETTER = Criterion("above", 0, 0)
+
+claim = Claim(
+    name="leaky-slope",
+    title="A leaky slope of 1/5.5 beats 1/100, and leaky beats ReLU",
+    statement="""With a slope as large as 1/5.5 leaky ReLU is better than with the usual 1/100, and better
+    than ReLU.""",
+    source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations, its tables",
+    parts=(
+        Part("1/5.5 is above 1/100", Difference("leaky_relu(1/5.5)", "leaky_relu(0.01)"), _BETTER),
+        Part("1/5.5 is above ReLU", Difference("leaky_relu(1/5.5)", "relu"), _BETTER),
+        Part("1/100 is above ReLU", Difference("leaky_relu(0.01)", "relu"), _BETTER, decides=False),
+    ),
+    scales={
+        "quick": Scale(
+            1, QUICK_CHANGES, proxy=True, studies={"main": {**QUICK, "arms": XU_ARMS, "seeds": 8}}
+        ),
+        "desk": Scale(90, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
+    },
+    remarks="The runs are those of rrelu-overfits-less.",
+)

@@ -1,0 +1,72 @@
+"""rrelu-divisors: RReLU comes out among the worst; the script multiplied where it should divide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rectifiers.claims._claim import Claim, Criterion, Part, Scale
+from rectifiers.claims._readings import Difference
+
+_CODED = "RReLU as coded"
+_READINGS = {
+    "one divisor per batch": "rectifiers.claims.models:divided_rrelu(per='call')",
+    "one divisor per example and channel": "rectifiers.claims.models:divided_rrelu(per='channel')",
+    "one divisor per element": "rectifiers.claims.models:divided_rrelu(per='element')",
+}
+_OTHERS = ("relu", "leaky_relu(0.01)", "prelu", "elu")
+_ARMS = {**{arm: arm for arm in _OTHERS}, _CODED: "rrelu(3, 8, per=call)", **_READINGS}
+_PLAIN, _NORMALISED = "without batch norm", "with batch norm"
+_WORSE, _BETTER = Criterion("below", 0, 0), Criterion("above", 0, 0)
+
+
+def _studies(task: str, model: str, rate: float, seeds: int, epochs: int = 10) -> dict[str, dict[str, Any]]:
+    common = {"task": task, "arms": _ARMS, "learning_rate": rate, "seeds": seeds, "optimizer": "adam"}
+    common |= {"batch_size": 60, "epochs": epochs, "schedule": "constant"}
+    path = f"rectifiers.claims.models:{model}"
+    return {_PLAIN: {**common, "model": path}, _NORMALISED: {**common, "model": f"{path}_batch_norm"}}
+
+
+claim = Claim(
+    name="rrelu-divisors",
+    title="ReLU with batch norm is best, and RReLU is among the worst of ReLU, Leaky, PReLU, RReLU and ELU",
+    statement="""In a tutorial on MNIST (784-1024-128-10, Xavier, Adam at 1e-4, batches of 60, 10 epochs,
+    with and without batch norm before the activation) ReLU with normalisation was best and RReLU among
+    the worst.""",
+    source="Valverde 2017, TensorFlow tutorial 5, 5_customizedActivationRReLU.py in jmlipman/LAID",
+    parts=(
+        *(
+            Part(f"with batch norm, ReLU is above {arm}", Difference("relu", arm, _NORMALISED), _BETTER)
+            for arm in _OTHERS[1:]
+        ),
+        *(
+            Part(f"with batch norm, {_CODED} is below {arm}", Difference(_CODED, arm, _NORMALISED), _WORSE)
+            for arm in _OTHERS
+        ),
+        Part("without it, RReLU as coded is below relu", Difference(_CODED, "relu", _PLAIN), _WORSE, False),
+        *(
+            Part(f"{arm}, with it, is below relu", Difference(arm, "relu", _NORMALISED), _WORSE, False)
+            for arm in _READINGS
+        ),
+    ),
+    scales={
+        "quick": Scale(
+            0.6,
+            "digits of 8 x 8 instead of MNIST, 64-256-64-10, rate 1e-3, data in a new order in every epoch",
+            proxy=True,
+            studies=_studies("digits", "small_tutorial", 1e-3, 8),
+        ),
+        "desk": Scale(
+            8,
+            "2 epochs instead of 10, data in a new order in each; 4 seeds",
+            proxy=True,
+            studies=_studies("mnist", "tutorial", 1e-4, 4, epochs=2),
+        ),
+        "full": Scale(
+            60, "data in a new order in every epoch; 5 seeds", studies=_studies("mnist", "tutorial", 1e-4, 5)
+        ),
+    },
+    remarks="""The script computes relu(x) - a relu(-x) with a from U(3, 8), one number per layer and
+    batch, and 5.5 in testing: it multiplies the negative side by 3 to 8, where the text and Xu et al.
+    divide by it. What it tested is a line that is five times as steep on its negative side. In a network
+    of vectors, one divisor per example and channel is one per element.""",
+)

@@ -1,0 +1,46 @@
+"""sparsity: rectifiers give true zeros, about half at the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rectifiers.claims._claim import Claim, Criterion, Part, Scale
+from rectifiers.claims._readings import Computed
+from rectifiers.claims._watched import watched
+
+
+def start(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
+    """Share of zeros before training, for each seed."""
+    return np.array([watched(arm, seed, **settings)["sparsity"] for seed in range(seeds)])
+
+
+def end(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
+    """Share of zeros in the last quarter of training."""
+    return np.array(
+        [watched(arm, seed, steps=steps, rate=rate, **settings)["sparsity"] for seed in range(seeds)]
+    )
+
+
+_HALF, _SOME, _NONE = Criterion("within", 0.5, 0.05), Criterion("above", 0.25, 0), Criterion("below", 0.01, 0)
+
+claim = Claim(
+    name="sparsity",
+    title="Rectifiers give true zeros, about half of all outputs at the start",
+    statement="""A network of rectifiers is sparse: about half of the units put out exactly 0 when it
+    starts, and many do after training; smooth and leaky units put out none.""",
+    source="Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks, section 3",
+    parts=(
+        Part("about half at the start", Computed(start, arm="relu"), _HALF),
+        Part("more than a quarter at the end", Computed(end, arm="relu"), _SOME),
+        *(
+            Part(f"none with {arm}", Computed(end, arm=arm), _NONE)
+            for arm in ("leaky_relu(0.01)", "elu", "tanh")
+        ),
+    ),
+    scales={
+        "quick": Scale(0.2, settings={"seeds": 8, "depth": 4, "width": 64, "steps": 300, "rate": 0.1}),
+    },
+    remarks="Digits, 4 layers of 64 units, plain gradient descent, 300 steps of 64 samples, no penalty.",
+)
