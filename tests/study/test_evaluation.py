@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rectifiers.study.evaluation import HopelessError, NotFiniteError, score
-from rectifiers.tasks import losses
+from rectifiers.tasks import Samples, losses
 
 SQUARES = losses.MeanSquaredError()
 Y = torch.tensor([-1.0, 1.0] * 8)[:, None]
@@ -16,7 +16,7 @@ Y = torch.tensor([-1.0, 1.0] * 8)[:, None]
 def scored(offset: float, held_out: list[int], y: torch.Tensor = Y) -> float:
     """Measure answers that are all off by `offset`."""
     answers = nn.Identity()
-    return score(answers, y + offset, y, torch.tensor(held_out), SQUARES).metric
+    return score(answers, Samples(y + offset, y), torch.tensor(held_out), SQUARES).metric
 
 
 def test_answers_far_worse_than_a_constant_are_no_result() -> None:
@@ -39,6 +39,8 @@ def test_samples_of_one_target_are_one_line() -> None:
 
 def test_accuracy_comes_with_balanced_accuracy() -> None:
     y = torch.tensor([0, 0, 0, 1])
-    found = score(nn.Identity(), torch.tensor([[1.0, 0.0]] * 4), y, torch.arange(4), losses.CrossEntropy())
+    found = score(
+        nn.Identity(), Samples(torch.tensor([[1.0, 0.0]] * 4), y), torch.arange(4), losses.CrossEntropy()
+    )
     assert (found.metric, found.balanced) == (75.0, 50.0)
-    assert score(nn.Identity(), Y, Y, torch.arange(4), SQUARES).balanced is None
+    assert score(nn.Identity(), Samples(Y, Y), torch.arange(4), SQUARES).balanced is None

@@ -197,9 +197,9 @@ def samples_seen(monkeypatch):
         trained, measured = [], []
         score = training.score
 
-        def watched(model, x, y, indices, loss):
+        def watched(model, samples, indices, loss):
             measured.extend(indices.tolist())
-            return score(model, x, y, indices, loss)
+            return score(model, samples, indices, loss)
 
         def hook(module, inputs):
             if module.training:

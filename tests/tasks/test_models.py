@@ -243,13 +243,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.parametrize("text", ["relu", "crelu", "prelu"])
 def test_own_model(here: Path, text: str) -> None:
-    model = models.own("own_net:build", arm(text), input_shape=(4,), outputs=3)
+    model = models.own("own_net:build", arm(text), example=torch.zeros(2, 4), outputs=3)
     assert model(torch.zeros(2, 4)).shape == (2, 3)
 
 
 def test_trying_a_model_changes_nothing_in_it(here: Path) -> None:
     torch.manual_seed(0)
-    model = models.own("own_net:normed", arm("rrelu"), input_shape=(4,), outputs=3)
+    model = models.own("own_net:normed", arm("rrelu"), example=torch.zeros(2, 4), outputs=3)
     after = torch.get_rng_state()
     torch.manual_seed(0)
     models.own("own_net:normed", arm("rrelu"))
@@ -269,12 +269,12 @@ def test_trying_a_model_changes_nothing_in_it(here: Path) -> None:
         ("raises", "relu", "own_net:raises with arm 'relu' raised TypeError"),
         ("nothing", "relu", "own_net:nothing must return a torch.nn.Module, but returned NoneType"),
         ("wide", "relu", r"must put out a tensor \(n, 3\) for this data, but for n = 2 gave \(2, 5\)$"),
-        ("both", "relu", "but for n = 2 gave tuple"),
+        ("both", "relu", "a model returns one tensor, but that of own_net:both returned tuple of 2"),
     ],
 )
 def test_own_model_that_does_not_fit(here: Path, name: str, text: str, said: str) -> None:
     with pytest.raises(UserCodeError, match=said) as caught:
-        models.own(f"own_net:{name}", arm(text), input_shape=(4,), outputs=3)
+        models.own(f"own_net:{name}", arm(text), example=torch.zeros(2, 4), outputs=3)
     assert "\n" not in str(caught.value)
     if name == "forgetful":
         assert caught.value.frames == ""  # it happened in torch's frames, none of which is the user's
@@ -285,18 +285,18 @@ def test_own_model_that_does_not_fit(here: Path, name: str, text: str, said: str
 
 def test_samples_of_another_shape_than_the_model_takes(here: Path) -> None:
     with pytest.raises(UserCodeError, match=r"on samples of shape \(7,\) raised RuntimeError: mat1 and mat2"):
-        models.own("own_net:build", arm("relu"), input_shape=(7,), outputs=3)
+        models.own("own_net:build", arm("relu"), example=torch.zeros(2, 7), outputs=3)
 
 
 def test_lazy_layers_take_their_shapes_and_draw_their_weights_at_once(here: Path) -> None:
     torch.manual_seed(1)
-    model = models.own("own_net:lazy", arm("rrelu"), input_shape=(4,), outputs=3)
+    model = models.own("own_net:lazy", arm("rrelu"), example=torch.zeros(2, 4), outputs=3)
     assert models.count_parameters(model) == 2 * 4 + 4 * 6 + 6 + 6 * 3 + 3
     assert model.training
     assert model[0].num_batches_tracked == 0  # zeros are no data
     drawn = model[1].weight.clone()
     torch.manual_seed(1)
-    again = models.own("own_net:lazy", arm("relu"), input_shape=(4,))
+    again = models.own("own_net:lazy", arm("relu"), example=torch.zeros(2, 4))
     assert torch.equal(again[1].weight, drawn)
     assert torch.equal(again[4].weight, model[4].weight)
 
@@ -304,4 +304,6 @@ def test_lazy_layers_take_their_shapes_and_draw_their_weights_at_once(here: Path
 @pytest.mark.parametrize("shape", [(4,), None])
 def test_lazy_layers_that_get_no_shape_are_one_line(here: Path, shape: tuple[int, ...] | None) -> None:
     with pytest.raises(UserCodeError, match=r"layer .* but never\.weight of own_net:Unreached has none yet"):
-        models.own("own_net:Unreached", arm("relu"), input_shape=shape)
+        models.own(
+            "own_net:Unreached", arm("relu"), example=None if shape is None else torch.zeros(2, *shape)
+        )

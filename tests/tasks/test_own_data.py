@@ -268,12 +268,18 @@ class Drawn(Pairs):
         return self.x[i] + draws[self.kind](), self.y[i]
 
 
-@pytest.mark.parametrize("kind, frozen", [("torch", True), ("numpy", True), ("flip", True), ("once", False)])
-def test_augmentation_at_random_is_noticed(load: Load, kind: str, frozen: bool) -> None:
-    torch.manual_seed(0)
-    assert load((Drawn(kind), Pairs(TEST_X, TEST_Y)))[1].frozen_augmentation == frozen
-    assert load((Pairs(X, Y), Drawn(kind)))[1].frozen_augmentation == frozen
-    assert not load((X, Y, TEST_X, TEST_Y))[1].frozen_augmentation
+@pytest.mark.parametrize("kind, drawn", [("torch", True), ("numpy", True), ("flip", True), ("once", False)])
+def test_samples_that_change_are_read_while_a_model_is_trained(load: Load, kind: str, drawn: bool) -> None:
+    before = torch.get_rng_state()
+    _, first = load((Drawn(kind), Pairs(TEST_X, TEST_Y)))
+    _, again = load((Drawn(kind), Pairs(TEST_X, TEST_Y)))
+    assert torch.equal(before, torch.get_rng_state())  # nobody else's draws change
+    assert (first.drawn is not None) == drawn
+    assert first.content_hash == again.content_hash
+    assert first.sizes == (8, 4)
+    assert torch.equal(first.train_y, Y)
+    assert (load((Pairs(X, Y), Drawn(kind)))[1].drawn is not None) == drawn
+    assert load((X, Y, TEST_X, TEST_Y))[1].drawn is None
 
 
 class Scipy:
@@ -357,7 +363,11 @@ INF[0, 0] = 1e300
         ((["a", "b"], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
         (([[1, 2], [3]], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
         ((Pairs([X[0], X[1, :2]], [0, 1]), Pairs(X, Y)), ShapeError, r"one shape, but got \(2,\) and \(3,\)"),
-        ((Pairs(X, []), Pairs(X, Y)), UserCodeError, "a data set of own_data:load raised IndexError"),
+        (
+            (Pairs(X, []), Pairs(X, Y)),
+            ArgumentError,
+            "as many items as it says, but of 8 there is no number 0",
+        ),
         (lambda: {}["gone"], UserCodeError, "own_data:load raised KeyError: 'gone'"),
         (lambda needed: needed, UserCodeError, "own_data:load raised TypeError"),
     ],

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rectifiers.arms._labels import label_of
     from rectifiers.arms._objects import load_object, user_code
     from rectifiers.arms._parsing import parse_arms, split_arms
+    from rectifiers.arms._text import head_and_arguments
 
 # Resolved on first use: reading an arm's text (`_text`) is wanted where torch is not.
 _PLACES = {
@@ -43,6 +44,7 @@ _PLACES = {
     "Sampled": "_arm",
     "code_identity": "_identity",
     "fingerprint": "_identity",
+    "head_and_arguments": "_text",
     "label_of": "_labels",
     "load_object": "_objects",
     "parse_arms": "_parsing",
@@ -55,6 +57,7 @@ __all__ = [
     "Sampled",
     "code_identity",
     "fingerprint",
+    "head_and_arguments",
     "label_of",
     "load_object",
     "parse_arms",

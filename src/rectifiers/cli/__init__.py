@@ -15,10 +15,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rectifiers.errors import RectifiersError, StoreLostError, UserCodeError
+from rectifiers.errors import ELSEWHERE, RectifiersError, StoreLostError, UserCodeError
 
 __all__ = ["main"]
 
+_WISHES = ("clip", "grad", "accum", "scaler", "warm", "ema", "fp16", "amp", "workers")
 _LOST = 1
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -46,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except RectifiersError as error:
             return _fail(str(error), error.frames if isinstance(error, UserCodeError) else "")
         except typer.TyperException as error:
-            return _fail(error.format_message())
+            message = error.format_message()
+            wish = message.startswith("No such option") and any(word in message for word in _WISHES)
+            return _fail(f"{message}; {ELSEWHERE}" if wish else message)
         except (KeyboardInterrupt, typer.Abort):
             code = _INTERRUPTED
         if signals:

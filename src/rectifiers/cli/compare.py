@@ -29,13 +29,30 @@ def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> A
     return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar)
 
 
+def _from_plan(context: typer.Context, task: str | None) -> str | None:
+    """Take a plan.toml in the place of a task: what it says is the default of every option."""
+    if task is None or not task.endswith(".toml"):
+        return task
+    from rectifiers.records import plan_file
+
+    known = [str(parameter.name).rstrip("_") for parameter in context.command.params]
+    options = plan_file.read(Path(task), known)
+    named: str | None = options.pop("task", None)
+    if "compile" in options:
+        options["compile_"] = options.pop("compile")
+    context.default_map = options
+    return named
+
+
 def compare(
     task: Annotated[
         str | None,
         typer.Argument(
             metavar="TASK",
             rich_help_panel=_WHAT,
-            help="xor, digits (default), mnist1d, mnist, fashion-mnist or cifar10.",
+            callback=_from_plan,
+            is_eager=True,
+            help="xor, digits (default), mnist1d, mnist, fashion-mnist or cifar10; or a study's plan.toml.",
         ),
     ] = None,
     arms: Annotated[
@@ -90,7 +107,8 @@ def compare(
         _option(
             _OWN,
             "What FUNCTION returns, by name. Of a command: a pattern, 'acc: ([0-9.]+)', whose last match "
-            "counts, or a key of its last line of JSON.",
+            "counts, or a key of its last line of JSON. With --data: a class of torchmetrics or torch.nn, or "
+            "'package.module:metric'.",
             metavar="NAME",
         ),
     ] = None,
@@ -113,6 +131,19 @@ def compare(
             "Your own 'package.module:load', giving train_x, train_y, test_x, test_y; replaces TASK.",
             metavar="DATA",
         ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        _option(
+            _WHAT,
+            "For your own data: several-labels, token-labels, segmentation, a class of torch.nn, "
+            "'package.module:loss'.",
+            metavar="LOSS",
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        _option(_WHAT, "'package.module:augment', of each batch that is trained on.", metavar="FUNCTION"),
     ] = None,
     standardize: Annotated[
         bool,
@@ -137,6 +168,14 @@ def compare(
     schedule: Annotated[
         str | None, _option(_HOW, "Of the learning rate: cosine or constant.", metavar="NAME")
     ] = None,
+    patience: Annotated[
+        int | None,
+        _option(_HOW, "Early stopping: epochs without a better validation score.", metavar="N"),
+    ] = None,
+    precision: Annotated[
+        str, _option(_HOW, "Of forward passes: float32 or bf16.", metavar="NAME")
+    ] = "float32",
+    compile_: Annotated[bool, _option(_HOW, "Compile every model with torch.compile.", "--compile")] = False,
     match: Annotated[
         str,
         _option(
@@ -222,13 +261,18 @@ def compare(
         "task": task,
         "arms": [named, *(arm or ())],
         "train": _training(train, command, metric, metric_file),
-        "metric": metric if train else None,
+        "metric": metric if command is None else None,
         "higher_is_better": higher_is_better,
         "control": control,
         "norms": norm,
         "model": model,
         "swap": swap,
         "data": data,
+        "loss": loss,
+        "augment": augment,
+        "patience": patience,
+        "precision": precision,
+        "compile": compile_,
         "data_dir": data_dir,
         "width": width,
         "depth": depth,
@@ -272,11 +316,8 @@ def _training(
 ) -> Command | str | None:
     """Return the training of the user's own, None for the built-in loop."""
     if command is None:
-        for name, value in (("--metric", None if train else metric), ("--metric-file", metric_file)):
-            if value is not None:
-                raise ArgumentError(
-                    f"{name} is of a training of your own, but there is no --command: {value!r}"
-                )
+        if metric_file is not None:
+            raise ArgumentError(f"--metric-file is of a --command, but there is none: {metric_file!r}")
         return train
     if train is not None:
         raise ArgumentError(f"a training is a function or a command, but got --train {train} and --command")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rectifiers.records.plan import Plan
+from rectifiers.records.plan_file import named as piece
+from rectifiers.records.plan_file import unnamed
 
 __all__ = ["command_of"]
 
@@ -29,8 +31,7 @@ def command_of(
     if isinstance(arms, Mapping):
         return ""
     named = [arms] if isinstance(arms, str) else list(arms)
-    paths = [*named, plan.model, plan.data_code or ""]
-    if not all(isinstance(path, str) and "__main__:" not in path for path in paths):
+    if unnamed(plan) or not all(isinstance(arm, str) and "__main__:" not in arm for arm in named):
         return ""
     if plan.kind != "loop" and training is None:
         return ""
@@ -52,6 +53,9 @@ def command_of(
         "out": out,
     }
     words += ["--standardize"] if standardize else []
+    words += ["--compile"] if plan.compile else []
+    if plan.measure:
+        words.append("--lower-is-better" if plan.metric.startswith("minus ") else "--higher-is-better")
     for name, value in options.items():
         if value is True:
             words.append(f"--{name}")
@@ -64,7 +68,7 @@ def _of_loop(plan: Plan, data_dir: str | Path | None) -> dict[str, Any]:
     """Return the options that say how the built-in loop trains."""
     options: dict[str, Any] = {}
     if plan.data_code is not None:
-        options["data"] = plan.data_code.rpartition("@")[0]
+        options["data"] = piece(plan.data_code)
     options |= {
         "data-dir": data_dir,
         "arms": ",".join(arm.label for arm in plan.arms),
@@ -72,6 +76,11 @@ def _of_loop(plan: Plan, data_dir: str | Path | None) -> dict[str, Any]:
         "norm": ",".join(plan.norms),
         "model": plan.model,
         "swap": plan.swap or None,
+        "loss": piece(plan.loss) or None,
+        "metric": piece(plan.measure) or None,
+        "augment": piece(plan.augment) or None,
+        "patience": plan.patience,
+        "precision": plan.precision if plan.precision != "float32" else None,
     }
     if plan.model_code is None:
         options |= {"width": plan.width, "depth": plan.depth}

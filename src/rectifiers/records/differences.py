@@ -26,6 +26,12 @@ _OPTIONS = {
     "target": "--target",
     "device": "--device",
     "vary": "--vary",
+    "loss": "--loss",
+    "measure": "--metric",
+    "augment": "--augment",
+    "patience": "--patience",
+    "precision": "--precision",
+    "compile": "--compile",
 }
 _DATA = {
     *("data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"),

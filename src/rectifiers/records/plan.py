@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 __all__ = [
+    "OBJECT",
     "PROTOCOL",
     "QUESTION",
     "ArmSpec",
@@ -41,6 +42,9 @@ QUESTION = (
     "confidence",
 )
 
+# How the identity of a piece begins that came as an object without a path: no other session finds it.
+OBJECT = "an object: "
+
 # The fields of a plan that determine what any of its trials measures.
 _DETERMINE = (
     "protocol",
@@ -61,6 +65,16 @@ _DETERMINE = (
     "device",
     "vary",
 )
+
+# The same, for what earlier versions did not know: only where it is not as it always was.
+_IF_SET = {
+    "loss": "",
+    "measure": "",
+    "augment": "",
+    "patience": None,
+    "precision": "float32",
+    "compile": False,
+}
 
 # "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
 # measured like the trials that decide, but on seeds of its own; "test": decides.
@@ -199,6 +213,14 @@ class Plan:
     kind : {"loop", "function", "command"}
         Who trains. `model` then is the model, the function or the command; what only a loop of this library
         knows (sizes of the data, epochs, optimiser) is 0 or empty for the other two.
+    loss, measure, augment : str
+        What identifies the user's own loss, metric and augmentation; empty without.
+    patience : int or None
+        Epochs without a better validation score after which a run stops; its best epoch is measured.
+    precision : {"float32", "bf16"}
+        Of the forward pass.
+    compile : bool
+        Whether models are compiled.
     protocol : int
         Version of the rules of training and measuring; runs made under different rules never mix.
     """
@@ -245,6 +267,12 @@ class Plan:
     vary: Literal["seeds", "split"] = "seeds"
     swap: str = ""
     kind: Kind = "loop"
+    loss: str = ""
+    measure: str = ""
+    augment: str = ""
+    patience: int | None = None
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
     protocol: int = PROTOCOL
 
     @property
@@ -271,7 +299,8 @@ class Plan:
     def hash(self) -> str:
         """SHA-256 over the protocol: equal for all questions whose trials can be shared."""
         fields = self.to_json()
-        return content_hash({name: value for name, value in fields.items() if name not in QUESTION})
+        fields = {name: value for name, value in fields.items() if name not in QUESTION}
+        return content_hash({k: v for k, v in fields.items() if k not in _IF_SET or v != _IF_SET[k]})
 
     def arm(self, label: str) -> ArmSpec:
         """Return the arm of that label."""
@@ -285,6 +314,8 @@ class Plan:
         """
         spec = self.arm(arm)
         determines: dict[str, Any] = {name: getattr(self, name) for name in _DETERMINE}
+        own = {name: getattr(self, name) for name in _IF_SET}
+        determines |= {name: value for name, value in own.items() if value != _IF_SET[name]}
         determines |= {
             "identity": spec.identity,
             "width": spec.width,
@@ -292,7 +323,7 @@ class Plan:
             "norm": norm,
             "learning_rate": learning_rate,
             "seed": seed,
-            "validation_size": self.validation_size if phase == "tune" else None,
+            "validation_size": self.validation_size if phase == "tune" or self.patience else None,
             **({"swap": self.swap} if self.swap else {}),
         }
         return Trial(content_hash(determines), phase, arm, norm, learning_rate, seed)

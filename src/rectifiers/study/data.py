@@ -10,38 +10,66 @@ from torch import Tensor
 
 from rectifiers import tasks
 from rectifiers.errors import ArgumentError
+from rectifiers.study.pieces import Piece
 from rectifiers.tasks import Data, Task
+from rectifiers.tasks._trees import Inputs, mapped, take
+from rectifiers.tasks.losses import Loss
 
 __all__ = ["load", "to_device"]
 
 
 def load(
-    task: str | None, data: str | None, data_dir: str | Path | None, *, standardize: bool = False
+    task: str | None,
+    data: Piece | None,
+    data_dir: str | Path | None,
+    *,
+    standardize: bool = False,
+    objective: Loss | None = None,
+    whole_numbers: bool = False,
 ) -> tuple[Task, Data]:
     """Return a named task, or the user's own, with its data."""
     if data is None:
+        if objective is not None:
+            raise ArgumentError("a loss or metric of your own is for data of your own: give data as well")
         if standardize:
             raise ArgumentError("--standardize is for data of your own: the tasks bring theirs standardised")
         found = tasks.get("digits" if task is None else task)
         return found, found.load(data_dir)
-    if task is not None:
-        raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r}")
-    return tasks.own(data, standardize=standardize)
+    return tasks.own(
+        data.name,
+        standardize=standardize,
+        given=data.value,
+        objective=objective,
+        whole_numbers=whole_numbers,
+    )
 
 
-def to_device(data: Data, device: torch.device) -> tuple[Data, Tensor, Tensor]:
+def to_device(data: Data, device: torch.device) -> tuple[Data, Inputs, Tensor]:
     """Move the data; images as channels_last, which is how convolutions read them fastest.
 
     Returns
     -------
     data : Data
-        Views of the other two.
-    x, y : Tensor
-        The samples to train on, then those to test on.
+        Views of the other two, without the user's own objects: what is left travels to other processes.
+    x, y : Tensor, or several for x
+        The samples to train on, then those to test on; an example of the former where samples are drawn.
     """
-    x = torch.cat((data.train_x, data.test_x)).to(device)
-    y = torch.cat((data.train_y, data.test_y)).to(device)
-    if x.ndim == 4:
-        x = x.contiguous(memory_format=torch.channels_last)
+
+    def placed(*parts: Tensor) -> Tensor:
+        x = torch.cat(parts).to(device)
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    if data.drawn is not None:
+        x, y = mapped(placed, data.train_x), data.train_y.to(device)
+        if data.loss != "own":
+            y = torch.cat((y, data.test_y.to(device)))
+        return dataclasses.replace(data, train_x=x, objective=None, drawn=None), x, y
+    x, y = mapped(placed, data.train_x, data.test_x), torch.cat((data.train_y, data.test_y)).to(device)
     n = len(data.train_y)
-    return dataclasses.replace(data, train_x=x[:n], train_y=y[:n], test_x=x[n:], test_y=y[n:]), x, y
+    parts = {
+        "train_x": take(x, slice(n)),
+        "test_x": take(x, slice(n, None)),
+        "train_y": y[:n],
+        "test_y": y[n:],
+    }
+    return dataclasses.replace(data, **parts, objective=None), x, y

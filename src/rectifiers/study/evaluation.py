@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rectifiers.tasks import Data, losses
+from rectifiers.errors import ShapeError
+from rectifiers.tasks import Data, Samples, losses
 
 __all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
 
@@ -34,13 +35,15 @@ class Score(NamedTuple):
     balanced: float | None = None
 
 
-def constant_loss(data: Data) -> float:
-    """Return the training loss of the best answer that knows nothing of the input.
+def constant_loss(data: Data, loss: losses.Loss) -> float:
+    """Return the training loss of the best answer that knows nothing of the input; infinity for own losses.
 
     For classification that is the same logit for every class, ln(number of classes); for regression the
     mean of the targets.
     """
-    loss, y = losses.of(data), data.train_y
+    if not loss.inferred:
+        return float("inf")
+    y = data.train_y
     if data.classes is None:
         answer = y.mean(0, keepdim=True).expand_as(y)
     else:
@@ -48,37 +51,52 @@ def constant_loss(data: Data) -> float:
     return float(loss.loss(answer, y))
 
 
-def constant_score(data: Data) -> float:
-    """Return the test metric of the best constant answer: its most frequent class alone; 0 for R2."""
+def constant_score(data: Data) -> float | None:
+    """Return the test metric of the best constant answer: its most frequent class alone; 0 for R2.
+
+    None for a metric of the user's own.
+    """
+    if losses.of(data).metric not in ("accuracy", "R2"):
+        return None
     if data.classes is None:
         return 0.0
     return 100.0 * float(torch.bincount(data.test_y.long().cpu()).max()) / len(data.test_y)
 
 
-def score(model: nn.Module, x: Tensor, y: Tensor, indices: Tensor, loss: losses.Loss) -> Score:
+def score(model: nn.Module, samples: Samples, indices: Tensor, loss: losses.Loss) -> Score:
     """Measure a model on some samples that it was not trained on. The only place where it sees them.
 
     It is given copies: a model that writes into its input changes nobody else's samples.
     """
+    found: list[tuple[Tensor, Tensor]] = []
     training = model.training
     model.eval()
     with torch.no_grad():
-        outputs = torch.cat([model(x[chunk]) for chunk in torch.split(indices, _CHUNK)])
+        for chosen in torch.split(indices, _CHUNK):
+            inputs, true = samples.batch(chosen)
+            answers = model(inputs)
+            found.append(loss.rows(answers.float() if answers.is_floating_point() else answers, true))
     model.train(training)
+    try:
+        outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
+    except RuntimeError:
+        shapes = " and ".join(sorted({str(tuple(one.shape[1:])) for one, _ in found}))
+        raise ShapeError(
+            f"a metric needs outputs of one shape for all samples, but got {shapes}: pad all batches alike"
+        ) from None
     if not outputs.isfinite().all():
         raise NotFiniteError("answers on samples that were held out are not finite")
-    targets = y[indices]
     metric = loss.score(outputs, targets)
     if metric != metric or metric == -float("inf"):
-        raise NotFiniteError(
-            f"{loss.metric} has no value on {len(targets)} samples whose targets are the same"
-        )
+        why = " whose targets are the same" if loss.metric in ("accuracy", "R2") else ""
+        raise NotFiniteError(f"{loss.metric} has no value on {len(indices)} samples{why}")
     # Both constants, for the samples held out may be few and much alike, or unlike the others.
-    if y.is_floating_point() and metric < 100 * (1 - HOPELESS):
-        found, constant = loss.loss(outputs, targets), loss.loss(y.mean(0).expand_as(y), y)
-        if found > HOPELESS * constant:
+    y = samples.y
+    if loss.metric == "R2" and metric < 100 * (1 - HOPELESS):
+        error, constant = loss.loss(outputs, targets), loss.loss(y.mean(0).expand_as(y), y)
+        if error > HOPELESS * constant:
             raise HopelessError(
                 f"{loss.metric} is {metric:.3g} {loss.unit} on samples that were held out: squared error "
-                f"{found:.3g}, more than {HOPELESS:g} times that of a constant answer ({constant:.3g})"
+                f"{error:.3g}, more than {HOPELESS:g} times that of a constant answer ({constant:.3g})"
             )
     return Score(metric, loss.standard_error(outputs, targets), loss.balanced(outputs, targets))

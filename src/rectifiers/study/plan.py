@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from rectifiers import validity
-from rectifiers.arms import Arm, code_identity, load_object, parse_arms
-from rectifiers.errors import ArgumentError, DataError
+from rectifiers.arms import Arm, parse_arms
+from rectifiers.errors import ELSEWHERE, ArgumentError, DataError, UnknownNameError
 from rectifiers.records.values import Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import load, to_device
@@ -17,12 +17,13 @@ from rectifiers.study.environment import environment
 from rectifiers.study.evaluation import constant_score
 from rectifiers.study.isolation import prepare_device
 from rectifiers.study.optimisers import ADAPTIVE_RATES, OPTIMIZERS, SCHEDULES
+from rectifiers.study.pieces import Piece, named, piece
 from rectifiers.study.preflight import try_every_arm
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.probing import probe
 from rectifiers.study.specs import specs_of
 from rectifiers.study.swapped import SwappedModel, patterns
-from rectifiers.tasks import Data, Defaults, losses
+from rectifiers.tasks import Data, Defaults, losses, objective
 
 __all__ = ["control_of", "make_plan", "question_of"]
 
@@ -48,7 +49,14 @@ def make_plan(
     momentum: float | None = None,
     weight_decay: float | None = None,
     schedule: str | None = None,
-    model: str | None = None,
+    model: Any = None,
+    loss: Any = None,
+    metric: Any = None,
+    higher_is_better: bool | None = None,
+    augment: Any = None,
+    patience: int | None = None,
+    precision: str = "float32",
+    compile: bool = False,
     width: int | None = None,
     depth: int | None = None,
     match: str = "parameters",
@@ -56,7 +64,7 @@ def make_plan(
     margin: str | float = "auto",
     confidence: float = 0.95,
     target: float | None = None,
-    data: str | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     standardize: bool = False,
     device: str = "cpu",
@@ -88,37 +96,64 @@ def make_plan(
         "norms": arguments.names("norm", norms, NORMS),
         "match": arguments.one_of("match", match, ("parameters", "width")),
     }
-    model, data = arguments.import_path("model", model), arguments.import_path("data", data)
+    if task is not None and data is not None:
+        raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r:.80}")
+    own_model = (
+        None if model is None or (isinstance(model, str) and ":" not in model) else piece("model", model)
+    )
+    own_data = None if data is None else piece("data", data, functions=False)
+    own_augment = None if augment is None else piece("augment", augment)
+    wanted = objective(loss, metric, higher_is_better)
+    if own_model is not None:
+        model = own_model.name
     parsed = parse_arms(arms)
     if len(parsed) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
     place = arguments.device(device)
-    found, loaded = load(task, data, data_dir, standardize=standardize)
-    own_model = model is not None and ":" in model
-    defaults = found.defaults_for(None if own_model else model)
+    found, loaded = load(
+        task,
+        own_data,
+        data_dir,
+        standardize=standardize,
+        objective=wanted,
+        whole_numbers=own_model is not None,
+    )
+    if own_model is None and not (loaded.input_shape and loaded.outputs):
+        raise ArgumentError(
+            f"mlp and cnn take one tensor and put out a known number of values: give a model of your own for "
+            f"{found.name}"
+        )
+    defaults = found.defaults_for(None if own_model is not None else model)
     chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
     rates = arguments.learning_rates(learning_rate, _grid(defaults, chosen["optimizer"]))
     shape = _shape(defaults, model, own_model, width, depth, protocol["norms"])
     if initialization is None:
-        initialization = "own" if own_model else "gain"
+        initialization = "gain" if own_model is None else "own"
     one_set = (
         loaded.one_set if vary is None else arguments.one_of("vary", vary, ("seeds", "split")) == "split"
     )
-    loss = losses.of(loaded)
-    builder = load_object(str(model)) if own_model else None
+    if one_set and loaded.drawn is not None:
+        raise ArgumentError("vary split needs samples in memory, but these are read while a model is trained")
+    measured, (train_size, test_size) = losses.of(loaded), loaded.sizes
+    wait = None if patience is None else arguments.whole("patience", patience, 1)
+    if wait is not None and not defaults.validation:
+        raise ArgumentError(
+            f"patience needs validation samples, which {found.name} has none of: leave it out"
+        )
+    builder = None if own_model is None else own_model.value
     swapped = patterns(swap, builder, parsed)
     if builder is not None and swapped:
-        builder = SwappedModel(builder, swapped, loaded.input_shape)
+        builder = SwappedModel(builder, swapped, loaded.train_x)
     plan = Plan(
         task=found.name,
         data_source=loaded.source,
         data_hash=loaded.content_hash,
-        metric=loss.metric,
-        unit=loss.unit,
-        resolution=loaded.resolution,
-        train_size=len(loaded.train_y),
-        validation_size=_validation(defaults, len(loaded.train_y), tuned=len(rates) > 1),
-        test_size=len(loaded.test_y),
+        metric=measured.metric,
+        unit=measured.unit,
+        resolution=loaded.resolution if measured.metric == "accuracy" else 0.0,
+        train_size=train_size,
+        validation_size=_validation(defaults, train_size, tuned=len(rates) > 1 or wait is not None),
+        test_size=test_size,
         outputs=loaded.outputs,
         input_shape=loaded.input_shape,
         arms=(),
@@ -132,7 +167,15 @@ def make_plan(
         vary="split" if one_set else "seeds",
         labels=loaded.labels,
         baseline=constant_score(loaded),
-        data_code=None if data is None else code_identity(data, parts=True),
+        data_code=None if own_data is None else own_data.code,
+        loss=named(loss, "loss"),
+        measure=named(metric, "metric"),
+        augment="" if own_augment is None else own_augment.code,
+        patience=wait,
+        precision=cast(
+            Literal["float32", "bf16"], arguments.one_of("precision", precision, ("float32", "bf16"))
+        ),
+        compile=compile,
         swap=swapped,
         **protocol,
         **chosen,
@@ -155,6 +198,9 @@ def make_plan(
         y,
         {arm.label: arm for arm in parsed},
         builder=builder,
+        objective=measured,
+        drawn=loaded.drawn,
+        augment=None if own_augment is None else own_augment.value,
     )
     cells, found_starting = try_every_arm(prepared)
     notes = tuple(Notice("data", note) for note in loaded.notes)
@@ -210,7 +256,10 @@ def _training(
     def given(value: Any, name: str) -> Any:
         return getattr(defaults, name) if value is None else value
 
-    kind = arguments.one_of("optimizer", given(optimizer, "optimizer"), tuple(OPTIMIZERS))
+    try:
+        kind = arguments.one_of("optimizer", given(optimizer, "optimizer"), tuple(OPTIMIZERS))
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; {ELSEWHERE}") from None
     if momentum is not None and kind != "sgd":
         raise ArgumentError(f"momentum is an argument of sgd, but got momentum={momentum} with {kind}")
     return {
@@ -228,12 +277,12 @@ def _training(
 def _shape(
     defaults: Defaults,
     model: str | None,
-    own_model: bool,
+    own_model: Piece | None,
     width: int | None,
     depth: int | None,
     norms: tuple[str, ...],
 ) -> dict[str, Any]:
-    if not own_model:
+    if own_model is None:
         return {
             "model": defaults.model,
             "width": arguments.whole("width", defaults.width if width is None else width, 1),
@@ -246,7 +295,7 @@ def _shape(
         raise ArgumentError(
             f"norm {','.join(norms)} is for the built-in models: {model} decides it itself; leave it out"
         )
-    return {"model": model, "width": 0, "depth": 0, "model_code": code_identity(str(model), parts=True)}
+    return {"model": model, "width": 0, "depth": 0, "model_code": own_model.code}
 
 
 def control_of(control: str | None, arms: tuple[Arm, ...]) -> str:
@@ -268,7 +317,7 @@ def _target(target: float | None, data: Data) -> float | None:
         return None
     if data.classes is None:
         raise ArgumentError(
-            f"target is a training error in %, which regression has not, but got target={target}"
+            f"target is a training error in %, which only a classification has, but got target={target}"
         )
     return arguments.real("target", target, 0, 100, ends="[)")
 

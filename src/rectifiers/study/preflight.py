@@ -16,7 +16,9 @@ from rectifiers.study.memory import peak_of_step
 from rectifiers.study.optimisers import optimiser
 from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
-from rectifiers.tasks import losses, models
+from rectifiers.study.training import precision
+from rectifiers.tasks import models
+from rectifiers.tasks._trees import mapped
 
 __all__ = ["try_every_arm"]
 
@@ -56,7 +58,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
                         plan.model,
                         prepared.arms[spec.label],
                         function=prepared.builder,
-                        input_shape=plan.input_shape,
+                        example=prepared.example,
                         outputs=plan.outputs,
                     )
                 model, digest = prepared.model(spec.label, norm, "test", 0)
@@ -79,17 +81,18 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
 
 
 def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> tuple[int | None, float]:
-    plan, data, loss_of = prepared.plan, prepared.data, losses.of(prepared.data)
-    batch = slice(0, min(plan.batch_size, plan.train_size))
-    # Views of the data set are taken out here: the step holds a copy of its batch, not the data set.
-    inputs, labels = data.train_x[batch], data.train_y[batch]
-    what = f"a training step of {plan.model} with arm {arm!r} on {tuple(inputs.shape)}"
+    plan, loss_of = prepared.plan, prepared.objective
+    inputs, labels = prepared.batch(torch.arange(min(plan.batch_size, plan.train_size)))
+    what = (
+        f"a training step of {plan.model} with arm {arm!r} on {mapped(lambda one: tuple(one.shape), inputs)}"
+    )
     model.train()
 
     def step() -> Tensor:
         targets = labels.clone()
-        outputs = model(inputs.clone())
-        loss = loss_of.loss(outputs, targets)
+        with precision(prepared):
+            outputs = model(mapped(Tensor.clone, inputs))
+            loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
         chosen.step(plan.learning_rates[0])
@@ -98,6 +101,9 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
     with user_code(what, ArgumentError):
         chosen = optimiser(model, plan)
         loss = float(step())
+        if not loss_of.inferred:  # a metric that does not fit is said now
+            with torch.no_grad():
+                loss_of.score(*loss_of.rows(model(mapped(Tensor.clone, inputs)).float(), labels))
         if arm == plan.control and not abs(loss) < float("inf"):
             norms = "" if norm == "none" else f" with {norm} norm"
             raise ArgumentError(

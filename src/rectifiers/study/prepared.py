@@ -11,13 +11,18 @@ from torch import Tensor, nn
 
 from rectifiers.arms import Arm, code_identity
 from rectifiers.records.events import EpochFinished
+from rectifiers.records.plan import OBJECT
 from rectifiers.records.values import Notice, Phase, Plan, Run, Trial
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
+from rectifiers.study.pieces import takes_targets
 from rectifiers.study.seeds import Parts, derive, split, stratified
 from rectifiers.study.training import train
 from rectifiers.study.work import Wanted, Work, always, now
-from rectifiers.tasks import Data, models
+from rectifiers.tasks import Data, Samples, models
+from rectifiers.tasks._drawn import Drawn
+from rectifiers.tasks._trees import Inputs, mapped
+from rectifiers.tasks.losses import CrossEntropy, Loss
 
 __all__ = ["Cell", "Prepared"]
 
@@ -65,17 +70,26 @@ class Prepared(Work):
         What the reader of the result must know already.
     builder : callable or None
         The user's own function, which makes a model of an activation.
+    objective : Loss
+        What is minimised and what is measured.
+    drawn : Drawn or None
+        What samples are read from while a model is trained, unless they are in `x` and `y`.
+    augment : callable or None
+        Changes each batch to train on.
     """
 
     plan: Plan
     data: Data
-    x: Tensor
+    x: Inputs
     y: Tensor
     arms: Mapping[str, Arm]
     cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     builder: Callable[..., Any] | None = None
+    objective: Loss = field(default_factory=CrossEntropy)
+    drawn: Drawn | None = None
+    augment: Callable[..., Any] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -111,26 +125,55 @@ class Prepared(Work):
     def changed(self) -> str | None:
         """See `Work`; arms find that out by themselves."""
         plan = self.plan
-        if plan.model_code in (None, "") or "__main__:" in plan.model:
+        code = plan.model_code
+        if not code or code.startswith(OBJECT) or "__main__:" in plan.model:
             return None
-        if code_identity(plan.model, parts=True) == plan.model_code:
+        if code_identity(plan.model, parts=True) == code:
             return None
         return f"{plan.model} is another one there: its module was changed after it was imported"
 
+    @property
+    def samples(self) -> Samples:
+        """All samples, by number."""
+        return Samples(self.x, self.y, self.drawn, self.data.loss == "own")
+
+    @property
+    def example(self) -> Inputs:
+        """Two samples of zeros on the CPU, as a model is given them."""
+        return mapped(lambda one: torch.zeros_like(one[:2], device="cpu"), self.x)
+
+    def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
+        """Return samples to train on, augmented."""
+        inputs, targets = self.samples.batch(chosen)
+        if self.augment is None:
+            return inputs, targets
+        if takes_targets(self.augment):
+            inputs, targets = self.augment(inputs, targets)
+        else:
+            inputs = self.augment(inputs)
+        return inputs, targets
+
     def parts(self, phase: Phase, seed: int) -> Parts:
         """Return which samples a trial is trained on, and which it is measured on."""
+        train, validation, test = self._thirds(phase, seed)
+        return Parts(train, validation if phase == "tune" else test)
+
+    def stopping(self, phase: Phase, seed: int) -> Tensor | None:
+        """Return the samples by which training may be stopped early; None where it is not."""
+        return None if self.plan.patience is None else self._thirds(phase, seed)[1]
+
+    def _thirds(self, phase: Phase, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the samples to train on, to validate on (the same where none are set apart), to test on."""
         plan = self.plan
         train = torch.arange(plan.train_size)
         test = torch.arange(plan.train_size, plan.train_size + plan.test_size)
         if plan.vary == "split":
             labels = None if self.data.classes is None else self.y.cpu()
             train, test = stratified(labels, len(self.y), plan.test_size, phase, seed)
-        if phase != "tune":
-            return Parts(train, test)
-        if not plan.validation_size:
-            return Parts(train, train)
+        if not plan.validation_size or (phase != "tune" and plan.patience is None):
+            return train, train, test
         inner, validation = split(len(train), plan.validation_size, seed)
-        return Parts(train[inner], train[validation])
+        return train[inner], train[validation], test
 
     def model(self, arm: str, norm: str, phase: Phase, seed: int) -> tuple[nn.Module, str]:
         """Return a freshly initialised model on the device, and the hash of its unscaled initial weights.
@@ -151,9 +194,7 @@ class Prepared(Work):
                 norm=norm,
             )
         else:
-            model = models.own(
-                plan.model, self.arms[arm], function=self.builder, input_shape=plan.input_shape
-            )
+            model = models.own(plan.model, self.arms[arm], function=self.builder, example=self.example)
         digest = initialise(model, plan.initialization, spec.gain, phase, seed)
         model.to(self.device)
         if len(plan.input_shape) == 3:

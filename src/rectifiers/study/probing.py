@@ -21,6 +21,7 @@ from rectifiers.study.isolation import Isolation
 from rectifiers.study.prepared import Prepared
 from rectifiers.study.seeds import derive
 from rectifiers.study.watching import Marking, Watch
+from rectifiers.tasks._trees import mapped, take
 from rectifiers.validity import Probe, Seen
 
 __all__ = ["probe"]
@@ -46,7 +47,8 @@ def probe(prepared: Prepared) -> Probe:
         (arm, norm): prober.seen(arm, norm, place)
         for place, (norm, arm) in enumerate(itertools.product(prepared.plan.norms, prepared.arms))
     }
-    overlap = 0 if prepared.plan.data_code is None else tasks.overlap(prepared.data)
+    known = prepared.plan.data_code is None or prepared.drawn is not None
+    overlap = 0 if known else tasks.overlap(prepared.data)
     return Probe(prepared.plan, prepared.data, cells, overlap)
 
 
@@ -94,7 +96,7 @@ def _run(prepared: Prepared, arm: str, model: nn.Module, marking: Marking) -> Se
     plan, made = prepared.plan, len(marking.made)
     if plan.initialization == "gain":
         initialise(model, "gain", 1.0, "test", 0)
-    x = prepared.x[: min(_BATCH, plan.batch_size, plan.train_size)]
+    x = take(prepared.x, slice(min(_BATCH, plan.batch_size, plan.train_size)))
 
     def answer(noise: np.random.Generator | None = None) -> tuple[Tensor, Watch]:
         watch = Watch(model, marking, noise)
@@ -105,7 +107,7 @@ def _run(prepared: Prepared, arm: str, model: nn.Module, marking: Marking) -> Se
             _uncompiled(),
             watch.watching(),
         ):
-            return model(x.clone()), watch
+            return model(mapped(Tensor.clone, x)), watch
 
     def matters(plain: Tensor) -> bool:
         disturbed, _ = answer(np.random.default_rng(0))

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rectifiers.arms import Arm
 from rectifiers.errors import ArgumentError, ArgumentTypeError
 from rectifiers.swapping import swap_
+from rectifiers.tasks._trees import Inputs, mapped
 
 __all__ = ["SwappedModel", "patterns"]
 
@@ -53,17 +54,22 @@ class SwappedModel:
         Makes the model; takes nothing.
     swap : str
         Names of activations, or patterns of sites, with commas (`rectifiers.swap_`).
-    input_shape : tuple of int
-        Shape of one sample.
+    samples : Tensor, or dictionary or tuple of tensors
+        What the model is given; of numbers only the shape counts.
     """
 
-    def __init__(self, build: Callable[[], Any], swap: str, input_shape: tuple[int, ...]) -> None:
-        self._build, self._swap, self._shape = build, swap, input_shape
+    def __init__(self, build: Callable[[], Any], swap: str, samples: Inputs) -> None:
+        generator = torch.Generator().manual_seed(0)
+
+        def example(one: Tensor) -> Tensor:
+            drawn = one.is_floating_point()
+            return torch.randn(2, *one.shape[1:], generator=generator) if drawn else one[:2].clone()
+
+        self._build, self._swap, self._example = build, swap, mapped(example, samples)
 
     def __call__(self, activation: Arm) -> Any:
         """Return the model with an arm's activations."""
         model = self._build()
         if isinstance(model, nn.Module):  # what else it is, the caller says
-            example = torch.randn(2, *self._shape, generator=torch.Generator().manual_seed(0))
-            swap_(model, activation, example, where=[part.strip() for part in self._swap.split(",")])
+            swap_(model, activation, self._example, where=[part.strip() for part in self._swap.split(",")])
         return model

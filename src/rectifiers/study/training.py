@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Outcome, Run, Trial
+from rectifiers.records.values import Outcome, Plan, Run, Trial
 from rectifiers.study.evaluation import HOPELESS, NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
 from rectifiers.study.seeds import Order, derive
-from rectifiers.tasks import losses
 
 if TYPE_CHECKING:
     from rectifiers.study.prepared import Prepared
 
-__all__ = ["HOPELESS", "first_at_target", "train"]
+__all__ = ["HOPELESS", "first_at_target", "forward_of", "precision", "train"]
 
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
 _LONGEST_REASON = 200
@@ -67,6 +67,9 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         if going:
             error = state.errors[-1] if state.errors else None
             yield EpochFinished(trial, epoch, plan.epochs, state.losses[-1], error)
+            going = state.attempt(state.validate)
+        if state.stopped:
+            break
     if going:
         state.attempt(state.score)
     cell = prepared.cells[trial.arm, trial.norm]
@@ -78,7 +81,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         standard_error=state.measured.standard_error if state.measured else None,
         balanced=state.measured.balanced if state.measured else None,
         steps=state.steps,
-        epochs=len(state.losses),
+        epochs=state.best_epoch or len(state.losses),
         steps_to_target=state.steps_to_target(),
         seconds=state.seconds,
         peak_memory=cell.peak_memory,
@@ -98,9 +101,11 @@ class _Training:
     def __init__(self, prepared: Prepared, trial: Trial) -> None:
         plan = prepared.plan
         self._prepared, self._trial, self._plan = prepared, trial, plan
-        self._loss = losses.of(prepared.data)
+        self._loss = prepared.objective
         parts = prepared.parts(trial.phase, trial.seed)
         train = parts.train
+        stop = prepared.stopping(trial.phase, trial.seed)
+        self._stop = None if stop is None else stop.to(prepared.device)
         self._train, self._held_out = train.to(prepared.device), parts.held_out.to(prepared.device)
         self._batch = min(plan.batch_size, len(train))
         self._steps_per_epoch = len(train) // self._batch
@@ -109,7 +114,16 @@ class _Training:
             derive(trial.phase, "noise", trial.seed), prepared.device, prepared.threads
         )
         self.noise_hash = self.isolation.hash
+        # What is drawn for samples is the same for all arms, however many numbers their models draw.
+        drawing = prepared.drawn is not None or prepared.augment is not None
+        self._draws: AbstractContextManager[Any] = nullcontext()
+        if drawing:
+            seed = derive(trial.phase, "samples", trial.seed)
+            self._draws = Isolation(seed, prepared.device, prepared.threads)
         self.init_hash = ""
+        self.best_epoch: int | None = None
+        self.stopped = False
+        self._best: tuple[float, dict[str, Tensor]] | None = None
         self.outcome: Outcome = "finished"
         self.reason = ""
         self.measured: Score | None = None
@@ -136,23 +150,26 @@ class _Training:
         with torch.random.fork_rng(devices=_cuda(self._prepared.device)):
             self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
         self._model.train()
+        self._forward = forward_of(self._model, self._plan)
         self._optimiser = optimiser(self._model, self._plan)
 
     def epoch(self) -> None:
         """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
         clock = time.perf_counter()
-        x, y = self._prepared.x, self._prepared.y
         order = self._train[next(self.order).to(self._train.device)]
-        model, step, loss_of, errors_of = self._model, self._step, self._loss.loss, self._loss.errors
+        batch_of, mixed = self._prepared.batch, precision(self._prepared)
+        model, step, loss_of, errors_of = self._forward, self._step, self._loss.loss, self._loss.errors
         found: list[Tensor] = []
         wrong: list[Tensor] = []
         sums: list[float] = []
         last = self._steps_per_epoch - 1
         for i in range(self._steps_per_epoch):
             chosen = order[i * self._batch : (i + 1) * self._batch]
-            targets = y[chosen]
-            outputs = model(x[chosen])
-            loss = loss_of(outputs, targets)
+            with self._draws:
+                inputs, targets = batch_of(chosen)
+            with mixed:
+                outputs = model(inputs)
+                loss = loss_of(outputs, targets)
             step(loss)
             found.append(loss.detach())
             missed = errors_of(outputs.detach(), targets)
@@ -190,13 +207,30 @@ class _Training:
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise _DivergedError(f"{name} is not finite after step {self.steps}")
         prepared = self._prepared
-        limit = HOPELESS * constant_loss(prepared.data)
+        limit = HOPELESS * constant_loss(prepared.data, prepared.objective)
         if self.losses[-1] > limit:
             raise _DivergedError(
                 f"training loss {self.losses[-1]:.3g} in the last epoch, "
                 f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
             )
-        self.measured = score(self._model, prepared.x, prepared.y, self._held_out, self._loss)
+        if self._best is not None:
+            self._model.load_state_dict(self._best[1])
+        self.measured = self._score(self._held_out)
+
+    def _score(self, indices: Tensor) -> Score:
+        with self._draws, precision(self._prepared):
+            return score(self._forward, self._prepared.samples, indices, self._loss)
+
+    def validate(self) -> None:
+        """With early stopping: keep the weights of the best epoch, and stop when none was better for long."""
+        if self._stop is None or self._plan.patience is None:
+            return
+        epoch, metric = len(self.losses), self._score(self._stop).metric
+        if self._best is None or metric > self._best[0]:
+            self.best_epoch = epoch
+            self._best = metric, {name: value.clone() for name, value in self._model.state_dict().items()}
+        elif self.best_epoch is not None and epoch - self.best_epoch >= self._plan.patience:
+            self.stopped = True
 
     def steps_to_target(self) -> int | None:
         """Return the first step at which the error over the last epoch's worth of batches met the target."""
@@ -204,6 +238,18 @@ class _Training:
             return None
         window = self._steps_per_epoch
         return first_at_target(self._wrong, window, self._plan.target / 100 * window * self._batch)
+
+
+def precision(prepared: Prepared) -> AbstractContextManager[Any]:
+    """Return what a forward pass and its loss run under: autocast to bfloat16, or nothing."""
+    if prepared.plan.precision == "float32":
+        return nullcontext()
+    return torch.autocast(prepared.device.type, torch.bfloat16)
+
+
+def forward_of(model: nn.Module, plan: Plan) -> nn.Module:
+    """Return the model as it is run: compiled, where the plan says so."""
+    return cast(nn.Module, torch.compile(model)) if plan.compile else model
 
 
 def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | None:

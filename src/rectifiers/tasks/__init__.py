@@ -14,10 +14,25 @@ from __future__ import annotations
 from rectifiers.errors import UnknownNameError
 from rectifiers.tasks import cifar10, digits, losses, mnist, mnist1d, models, xor
 from rectifiers.tasks._counts import class_counts, overlap
+from rectifiers.tasks._objective import objective
 from rectifiers.tasks._own import own
+from rectifiers.tasks._samples import Samples
 from rectifiers.tasks._task import Data, Defaults, Task
 
-__all__ = ["Data", "Defaults", "Task", "class_counts", "get", "losses", "models", "names", "overlap", "own"]
+__all__ = [
+    "Data",
+    "Defaults",
+    "Samples",
+    "Task",
+    "class_counts",
+    "get",
+    "losses",
+    "models",
+    "names",
+    "objective",
+    "overlap",
+    "own",
+]
 
 _TASKS: dict[str, Task] = {
     task.name: task

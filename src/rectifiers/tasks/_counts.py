@@ -21,7 +21,12 @@ def class_counts(data: Data) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def overlap(data: Data) -> int:
-    """Return how many training samples are in the test part as well: inputs that are equal bit by bit."""
+    """Return how many training samples are in the test part as well: inputs that are equal bit by bit.
+
+    0 for inputs of several parts.
+    """
+    if not isinstance(data.train_x, Tensor):
+        return 0
     train, test = _rows(data.train_x), _rows(data.test_x)
     factors = np.random.default_rng(0).integers(1, 2**32, train.shape[1], np.uint64) | np.uint64(1)
     hashes, tested = train @ factors, test @ factors  # modulo 2 ** 64
@@ -31,8 +36,9 @@ def overlap(data: Data) -> int:
 
 
 def _rows(x: Tensor) -> NDArray[np.uint64]:
-    """Return the bits of float32 samples, two numbers in each word."""
+    """Return the bits of samples, of float32 two numbers in each word."""
     rows = x.detach().cpu().flatten(1)
+    rows = rows if rows.is_floating_point() else rows.long()
     if rows.shape[1] % 2:
         rows = torch.nn.functional.pad(rows, (0, 1))
     return rows.contiguous().numpy().view(np.uint64)

@@ -10,8 +10,12 @@ from torch import Tensor
 
 from rectifiers.arms import load_object, user_code
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, ShapeError, one_line
+from rectifiers.tasks import losses
+from rectifiers.tasks._objective import Own
 from rectifiers.tasks._reading import Part, read
 from rectifiers.tasks._task import Data, Defaults, Task
+from rectifiers.tasks._trees import mapped, plain
+from rectifiers.tasks.losses import Loss
 
 __all__ = ["own"]
 
@@ -27,7 +31,14 @@ _FEW = 20  # distinct values: as many classes, or ratings
 _SCALES = (0.01, 100.0)
 
 
-def own(path: str, *, standardize: bool = False) -> tuple[Task, Data]:
+def own(
+    path: str,
+    *,
+    standardize: bool = False,
+    given: Any = None,
+    objective: Loss | None = None,
+    whole_numbers: bool = False,
+) -> tuple[Task, Data]:
     """Load the user's own data.
 
     Parameters
@@ -35,13 +46,21 @@ def own(path: str, *, standardize: bool = False) -> tuple[Task, Data]:
     path : str
         ``package.module:load`` or ``path/to/file.py:load``, a function without arguments. It returns
         ``(train_x, train_y, test_x, test_y)``, tensors or arrays, or ``(train, test)``, data sets of
-        ``(x, y)`` pairs as in `torch.utils.data`, or one ``(x, y)``, tensors or arrays, of which a quarter is
-        held out to test on. Inputs are used as they are, as float32. Labels that are whole numbers, texts or
-        booleans make a classification with cross entropy, measured by accuracy: in sorted order they are the
-        classes 0 .. C-1. Targets of floating point, ``(n,)`` or ``(n, outputs)``, make a regression with mean
-        squared error, measured by R2; each is standardised by the training part.
+        ``(x, y)`` pairs or loaders of `torch.utils.data`, or one ``(x, y)``, tensors or arrays, of which a
+        quarter is held out to test on. `x` may be a dictionary or tuple of tensors, which a model is given
+        as it is. A data set whose samples change between two reads, or whose loader has a ``collate_fn``, is
+        read while a model is trained. Labels that are whole numbers, texts or booleans make a classification
+        with cross entropy, measured by accuracy: in sorted order they are the classes 0 .. C-1. Targets of
+        floating point, ``(n,)`` or ``(n, outputs)``, make a regression with mean squared error, measured by
+        R2; each is standardised by the training part.
     standardize : bool
         Whether to standardise the inputs too, each feature (axis 1) by its training part.
+    given : object, optional
+        What the path stands for: such a function, or what it would return.
+    objective : Loss, optional
+        The user's loss and metric; with both, or a preset, targets are taken as they are.
+    whole_numbers : bool
+        Whether inputs of whole numbers and booleans stay what they are; float32 otherwise.
 
     Returns
     -------
@@ -65,40 +84,63 @@ def own(path: str, *, standardize: bool = False) -> tuple[Task, Data]:
     feature over its entries that are not 0. That feature bounds the learning rate; zeros would hide the scale
     of sparse inputs, and a single outlier would set that of the maximum.
     """
-    function = load_object(path)
-    if not callable(function):
-        raise ArgumentTypeError(f"{path} must be a function, but is {type(function).__name__}")
-    with user_code(path):
-        returned = function()
+    returned = load_object(path) if given is None else given
+    if callable(returned) and not isinstance(returned, torch.utils.data.Dataset):
+        with user_code(path):
+            returned = returned()
+    elif given is None:
+        raise ArgumentTypeError(f"{path} must be a function, but is {type(returned).__name__}")
     with user_code(f"reading what {path} returned", RectifiersError):
-        data = _data(returned, path, standardize)
-    labelled = data.classes is not None
-    metric = "accuracy" if labelled else "R2"
-    kind = f"{data.classes} classes" if labelled else f"{data.outputs} targets"
-    summary = f"{len(data.train_x)} samples to train on, {len(data.test_x)} to test on, {kind}."
+        data, batch_size = _data(returned, path, standardize, objective, whole_numbers)
+    kind = f"{data.classes} classes" if data.classes is not None else f"{data.outputs} targets"
+    summary = "{} samples to train on, {} to test on, {}.".format(*data.sizes, kind)
     variants = {"cnn": {"width": 16}} if len(data.input_shape) in (2, 3) else {}
-    return Task(path, path, summary, lambda _: data, _DEFAULTS, variants, metric), data
+    defaults = dataclasses.replace(_DEFAULTS, batch_size=batch_size or _DEFAULTS.batch_size)
+    return Task(path, path, summary, lambda _: data, defaults, variants, losses.of(data).metric), data
 
 
-def _data(returned: Any, path: str, standardize: bool) -> Data:
-    train, test, names, one_set, frozen = read(returned, path)
-    if train.y.is_floating_point():
+def _data(
+    returned: Any, path: str, standardize: bool, objective: Loss | None, whole_numbers: bool
+) -> tuple[Data, int | None]:
+    """Return the data, and the batch size that came with them."""
+    raw = objective is not None and (not isinstance(objective, Own) or objective.complete)
+    train, test, names, one_set, drawn, batch_size = read(returned, path, raw=raw)
+    train, test = (Part(plain(part.x), part.y) for part in (train, test))
+    if raw:
+        assert objective is not None
+        outputs = objective.outputs(train.y, f"train of {path}")
+        source = f"the user's own: {path}"
+        data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
+    elif train.y.is_floating_point():
         data = _regression(train, test, path)
     else:
         data = _classification(train, test, names, path)
+    if isinstance(objective, Own) and not raw:
+        follows = losses.by_name(data.loss)
+        objective = objective.on(follows, data.target_mean, data.target_deviation)
+    train_x, test_x, note = data.train_x, data.test_x, tuple[str, ...]()
+    one_tensor = isinstance(train_x, Tensor)
+    if one_tensor and not whole_numbers:
+        train_x, test_x = train_x.float(), test_x.float()
+    if standardize and (drawn is not None or not one_tensor or not train_x.is_floating_point()):
+        raise ArgumentError(
+            f"--standardize is for inputs that are one tensor of numbers, but {path} has others"
+        )
     if standardize:
-        (train_x, test_x), *_ = _standardised(data.train_x, data.test_x)
-        note: tuple[str, ...] = ("inputs are standardised by the training part (--standardize)",)
-    else:
-        train_x, test_x, note = data.train_x, data.test_x, _about_scale(data.train_x)
+        (train_x, test_x), *_ = _standardised(train_x, test_x)
+        train_x, test_x = train_x.float(), test_x.float()
+        note = ("inputs are standardised by the training part (--standardize)",)
+    elif one_tensor and train_x.is_floating_point():
+        note = _about_scale(train_x)
     return dataclasses.replace(
         data,
-        train_x=train_x.float().contiguous(),
-        test_x=test_x.float().contiguous(),
+        train_x=mapped(Tensor.contiguous, train_x),
+        test_x=mapped(Tensor.contiguous, test_x),
         notes=data.notes + note,
         one_set=one_set,
-        frozen_augmentation=frozen,
-    )
+        objective=objective,
+        drawn=drawn,
+    ), batch_size
 
 
 def _standardised(train: Tensor, test: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:

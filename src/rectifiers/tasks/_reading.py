@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rectifiers.arms import user_code
 from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError, one_line
+from rectifiers.tasks._drawn import Drawn, Source, same_draws, source_of
+from rectifiers.tasks._trees import Inputs, leaves, mapped, take, tensor, tensors
 
 __all__ = ["Part", "Returned", "read"]
 
-_TRIED_TWICE = 16  # items: a flip of half of them goes unnoticed once in 65536
 _LONGEST = 40  # characters of a label
+_EXAMPLE = 64  # samples that are tried before training
+_ELSE = (
+    "give loss='several-labels' for several a sample, 'token-labels' for one a token, or a loss and a metric"
+)
 
 
 class Part(NamedTuple):
-    """Inputs ``(n, ...)`` and labels ``(n,)``, int64, or targets ``(n[, outputs])``, float64."""
+    """Inputs, samples along axis 0, and labels ``(n,)``, int64, or targets ``(n[, outputs])``, float64."""
 
-    x: Tensor
+    x: Inputs
     y: Tensor
 
 
@@ -29,125 +33,136 @@ class Returned(NamedTuple):
     """Both parts, and how they came.
 
     `names` are what the labels 0, 1, ... stand for, where they were texts or booleans; `one_set` says that
-    the test part was held out here, `frozen` that a data set gives other items each time.
+    the test part was held out here. Where `drawn` is given, samples are read while a model is trained, and
+    the inputs of the parts are their first ones only.
     """
 
     train: Part
     test: Part
     names: tuple[str, ...]
     one_set: bool
-    frozen: bool
+    drawn: Drawn | None = None
+    batch_size: int | None = None
 
 
-def read(returned: Any, path: str) -> Returned:
-    """Take ``(train_x, train_y, test_x, test_y)``, two data sets of pairs, or one ``(x, y)``."""
-    one_set = isinstance(returned, Sequence) and len(returned) == 2 and hasattr(returned[0], "__array__")
-    if one_set:
-        parts, frozen, called = [tuple(returned)], False, [f"data of {path}"]
+def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
+    """Take ``(train_x, train_y, test_x, test_y)``, data sets or loaders (train, test), or one ``(x, y)``.
+
+    Parameters
+    ----------
+    returned : object
+    path : str
+        For messages.
+    raw : bool
+        Whether targets are taken as they are, of any shape and type: not to be told apart into labels and
+        numbers.
+    """
+    drawn, batch_size = None, None
+    if _is_one_set(returned):
+        parts, called = [tuple(returned)], [f"data of {path}"]
     else:
-        parts, frozen = _parts(returned, path)
         called = [f"train of {path}", f"test of {path}"]
-    targets, names = _coded([y for _, y in parts], path)
+        if isinstance(returned, Sequence) and len(returned) == 4:
+            parts = [tuple(returned[:2]), tuple(returned[2:])]
+        elif isinstance(returned, Sequence) and len(returned) == 2:
+            sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
+            batch_size = sources[0].batch_size
+            steady = [same_draws(source) for source in sources]
+            if all(steady) and all(source.collate is None for source in sources):
+                parts = [_whole(source) for source in sources]
+            else:
+                drawn = Drawn(*sources)
+                parts = [*drawn.example(_EXAMPLE)]
+        else:
+            count = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
+            raise ArgumentTypeError(
+                f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
+                f"loaders (train, test), but returned {type(returned).__name__}{count}"
+            )
+    given = [y for _, y in parts] if drawn is None or raw else drawn.targets()
+    targets, names = ([tensor(y, path) for y in given], ()) if raw else _coded(given, path)
     if targets[0].is_floating_point() != targets[-1].is_floating_point():
         kinds = " and ".join(str(y.dtype) for y in targets)
         raise ArgumentTypeError(f"{path}: train and test labels must be of one kind, but got {kinds}")
-    prepared = [
-        _prepared(Part(_tensor(x, path), y), name)
-        for (x, _), y, name in zip(parts, targets, called, strict=True)
-    ]
-    train, test = _held_out(prepared[0]) if one_set else prepared
-    if train.x.shape[1:] != test.x.shape[1:]:
-        raise ShapeError(
-            f"{path}: train and test samples must have one shape, "
-            f"but got {tuple(train.x.shape[1:])} and {tuple(test.x.shape[1:])}"
-        )
-    return Returned(train, test, names, one_set, frozen)
+    prepared = []
+    for (x, _), y, name in zip(parts, targets, called, strict=True):
+        part = Part(tensors(x, path), y)
+        prepared.append(_prepared(part, name, raw=raw, whole=drawn is None))
+    train, test = prepared if len(prepared) == 2 else _held_out(prepared[0], shuffle_only=raw)
+    if drawn is None:
+        _check_alike(train.x, test.x, path)
+    return Returned(train, test, names, len(parts) == 1, drawn, batch_size)
 
 
-def _parts(returned: Any, path: str) -> tuple[list[tuple[Any, Any]], bool]:
-    """Return inputs and targets of both parts, and whether a data set draws them anew each time."""
-    if isinstance(returned, Sequence) and len(returned) == 4:
-        return [tuple(returned[:2]), tuple(returned[2:])], False
-    if isinstance(returned, Sequence) and len(returned) == 2:
-        read = [_collated(part, path) for part in returned]
-        return [pair for pair, _ in read], any(frozen for _, frozen in read)
-    count = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
-    raise ArgumentTypeError(
-        f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets (train, test), "
-        f"but returned {type(returned).__name__}{count}"
-    )
+def _is_one_set(returned: Any) -> bool:
+    if not (isinstance(returned, Sequence) and len(returned) == 2):
+        return False
+    x, y = returned
+    trees = isinstance(x, Mapping) or (isinstance(x, tuple) and hasattr(y, "__array__"))
+    return trees or hasattr(x, "__array__")
 
 
-def _collated(dataset: Any, path: str) -> tuple[tuple[Any, Any], bool]:
-    """Return a data set of pairs as two arrays, and whether it gives other items the second time."""
+def _whole(source: Source) -> tuple[Inputs, Any]:
+    """Read a data set that never changes."""
+    dataset = source.dataset
     if isinstance(dataset, torch.utils.data.TensorDataset) and len(dataset.tensors) == 2:
-        return dataset.tensors, False
-    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise ArgumentTypeError(
-            f"{path}: a data set has a length and items (x, y), but got {type(dataset).__name__}"
-        )
-    with user_code(f"a data set of {path}"):
-        pairs = [dataset[i] for i in range(len(dataset))]
-    if not pairs:
-        raise ArgumentError(f"{path}: a data set must have samples, but got an empty one")
-    if not all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
-        raise ArgumentTypeError(
-            f"{path}: items of a data set are pairs (x, y), but got {type(pairs[0]).__name__}"
-        )
-    some = range(0, len(pairs), max(1, len(pairs) // _TRIED_TWICE))
-    with user_code(f"a data set of {path}"):
-        again = [dataset[i] for i in some]
-    x, y = (_stacked([pair[i] for pair in pairs], path) for i in range(2))
-    first = [_tensor(pairs[i][0], path) for i in some]
-    second = [_tensor(pair[0], path) for pair in again]
-    return (x, y), not all(map(torch.equal, first, second))
+        return dataset.tensors
+    return source.batch(range(len(source)))
 
 
-def _stacked(values: list[Any], path: str) -> Any:
-    if isinstance(values[0], str | bytes):
-        return np.array(values)
-    tensors = [_tensor(value, path) for value in values]
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ShapeError(
-            f"{path}: samples must have one shape, but got {' and '.join(map(str, sorted(shapes)))}"
-        )
-    return torch.stack(tensors)
+def _check_alike(train: Inputs, test: Inputs, path: str) -> None:
+    """Raise unless the inputs of both parts have one structure and shape."""
 
+    def compare(one: Tensor, other: Tensor) -> None:
+        if one.shape[1:] != other.shape[1:]:
+            raise ShapeError(
+                f"{path}: train and test samples must have one shape, "
+                f"but got {tuple(one.shape[1:])} and {tuple(other.shape[1:])}"
+            )
 
-def _tensor(value: Any, path: str) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().to_dense().cpu() if value.layout != torch.strided else value.detach().cpu()
     try:
-        return torch.as_tensor(np.asarray(value.toarray() if hasattr(value, "toarray") else value))  # scipy's
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(
-            f"{path}: data are tensors or arrays of numbers, but got {type(value).__name__} ({error})"
-        ) from None
+        mapped(compare, train, test)
+    except ShapeError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ArgumentTypeError(f"{path}: train and test inputs must have the same parts") from None
 
 
-def _prepared(part: Part, name: str) -> Part:
-    """Return a part with real inputs and int64 labels ``(n,)`` or float64 targets ``(n[, outputs])``."""
-    if part.x.ndim < 2 or part.x.numel() == 0:
+def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
+    """Return a part with real inputs and int64 labels ``(n,)`` or float64 targets ``(n[, outputs])``.
+
+    `raw` targets are left as they are; where the part is not the `whole`, its inputs are an example.
+    """
+    one = isinstance(part.x, Tensor)
+    inputs = leaves(part.x)
+    if not inputs or any(x.ndim < (2 if one else 1) or x.numel() == 0 for x in inputs):
+        shapes = " and ".join(str(tuple(x.shape)) for x in inputs) or "none"
+        raise ShapeError(f"inputs must have shape (n, ...) and none of it 0, but {name} has {shapes}")
+    lengths = {len(x) for x in inputs}
+    if whole and lengths != {len(part.y) if part.y.ndim else 0}:
+        counted = " and ".join(map(str, sorted(lengths)))
         raise ShapeError(
-            f"inputs must have shape (n, ...) and none of it 0, but {name} has {tuple(part.x.shape)}"
-        )
-    if len(part.x) != (len(part.y) if part.y.ndim else 0):
-        raise ShapeError(
-            f"there must be one label for each sample, but {name} has {len(part.x)} samples and labels of "
+            f"there must be one label for each sample, but {name} has {counted} samples and labels of "
             f"shape {tuple(part.y.shape)}"
         )
-    if part.x.is_complex() or part.y.is_complex():
+    if any(x.is_complex() for x in inputs) or part.y.is_complex():
         raise ArgumentTypeError(f"inputs and labels must be real, but {name} has complex numbers")
-    y = part.y.double() if part.y.is_floating_point() else part.y.long()
-    if y.is_floating_point() and y.ndim > 2:
-        raise ShapeError(f"targets must have shape (n,) or (n, outputs), but {name} has {tuple(y.shape)}")
-    if not y.is_floating_point() and y.ndim != 1:
-        raise ShapeError(
-            f"labels must have shape (n,), but {name} has {tuple(y.shape)} (one-hot? use argmax(1))"
-        )
-    for what, tensor in (("inputs", part.x), ("targets", y)):
-        if bad := int((~torch.isfinite(tensor.float())).sum()):
+    y = part.y
+    if raw:
+        y = y.float() if y.is_floating_point() else y
+    else:
+        y = y.double() if y.is_floating_point() else y.long()
+        if y.is_floating_point() and y.ndim > 2:
+            raise ShapeError(
+                f"targets must have shape (n,) or (n, outputs), but {name} has {tuple(y.shape)}: {_ELSE}"
+            )
+        if not y.is_floating_point() and y.ndim != 1:
+            raise ShapeError(
+                f"labels must have shape (n,), but {name} has {tuple(y.shape)} (one-hot? use argmax(1)): "
+                f"{_ELSE}"
+            )
+    for what, value in (*(("inputs", x) for x in inputs), ("targets", y)):
+        if value.is_floating_point() and (bad := int((~torch.isfinite(value.float())).sum())):
             raise ArgumentError(
                 f"{what} must be finite in float32, but {name} has {bad} NaN or infinite numbers"
             )
@@ -162,7 +177,7 @@ def _coded(targets: list[Any], path: str) -> tuple[list[Tensor], tuple[str, ...]
         lengths = np.cumsum([len(y) for y in arrays])[:-1]
         shown = tuple(one_line(name, _LONGEST) for name in names)
         return [torch.from_numpy(part) for part in np.split(codes.reshape(-1), lengths)], shown
-    tensors = [_tensor(y, path) for y in targets]
+    tensors = [tensor(y, path) for y in targets]
     return tensors, ("False", "True") if tensors[0].dtype == torch.bool else ()
 
 
@@ -170,14 +185,14 @@ def _are_texts(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype == object and array.size > 0 and all(isinstance(y, str) for y in array.flat)
 
 
-def _held_out(part: Part) -> tuple[Part, Part]:
+def _held_out(part: Part, *, shuffle_only: bool) -> tuple[Part, Part]:
     """Set a quarter of the samples apart, drawn at random: the order of a file often means something."""
     samples = len(part.y)
     if samples < 4:
         raise ArgumentError(f"a set of which a quarter is held out needs 4 samples, but got {samples}")
     drawn = torch.randperm(samples, generator=torch.Generator().manual_seed(0))
-    if not part.y.is_floating_point():  # every class in its share
+    if not shuffle_only and not part.y.is_floating_point():  # every class in its share
         drawn = drawn[torch.argsort(part.y[drawn], stable=True)]
     fourth = torch.arange(samples) % 4 == 3
     train, test = drawn[~fourth], drawn[fourth]
-    return Part(part.x[train], part.y[train]), Part(part.x[test], part.y[test])
+    return Part(take(part.x, train), part.y[train]), Part(take(part.x, test), part.y[test])

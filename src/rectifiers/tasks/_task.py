@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rectifiers.errors import UnknownNameError
+from rectifiers.tasks._drawn import Drawn
+from rectifiers.tasks._trees import Inputs, leaves
+
+if TYPE_CHECKING:
+    from rectifiers.tasks.losses import Loss
 
 __all__ = ["Data", "Defaults", "LossName", "Task", "standardised_bytes"]
 
 _CHUNK = 1000
-LossName = Literal["cross entropy", "binary cross entropy", "mean squared error"]
+LossName = Literal["cross entropy", "binary cross entropy", "mean squared error", "own"]
 
 
 @dataclass(frozen=True)
@@ -65,51 +70,65 @@ class Data:
 
     Attributes
     ----------
-    train_x, test_x : Tensor
-        float32, samples along axis 0: ``(n, features)``, ``(n, channels, length)`` or
-        ``(n, channels, height, width)``.
+    train_x, test_x : Tensor, or dictionary or tuple of tensors
+        Samples along axis 0: ``(n, features)``, ``(n, channels, length)``, ``(n, channels, height, width)``;
+        whole numbers (tokens) only for the user's own models. Of data that are `drawn` the first samples.
     train_y, test_y : Tensor
-        int64 labels ``(n,)`` or float32 targets ``(n, outputs)``.
+        int64 labels ``(n,)`` or float32 targets ``(n, outputs)``; anything for a loss of the user's own.
     classes : int or None
         Number of classes; None for regression.
-    loss : {"cross entropy", "binary cross entropy", "mean squared error"}
+    loss : {"cross entropy", "binary cross entropy", "mean squared error", "own"}
     source : str
         What it is and who made it, for the record; the same wherever the files were found.
     notes : tuple of str
         What the user should know about how it was found, one line each.
     labels : tuple of str
         What the classes were called, in their order; empty where they were numbers 0, 1, ...
-    frozen_augmentation : bool
-        Whether the data set gives another sample each time it is asked: it was asked once.
     one_set : bool
         Whether nobody set the test samples apart: they were drawn here, and may be drawn anew.
     target_mean, target_deviation : tuple of float
         What was subtracted from each target, and what it was then divided by; empty where targets are as they
         were. An answer in original units is ``answer * target_deviation + target_mean``.
+    objective : Loss or None
+        The user's own loss or metric.
+    own_outputs : int
+        Numbers a model puts out per sample under a loss of the user's own; 0 where that is not known.
+    drawn : Drawn or None
+        What samples are read from while a model is trained.
     """
 
-    train_x: Tensor
+    train_x: Inputs
     train_y: Tensor
-    test_x: Tensor
+    test_x: Inputs
     test_y: Tensor
     classes: int | None
     loss: LossName
     source: str
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    frozen_augmentation: bool = False
     one_set: bool = False
     target_mean: tuple[float, ...] = ()
     target_deviation: tuple[float, ...] = ()
+    objective: Loss | None = None
+    own_outputs: int = 0
+    drawn: Drawn | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return tuple(self.train_x.shape[1:])
+        """Shape of one sample; empty where it has several parts."""
+        return tuple(self.train_x.shape[1:]) if isinstance(self.train_x, Tensor) else ()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of samples to train on and to test on."""
+        parts = (self.train_y, self.test_y) if self.drawn is None else (self.drawn.train, self.drawn.test)
+        return len(parts[0]), len(parts[1])
 
     @property
     def outputs(self) -> int:
         """Numbers a model puts out per sample."""
+        if self.loss == "own":
+            return self.own_outputs
         if self.loss == "cross entropy":
             assert self.classes is not None
             return self.classes
@@ -122,9 +141,11 @@ class Data:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hex) over the four tensors: their types, shapes and values."""
+        """SHA-256 (hex) over all tensors: their types, shapes and values."""
         digest = hashlib.sha256()
-        for part in (self.train_x, self.train_y, self.test_x, self.test_y):
+        if self.drawn is not None:
+            digest.update(f"drawn {self.sizes}\n".encode())
+        for part in leaves((self.train_x, self.train_y, self.test_x, self.test_y)):
             digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
             digest.update(part.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rectifiers.tasks._task import Data, LossName
 
-__all__ = ["Loss", "of"]
+__all__ = ["Loss", "by_name", "of"]
 
 
 class Loss(ABC):
@@ -18,6 +18,7 @@ class Loss(ABC):
 
     metric: str = "accuracy"
     unit: str = "%"
+    inferred: bool = True  # from the data, so that a constant answer is known
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -26,6 +27,20 @@ class Loss(ABC):
     def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
         """Return for each sample whether it is classified wrongly; None for regression."""
         return None
+
+    def outputs(self, targets: Tensor, name: str) -> int:
+        """Return how many numbers a model puts out per sample, 0 where that is not known; check the targets.
+
+        Raises
+        ------
+        ArgumentError
+            The training targets of `name` are not what the loss takes.
+        """
+        return 0
+
+    def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the metric needs of a part of the samples, so that parts can be put together."""
+        return outputs, targets
 
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
         """Return how many samples of a batch are classified wrongly; None for regression."""
@@ -114,5 +129,12 @@ _LOSSES: dict[LossName, Loss] = {
 
 
 def of(data: Data) -> Loss:
-    """Return the loss a task's data asks for."""
-    return _LOSSES[data.loss]
+    """Return the loss of a task's data: the user's own, or the one it asks for."""
+    if data.objective is not None:
+        return data.objective
+    return by_name(data.loss)
+
+
+def by_name(name: LossName) -> Loss:
+    """Return a loss that follows from data."""
+    return _LOSSES[name]

@@ -12,6 +12,7 @@ from torch import nn
 
 from rectifiers.arms import Arm, load_object, user_code
 from rectifiers.errors import ArgumentError, UnknownNameError, UserCodeError
+from rectifiers.tasks._trees import Inputs, mapped
 
 __all__ = ["NAMES", "build", "count_parameters", "match_width", "own"]
 
@@ -193,7 +194,7 @@ def own(
     activation: Arm,
     *,
     function: Callable[..., Any] | None = None,
-    input_shape: Sequence[int] | None = None,
+    example: Inputs = None,
     outputs: int | None = None,
 ) -> nn.Module:
     """Build the user's own model: ``build(activation)``, where ``activation(channels)`` makes a module.
@@ -206,12 +207,12 @@ def own(
         What `build` receives; ``activation.outputs(channels)`` tells how many features leave it.
     function : callable, optional
         What the path leads to, where that is known already.
-    input_shape : sequence of int, optional
-        Shape of one sample, from which lazy layers (`torch.nn.LazyLinear`) take their own: they draw their
+    example : Tensor, or dictionary or tuple of tensors, optional
+        Two samples, from which lazy layers (`torch.nn.LazyLinear`) take their shapes: they draw their
         weights now.
     outputs : int, optional
-        If given too, the model is tried once on two samples of zeros: a copy of it, so that nothing in it
-        changes.
+        If given too, the model is tried once on the example: a copy of it, so that nothing in it changes. 0
+        for outputs of any shape.
 
     Raises
     ------
@@ -225,11 +226,11 @@ def own(
         model = function(activation)
     if not isinstance(model, nn.Module):
         raise UserCodeError(f"{path} must return a torch.nn.Module, but returned {type(model).__name__}")
-    if input_shape is not None:
-        with user_code(f"the model of {path} on samples of shape {tuple(input_shape)}"):
-            _give_shapes(model, input_shape)
+    if example is not None:
+        with user_code(f"the model of {path} on samples of {_shape(example)}"):
+            _give_shapes(model, example)
         if outputs is not None:
-            _try(model, path, activation, input_shape, outputs)
+            _try(model, path, activation, example, outputs)
     if lazy := _lazy(model):
         raise UserCodeError(f"each layer of a model must have a shape, but {lazy[0]} of {path} has none yet")
     return model
@@ -240,17 +241,23 @@ def _lazy(model: nn.Module) -> list[str]:
     return [name for name, tensor in named if nn.parameter.is_lazy(tensor)]
 
 
-def _give_shapes(model: nn.Module, input_shape: Sequence[int]) -> None:
+def _shape(example: Inputs) -> str:
+    """Return the shape of one sample, in words."""
+    shapes = mapped(lambda one: tuple(one.shape[1:]), example)
+    return f"shape {shapes}" if isinstance(example, torch.Tensor) else f"shapes {shapes}"
+
+
+def _give_shapes(model: nn.Module, example: Inputs) -> None:
     """Let lazy layers take their shapes from a batch of zeros; nothing else changes."""
     if _lazy(model):
         modes = {module: module.training for module in model.modules()}
         with torch.no_grad():
-            model.eval()(torch.zeros(2, *input_shape))
+            model.eval()(example)
         for module in model.modules():
             module.training = modes[module]
 
 
-def _try(model: nn.Module, path: str, activation: Arm, input_shape: Sequence[int], outputs: int) -> None:
+def _try(model: nn.Module, path: str, activation: Arm, example: Inputs, outputs: int) -> None:
     hint = ""
     if not activation.keeps_width:
         into = activation.inputs(1)
@@ -260,12 +267,18 @@ def _try(model: nn.Module, path: str, activation: Arm, input_shape: Sequence[int
         )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            with user_code(f"the model of {path} on samples of shape {tuple(input_shape)}"):
-                y = copy.deepcopy(model)(torch.zeros(2, *input_shape))
+            with user_code(f"the model of {path} on samples of {_shape(example)}"):
+                y = copy.deepcopy(model)(example)
         except UserCodeError as error:
             raise UserCodeError(f"{error}{hint}", error.frames) from None
-    shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
-    if shape != (2, outputs):
+    if not isinstance(y, torch.Tensor):
+        count = f" of {len(y)}" if isinstance(y, Sequence) else ""
+        raise UserCodeError(
+            f"a model returns one tensor, but that of {path} returned {type(y).__name__}{count}: return the "
+            "part that the loss and the metric are of"
+        )
+    shape = tuple(y.shape)
+    if outputs and shape != (2, outputs):
         raise UserCodeError(
             f"the model of {path} must put out a tensor (n, {outputs}) for this data, "
             f"but for n = 2 gave {shape}{hint}"

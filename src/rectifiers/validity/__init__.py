@@ -22,7 +22,6 @@ from rectifiers.validity import arms_agree as arms_agree
 from rectifiers.validity import fixed_activations as fixed_activations
 from rectifiers.validity import prelu_axis as prelu_axis
 from rectifiers.validity import train_test_overlap as train_test_overlap
-from rectifiers.validity import frozen_augmentation as frozen_augmentation
 from rectifiers.validity import unequal_classes as unequal_classes
 
 # At the end, on the records alone.

@@ -1,0 +1,100 @@
+"""``plan.toml``: what a study was asked, as a file beside it that ``rectifiers compare`` takes again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+from rectifiers.errors import ArgumentError, StoreError
+from rectifiers.records.plan import OBJECT, Plan
+
+__all__ = ["NAME", "named", "read", "text", "unnamed", "write"]
+
+NAME = "plan.toml"
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+_UNNAMED = "unnamed"
+
+
+def named(code: str) -> str:
+    """Return a piece as it is written on a command line: a name, or a path without the hash of its code."""
+    return re.split(r"@[0-9a-f]{64}", code)[0]
+
+
+def unnamed(plan: Plan) -> list[str]:
+    """Return which pieces have no name that another session could find: objects of a script or notebook."""
+    pieces = {
+        "model": plan.model_code, "data": plan.data_code, "loss": plan.loss, "metric": plan.measure,
+        "augment": plan.augment,
+    }  # fmt: skip
+    return [
+        name for name, code in pieces.items() if code and (code.startswith(OBJECT) or "__main__:" in code)
+    ]
+
+
+def text(plan: Plan, command: str) -> str:
+    """Return the file's text.
+
+    Parameters
+    ----------
+    plan : Plan
+    command : str
+        The command line that reproduces the study; empty where none can.
+    """
+    if not command:
+        pieces = unnamed(plan) or (["arms"] if plan.kind == "loop" else ["train"])
+        why = "# These came as objects of a script or notebook: that repeats the study."
+        return f"{why}\n{_UNNAMED} = {json.dumps(pieces)}\n"
+    lines = [f"# rectifiers compare {NAME}"]
+    words = shlex.split(command)[2:]
+    if words and not words[0].startswith("--"):
+        lines.append(f"task = {_value(words.pop(0))}")
+    while words:
+        name = words.pop(0).removeprefix("--")
+        value = _value(words.pop(0)) if words and not words[0].startswith("--") else "true"
+        if name == "lower-is-better":
+            name, value = "higher-is-better", "false"
+        lines.append(f"{name} = {value}")
+    return "\n".join(lines) + "\n"
+
+
+def _value(word: str) -> str:
+    return word if _NUMBER.fullmatch(word) else json.dumps(word, ensure_ascii=False)
+
+
+def write(directory: Path, plan: Plan, command: str) -> None:
+    """Write the file into a study's directory."""
+    try:
+        (directory / NAME).write_text(text(plan, command), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {directory / NAME}: {error.strerror or error}") from error
+
+
+def read(path: Path, known: Container[str]) -> dict[str, Any]:
+    """Read a file back: the options of the command line by their names, with ``_`` for ``-``.
+
+    Raises
+    ------
+    ArgumentError
+        It is not there, no TOML, has an option that is not known, or a piece that only a script has.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"{path} is not a plan: {error}") from None
+    if _UNNAMED in found:
+        raise ArgumentError(
+            f"{path}: {', '.join(found[_UNNAMED])} came as objects of a script or notebook: repeat the study "
+            "there, or put them into a module and name them 'module:name'"
+        )
+    options = {name.replace("-", "_"): value for name, value in found.items()}
+    for name in options:
+        if name not in known:
+            raise ArgumentError(f"{path}: a plan has the options of `rectifiers compare`, but got {name!r}")
+    return options

@@ -1,0 +1,49 @@
+"""All samples of a task by number, those to train on first, wherever they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rectifiers.tasks._drawn import Drawn
+from rectifiers.tasks._trees import Inputs, mapped, take, tensor
+
+__all__ = ["Samples"]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples in memory, or read when they are wanted.
+
+    Attributes
+    ----------
+    x : Tensor, or dictionary or tuple of tensors
+        On the device.
+    y : Tensor
+        All targets; where they are `raw` and the samples `drawn`, an example.
+    drawn : Drawn or None
+    raw : bool
+        Whether targets are whatever a data set gives.
+    """
+
+    x: Inputs
+    y: Tensor
+    drawn: Drawn | None = None
+    raw: bool = False
+
+    def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
+        """Return a copy of some samples: inputs and targets, on the device."""
+        if self.drawn is None:
+            return take(self.x, chosen), self.y[chosen]
+        inputs, targets = self.drawn.batch(chosen.tolist())
+        if self.raw:
+            found = tensor(targets, "a data set")
+            found = found.to(torch.float32) if found.is_floating_point() else found
+        else:
+            found = self.y[chosen]
+        device = self.y.device
+        moved: Any = mapped(lambda one: one.to(device), inputs)
+        return moved, found.to(device)

@@ -1,0 +1,87 @@
+"""What a model is given: a tensor, or a dictionary, tuple or list of such, samples along axis 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rectifiers.errors import ArgumentTypeError, ShapeError
+
+__all__ = ["Inputs", "first_of", "leaves", "mapped", "plain", "stacked", "take", "tensor", "tensors"]
+
+Inputs: TypeAlias = Any
+
+
+def mapped(function: Callable[..., Any], *inputs: Inputs) -> Inputs:
+    """Apply a function to every tensor (of several alike inputs, to those in the same place)."""
+    first = inputs[0]
+    if isinstance(first, Mapping):
+        return {key: mapped(function, *(one[key] for one in inputs)) for key in first}
+    if isinstance(first, tuple | list):
+        parts = [mapped(function, *places) for places in zip(*inputs, strict=True)]
+        return parts if isinstance(first, list) else tuple(parts)
+    return function(*inputs)
+
+
+def leaves(inputs: Inputs) -> list[Tensor]:
+    """Return all tensors, in order."""
+    found: list[Tensor] = []
+    mapped(found.append, inputs)
+    return found
+
+
+def take(inputs: Inputs, chosen: Tensor | slice) -> Inputs:
+    """Return some of the samples."""
+    return inputs[chosen] if isinstance(inputs, Tensor) else mapped(lambda one: one[chosen], inputs)
+
+
+def first_of(inputs: Inputs) -> Tensor:
+    """Return the first tensor, whose length is the number of samples."""
+    return inputs if isinstance(inputs, Tensor) else leaves(inputs)[0]
+
+
+def plain(inputs: Inputs) -> Inputs:
+    """Return the inputs with floating point as float32; whole numbers and booleans stay what they are."""
+    return mapped(lambda one: one.to(torch.float32) if one.is_floating_point() else one, inputs)
+
+
+def tensor(value: Any, path: str) -> Tensor:
+    """Return one tensor or array as a dense tensor on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to_dense().cpu() if value.layout != torch.strided else value.detach().cpu()
+    try:
+        return torch.as_tensor(np.asarray(value.toarray() if hasattr(value, "toarray") else value))  # scipy's
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"{path}: data are tensors or arrays of numbers, but got {type(value).__name__} ({error})"
+        ) from None
+
+
+def tensors(value: Any, path: str) -> Inputs:
+    """Return data as tensors: several in a dictionary or a tuple, one otherwise."""
+    if isinstance(value, Mapping):
+        return {key: tensors(part, path) for key, part in value.items()}
+    if isinstance(value, tuple) and value and all(hasattr(part, "__array__") for part in value):
+        return tuple(tensor(part, path) for part in value)
+    return tensor(value, path)
+
+
+def stacked(values: Sequence[Any], path: str) -> Any:
+    """Put the same part of several items into one tensor each, samples along axis 0; texts into an array."""
+    if isinstance(values[0], str | bytes):
+        return np.array(values)
+
+    def stack(*ones: Tensor) -> Tensor:
+        shapes = {tuple(one.shape) for one in ones}
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"{path}: samples must have one shape, but got {' and '.join(map(str, sorted(shapes)))}: "
+                "give a DataLoader whose collate_fn pads them"
+            )
+        return torch.stack(ones)
+
+    return mapped(stack, *(tensors(value, path) for value in values))

@@ -1,0 +1,437 @@
+"""The user's own pieces in the built-in loop: what they may be, and that they are trained as they say."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from rectifiers import study, tasks
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, ShapeError, UserCodeError
+from rectifiers.records.values import Run
+from rectifiers.study.training import train
+from rectifiers.tasks.examples import shapes, tokens
+
+N = 60
+X = torch.randn(N, 6, generator=torch.Generator().manual_seed(0))
+CLASSES = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
+LABELS = (X[:, :3] > 0).long()
+SETTINGS: dict[str, Any] = {
+    "arms": "relu,tanh", "seeds": 2, "epochs": 2, "learning_rate": 0.1, "margin": 5, "batch_size": 16,
+}  # fmt: skip
+
+
+def net(activation: Any, inputs: int = 6, outputs: int = 3, width: int = 8) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, width), activation(width), nn.Linear(width, outputs))
+
+
+def planned(**words: Any) -> study.Prepared:
+    return study.make_plan(None, **{**SETTINGS, "model": net, **words})
+
+
+def first_run(prepared: study.Prepared, arm: str = "relu", **changes: Any) -> Run:
+    rate = prepared.plan.learning_rates[0]
+    *_, run = train(prepared, prepared.plan.trial(changes.get("phase", "test"), arm, "none", rate, 0))
+    assert isinstance(run, Run)
+    return run
+
+
+def finished(prepared: study.Prepared, **changes: Any) -> Run:
+    run = first_run(prepared, **changes)
+    assert run.outcome == "finished", run.reason
+    return run
+
+
+# ------------------------------------------------------------------------------------ model and data
+
+
+def data() -> tuple[Tensor, Tensor]:
+    return X, CLASSES
+
+
+class Notebook:
+    """A cell's objects, which no module has."""
+
+    def __init__(self) -> None:
+        width = 5
+        self.closure = lambda act: net(act, width=width)
+        self.partial = functools.partial(net, width=width)
+
+
+@pytest.mark.parametrize("given", ["closure", "partial"])
+def test_a_model_may_be_any_function(given: str) -> None:
+    anonymous = lambda: (X, CLASSES)  # noqa: E731
+    prepared = planned(model=getattr(Notebook(), given), data=anonymous)
+    assert prepared.plan.metric == "accuracy"
+    assert prepared.cells["relu", "none"].parameters == 6 * 5 + 5 + 5 * 3 + 3
+    finished(prepared)
+    again = planned(model=getattr(Notebook(), given), data=anonymous)
+    assert prepared.plan.hash == again.plan.hash
+
+
+def test_another_function_is_another_protocol() -> None:
+    one, other = (planned(model=lambda act, w=w: net(act, width=w), data=data) for w in (5, 5))
+    assert one.plan.model_code == other.plan.model_code
+    assert planned(model=functools.partial(net, width=6), data=data).plan.hash != one.plan.hash
+
+
+def pairs(*tensors: Tensor) -> TensorDataset:
+    return TensorDataset(*tensors)
+
+
+class Parts(Dataset[Any]):
+    """Items whose inputs are a dictionary or a tuple."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> Any:
+        parts = {"x": X[i], "ids": torch.tensor([i % 4])}
+        return (parts if self.kind is dict else tuple(parts.values())), int(CLASSES[i])
+
+
+class TakesParts(nn.Module):
+    def __init__(self, activation: Any, kind: type) -> None:
+        super().__init__()
+        self.kind, self.embedding = kind, nn.Embedding(4, 2)
+        self.rest = net(activation, inputs=8)
+
+    def forward(self, inputs: Any) -> Tensor:
+        assert type(inputs) is self.kind
+        x, ids = inputs.values() if self.kind is dict else inputs
+        assert ids.dtype == torch.int64
+        return self.rest(torch.cat((x, self.embedding(ids).flatten(1)), 1))
+
+
+@pytest.mark.parametrize("kind", [dict, tuple])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_model_is_given_a_dictionary_or_tuple_as_it_is(kind: type, whole: bool) -> None:
+    ids = torch.arange(N)[:, None] % 4
+    inputs = {"x": X, "ids": ids} if kind is dict else (X, ids)
+    given = (inputs, CLASSES) if whole else (Parts(kind), Parts(kind))
+    prepared = planned(model=lambda act: TakesParts(act, kind), data=given)
+    assert prepared.plan.train_size == (45 if whole else N)
+    finished(prepared)
+
+
+def test_whole_numbers_stay_what_they_are_for_a_model_of_ones_own() -> None:
+    ids = torch.arange(N * 4).reshape(N, 4) % 7
+    seen = []
+
+    class Embeds(nn.Module):
+        def __init__(self, activation: Any) -> None:
+            super().__init__()
+            self.embedding, self.rest = nn.Embedding(7, 2), net(activation, inputs=8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.dtype)
+            return self.rest(self.embedding(x).flatten(1))
+
+    finished(planned(model=Embeds, data=(ids, CLASSES)))
+    assert set(seen) == {torch.int64}
+    assert planned(model=None, data=(ids, CLASSES)).x.dtype == torch.float32  # the built-in mlp
+
+
+def collate(items: list[Any]) -> tuple[Tensor, Tensor]:
+    return torch.stack([x for x, _ in items]) * 2, torch.stack([y for _, y in items])
+
+
+def test_loaders_bring_their_batch_size_and_their_collate_function() -> None:
+    loader = DataLoader(pairs(X, CLASSES), batch_size=10, shuffle=True)
+    prepared = planned(data=(loader, DataLoader(pairs(X, CLASSES), batch_size=7)), batch_size=None)
+    assert (prepared.plan.batch_size, prepared.drawn) == (10, None)
+    assert finished(prepared).steps == 2 * 6
+    doubling = DataLoader(pairs(X, CLASSES), batch_size=10, collate_fn=collate)
+    prepared = planned(data=(doubling, doubling))
+    inputs, targets = prepared.batch(torch.tensor([3, 1]))
+    assert torch.equal(inputs, 2 * X[[3, 1]])
+    assert torch.equal(targets, CLASSES[[3, 1]])
+    finished(prepared)
+
+
+class Noisy(Dataset[Any]):
+    def __init__(self, log: list[Any] | None = None) -> None:
+        self.log = log
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> Any:
+        x = X[i] + torch.randn(6)
+        if self.log is not None:
+            self.log.append((i, x))
+        return x, int(CLASSES[i])
+
+
+def test_samples_that_change_are_drawn_anew_in_each_epoch_and_alike_for_all_arms() -> None:
+    log: list[Any] = []
+    prepared = planned(data=(Noisy(log), pairs(X, CLASSES)), arms="relu,rrelu", batch_size=15)
+    drawn = {}
+    for arm in ("relu", "rrelu"):  # one of which draws from torch's generator itself
+        log.clear()
+        finished(prepared, arm=arm)
+        drawn[arm] = list(log)
+    assert [i for i, _ in drawn["relu"]] == [i for i, _ in drawn["rrelu"]]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(drawn["relu"], drawn["rrelu"], strict=True))
+    first, second = (dict(drawn["relu"][k * N : (k + 1) * N]) for k in (0, 1))
+    assert len(first) == len(second) == N
+    assert not any(torch.equal(first[i], second[i]) for i in range(N))
+    assert prepared.plan.hash == planned(data=(Noisy(), pairs(X, CLASSES)), batch_size=15).plan.hash
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_augmentation_is_alike_for_all_arms_and_only_trained_on(both: bool) -> None:
+    seen: list[Tensor] = []
+
+    def inputs_alone(x: Tensor) -> Tensor:
+        seen.append(x + torch.randn_like(x))
+        return seen[-1]
+
+    def with_targets(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return inputs_alone(x), y
+
+    prepared = planned(data=data, arms="relu,rrelu", augment=with_targets if both else inputs_alone)
+    drawn = {}
+    for arm in ("relu", "rrelu"):
+        seen.clear()
+        finished(prepared, arm=arm)
+        drawn[arm] = torch.cat(seen)
+    assert torch.equal(drawn["relu"], drawn["rrelu"])
+    assert len(drawn["relu"]) == 2 * 32  # 45 samples, batches of 16
+    assert planned(data=data).plan.hash != prepared.plan.hash
+
+
+# ------------------------------------------------------------------------------------ loss and metric
+
+
+def mean_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs.argmax(1) != targets).double().mean()
+
+
+def test_a_metric_of_ones_own_has_a_direction() -> None:
+    prepared = planned(data=data, metric=mean_error, higher_is_better=False)
+    assert (prepared.plan.metric, prepared.plan.unit) == ("minus mean_error", "")
+    accuracy = finished(planned(data=data)).metric
+    assert accuracy is not None
+    assert finished(prepared).metric == pytest.approx(accuracy / 100 - 1)
+    with pytest.raises(ArgumentError, match="a metric needs its direction, but for mean_error nobody states"):
+        planned(data=data, metric=mean_error)
+    with pytest.raises(ArgumentError, match="give the metric as well"):
+        planned(data=data, higher_is_better=True)
+
+
+def test_a_metric_called_accuracy_is_not_taken_for_one_in_percent() -> None:
+    def accuracy(outputs: Tensor, targets: Tensor) -> float:
+        return 1 - float(mean_error(outputs, targets))
+
+    assert planned(data=data, metric=accuracy, higher_is_better=True).plan.metric == "accuracy (own)"
+
+
+def test_names_of_torch_are_losses_and_metrics() -> None:
+    y = X[:, :1] * 3 + 10
+    prepared = planned(
+        data=(X, y), model=lambda act: net(act, outputs=1), loss="HuberLoss(delta=0.5)",
+        metric="L1Loss", higher_is_better=False,
+    )  # fmt: skip
+    assert (prepared.plan.metric, prepared.plan.loss) == ("minus L1Loss", "HuberLoss(delta=0.5)")
+    assert torch.equal(prepared.y.sort(0).values, y.sort(0).values)  # in their own units
+    assert -finished(prepared).metric > 0  # type: ignore[operator]
+    alone = planned(data=(X, y), model=lambda act: net(act, outputs=1), loss=nn.HuberLoss())
+    assert alone.plan.metric == "R2"  # which follows from the data
+
+
+def test_a_metric_alone_sees_targets_in_their_own_units() -> None:
+    y = X[:, :1] * 3 + 10
+    seen: list[float] = []
+
+    def level(outputs: Tensor, targets: Tensor) -> float:
+        seen.append(float(targets.mean()))
+        return 0.0
+
+    finished(planned(data=(X, y), model=lambda act: net(act, outputs=1), metric=level, higher_is_better=True))
+    assert all(8 < one < 12 for one in seen)
+
+
+def test_several_labels() -> None:
+    prepared = planned(data=(X, LABELS), loss="several-labels", epochs=20, learning_rate=0.3)
+    assert (prepared.plan.metric, prepared.plan.unit, prepared.plan.outputs) == ("macro F1", "%", 3)
+    assert finished(prepared).metric > 60  # type: ignore[operator]
+    built_in = planned(data=(X, LABELS), loss="several-labels", model="mlp", width=8)
+    assert finished(built_in).metric is not None
+
+
+def test_labels_of_tokens_with_padding() -> None:
+    prepared = planned(
+        data=tokens.load, model=tokens.build, loss="token-labels", epochs=4, learning_rate=0.01,
+        optimizer="adam",
+        arms="relu,swiglu",
+    )  # fmt: skip
+    assert prepared.plan.metric == "token accuracy"
+    for arm in ("relu", "swiglu"):
+        assert finished(prepared, arm=arm).metric > 60  # type: ignore[operator]
+
+
+def test_segmentation() -> None:
+    prepared = planned(
+        data=shapes.load,
+        model=shapes.build,
+        loss="segmentation(255)",
+        epochs=4,
+        learning_rate=0.03,
+        optimizer="adam",
+    )
+    assert (prepared.plan.metric, prepared.plan.train_size, prepared.plan.test_size) == ("mean IoU", 160, 80)
+    assert finished(prepared).metric > 40  # type: ignore[operator]
+
+
+# ------------------------------------------------------------------------------------ the loop
+
+
+def test_early_stopping_measures_the_best_epoch() -> None:
+    prepared = planned(data=data, patience=2, epochs=30, learning_rate=0.3)
+    for phase in ("tune", "test"):
+        run = finished(prepared, phase=phase)
+        assert run.epochs == len(run.train_loss) - 2 or len(run.train_loss) == 30
+        assert run.epochs < 30
+    assert prepared.plan.hash != planned(data=data, epochs=30, learning_rate=0.3).plan.hash
+    train, test = prepared.parts("test", 0)
+    validation = prepared.stopping("test", 0)
+    assert validation is not None
+    assert sorted(torch.cat((train, validation, test)).tolist()) == list(range(N))
+    with pytest.raises(ArgumentError, match="patience needs validation samples"):
+        study.make_plan("xor", **{**SETTINGS, "patience": 1})
+
+
+def test_bfloat16_and_compiled_models_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = finished(planned(data=data, precision="bf16"))
+    full = finished(planned(data=data))
+    assert half.train_loss != full.train_loss
+    assert half.train_loss == pytest.approx(full.train_loss, rel=0.05)
+    eager = functools.partial(torch.compile, backend="eager")
+    monkeypatch.setattr(torch, "compile", eager)
+    compiled = finished(planned(data=data, compile=True))
+    assert compiled.train_loss == pytest.approx(full.train_loss)
+
+
+# ------------------------------------------------------------------------------------ bad input
+
+
+class Short(Dataset[Any]):
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> Any:
+        if i >= 20:
+            raise IndexError(i)
+        return X[i], int(CLASSES[i])
+
+
+class OwnGenerator(Dataset[Any]):
+    def __init__(self) -> None:
+        self.generator = torch.Generator()
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> Any:
+        return X[i] + torch.randn(6, generator=self.generator), int(CLASSES[i])
+
+
+class Stream(torch.utils.data.IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        yield from zip(X, CLASSES, strict=True)
+
+
+WHOLE = pairs(X, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "words, error, said",
+    [
+        ({"data": (DataLoader(pairs(X[:0], CLASSES[:0])), WHOLE)}, ArgumentError, "but got an empty one"),
+        ({"data": (Short(), WHOLE)}, ArgumentError, "as many items as it says, but of 60 there is no number"),
+        ({"data": (OwnGenerator(), WHOLE)}, ArgumentError, "items differ with the same seeds: draw from"),
+        ({"data": (DataLoader(Stream()), WHOLE)}, ArgumentTypeError, "numbered items, but this one has an"),
+        (
+            {
+                "data": (
+                    DataLoader(WHOLE, sampler=torch.utils.data.WeightedRandomSampler([1.0] * N, N)),
+                    WHOLE,
+                )
+            },
+            ArgumentTypeError,
+            "alike for all arms, but the loader has a WeightedRandomSampler: pass a training function",
+        ),
+        ({"model": lambda act: 5}, UserCodeError, "must return a torch.nn.Module, but returned int"),
+        ({"model": 5}, ArgumentTypeError, "model is a function, or the path of one"),
+        ({"model": "mlp", "data": ({"a": X}, CLASSES)}, ArgumentError, "mlp and cnn take one tensor"),
+        ({"loss": "several-labels"}, ArgumentError, r"takes targets \(n, labels\) of 0 and 1, but got"),
+        (
+            {"loss": "token-labels"},
+            ArgumentError,
+            r"token-labels takes targets \(n, length\) of whole numbers",
+        ),
+        ({"loss": "several-label"}, RectifiersError, "did you mean 'several-labels'"),
+        ({"data": (X, LABELS)}, ShapeError, "give loss='several-labels' for several a sample"),
+        (
+            {"data": (X, LABELS), "loss": "token-labels"},
+            RectifiersError,
+            r"outputs \(n, length, classes\) for",
+        ),
+        ({"loss": "CrossEntropyLoss(weigth=3)"}, UserCodeError, "making loss CrossEntropyLoss"),
+        ({"loss": lambda o, y: o - 1}, ShapeError, "a loss is a tensor with one number, but got shape"),
+        ({"loss": lambda o, y: nn.functional.mse_loss(o, y[:, None, None].float())}, RectifiersError, "targ"),
+        (
+            {"loss": nn.MSELoss(), "data": (X, CLASSES)},
+            RectifiersError,
+            r"outputs \(16, 3\) and targets \(16,\)",
+        ),
+        ({"metric": lambda o, y: o.mean(0), "higher_is_better": True}, ArgumentError, "returned 3 numbers"),
+        ({"metric": lambda o, y: None, "higher_is_better": True}, ArgumentError, "returned NoneType"),
+        ({"metric": "NoSuchThing", "higher_is_better": True}, RectifiersError, "torchmetrics|unknown metric"),
+        ({"augment": lambda x: x[:3]}, RectifiersError, "a training step"),
+        ({"precision": "fp8"}, RectifiersError, "unknown precision 'fp8'"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(words: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said) as caught:
+        planned(**{"data": data, **words})
+    assert "\n" not in str(caught.value)
+
+
+class ReturnsTuple(nn.Module):
+    def __init__(self, activation: Any) -> None:
+        super().__init__()
+        self.rest = net(activation)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.rest(x), x
+
+
+def test_a_model_that_returns_several_things() -> None:
+    with pytest.raises(
+        UserCodeError, match=r"a model returns one tensor, but that of .* returned tuple of 2"
+    ):
+        planned(model=ReturnsTuple, data=data)
+
+
+def test_a_metric_that_is_nan_ends_the_run() -> None:
+    run = first_run(planned(data=data, metric=lambda o, y: float("nan"), higher_is_better=True))
+    assert run.outcome == "diverged"
+    assert "has no value on 15 samples" in run.reason
+
+
+def test_torchmetrics_by_name() -> None:
+    pytest.importorskip("torchmetrics")
+    prepared = planned(data=data, metric="F1Score(task='multiclass', num_classes=3, average='macro')")
+    assert prepared.plan.metric == "F1Score"
+    assert 0 <= finished(prepared).metric <= 1  # type: ignore[operator]
+    with pytest.raises(ArgumentError, match="says itself that higher_is_better"):
+        tasks.objective(None, "MulticlassAccuracy(3)", False)
