@@ -14,6 +14,7 @@ from rectifiers._version import __version__
 if TYPE_CHECKING:
     from rectifiers import claims, errors, functional, nn, reference
     from rectifiers.activations import elementwise
+    from rectifiers.arms import register_hidden_act
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
     from rectifiers.call_sites import Sites, sites
     from rectifiers.comparison import ComparisonResult, compare
@@ -42,6 +43,7 @@ _NAMES = {
     "set_backend": "rectifiers.backends",
     "Trial": "rectifiers.study",
     "show": "rectifiers.report.functions",
+    "register_hidden_act": "rectifiers.arms",
     "Watch": "rectifiers.diagnosis",
     "watch": "rectifiers.diagnosis",
     "sites": "rectifiers.call_sites",
@@ -73,6 +75,7 @@ __all__ = [
     "keep_freed_memory",
     "nn",
     "reference",
+    "register_hidden_act",
     "set_backend",
     "show",
     "sites",

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rectifiers.arms._arm import Arm, Sampled
+    from rectifiers.arms._conventions import register_hidden_act
     from rectifiers.arms._identity import code_identity, fingerprint
     from rectifiers.arms._labels import label_of
     from rectifiers.arms._objects import load_object, user_code
@@ -47,6 +48,7 @@ _PLACES = {
     "head_and_arguments": "_text",
     "label_of": "_labels",
     "load_object": "_objects",
+    "register_hidden_act": "_conventions",
     "parse_arms": "_parsing",
     "split_arms": "_parsing",
     "user_code": "_objects",
@@ -61,6 +63,7 @@ __all__ = [
     "label_of",
     "load_object",
     "parse_arms",
+    "register_hidden_act",
     "split_arms",
     "user_code",
 ]

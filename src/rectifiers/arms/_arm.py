@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rectifiers.arms._conventions import Request
 from rectifiers.arms._objects import user_code
 from rectifiers.errors import ArgumentError, ShapeError, UserCodeError
 
@@ -59,10 +60,32 @@ class Arm:
     _make: Callable[[int], nn.Module] = field(compare=False, repr=False)
     _rebuild: tuple[Callable[..., Any], Any] = field(compare=False, repr=False)
 
-    def __call__(self, channels: int) -> nn.Module:
-        """Return a fresh module for `channels` features on axis 1."""
-        with self._blaming(f"making arm {self.label!r} for {channels} features"):
-            return self._make(channels)
+    def __call__(self, channels: int | None = None, **contract: Any) -> nn.Module:
+        """Return a fresh module for `channels` features on axis 1.
+
+        Parameters
+        ----------
+        channels : int, optional
+            Without, as model libraries call their ``act_layer`` or ``activation_layer``, an arm with learned
+            numbers has one for all features, as ``torch.nn.PReLU()`` has.
+        **contract
+            What such libraries hand over: ``num_parameters`` and its like for the number of features,
+            ``inplace`` (without effect on an arm that has no in-place form), ``device``, ``dtype``.
+
+        Raises
+        ------
+        ArgumentError
+            For any other argument, by its name; without a number of features, for an arm that changes it.
+        """
+        request = Request.of(self.label, channels, contract)
+        if channels is None and request.channels == 1 and not self.keeps_width:
+            raise ArgumentError(
+                f"arm {self.label!r} changes the number of features, which a layer that does not hand it "
+                "over "
+                "cannot follow: use one that keeps it"
+            )
+        with self._blaming(f"making arm {self.label!r} for {request.channels} features"):
+            return request.applied(self._make(request.channels))
 
     def __reduce__(self) -> tuple[Any, ...]:
         rebuild, origin = self._rebuild  # a modules' maker need not be picklable, what it came from is
