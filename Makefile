@@ -16,7 +16,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples lint types contract docs wheel stubs claims differences statistics bench gpu-check bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims differences statistics bench gpu-check bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,7 +43,10 @@ compare: $(SET_UP)  ## which activation should this network use? prints the verd
 	$(BIN)/rectifiers compare $(ARGS)
 
 test: $(SET_UP)  ## the whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
+
+architectures: $(SET_UP_EXAMPLES)  ## swap the activations of real architectures, built without weights
+	$(BIN)/python -m pytest -p no:logging --numprocesses auto --dist worksteal tests/architectures $(ARGS)
 
 lint: $(SET_UP_DEV)  ## ruff: style and format
 	$(BIN)/ruff check .

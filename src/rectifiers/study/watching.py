@@ -6,49 +6,22 @@ import contextlib
 import dataclasses
 import gc
 import hashlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._C import _functorch
-from torch.nn.modules import activation as torch_activations
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from rectifiers import nn as our_nn
-from rectifiers.activations import registry
 from rectifiers.arms import Arm
+from rectifiers.call_sites import activation_of_function, activation_of_module, caller
 
 __all__ = ["Marking", "Watch"]
 
 _MARK = "_rectifiers_arm"
-_PACKAGES = tuple(
-    str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
-)
-# Activations among modules: not attention, and not softmax, which is part of it.
-_MODULES = (
-    *(
-        value
-        for name in torch_activations.__all__
-        if isinstance(value := getattr(torch_activations, name), type)
-        and not name.startswith(("Softmax", "LogSoftmax", "Softmin", "Multihead"))
-    ),
-    *(our_nn.of(record) for name, record in registry.items() if name != "softmax"),
-)
-_FUNCTIONS = frozenset(
-    f"{name}{ending}"
-    for name in (
-        *(name for name in registry if name != "softmax"),
-        *("hardswish", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "glu"),
-        *("threshold", "_threshold", "hardshrink", "softshrink", "tanhshrink"),
-    )
-    for ending in ("", "_")
-)
 # After these the features are on the last axis; after those on axis 1, or where a transposition has put them.
 _FEATURES_LAST = frozenset(
     ("linear", "matmul", "bmm", "baddbmm", "addmm", "einsum", "layer_norm", "rms_norm", "embedding")
@@ -144,7 +117,7 @@ class Watch(TorchFunctionMode):
             for module in own.values():
                 self._watch(module, own=True)
             for module in self._model.modules():
-                if isinstance(module, _MODULES) and id(module) not in parts:
+                if id(module) not in parts and activation_of_module(module) is not None:
                     self._watch(module, own=False)
             with self:
                 yield
@@ -196,12 +169,12 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if name == "prelu" and self._features_last and _one_slope_per_position(*args, **kwargs):
-            self.per_position.append(self._inside[-1] if self._inside else _place())
+            self.per_position.append(self._inside[-1] if self._inside else _where())
         if name in _FEATURES_LAST or name in _FEATURES_ELSEWHERE:
             self._features_last = name in _FEATURES_LAST
-        if self._inside or not (name in _FUNCTIONS or _is_a_clamp_at_zero(name, args, kwargs)):
+        if self._inside or activation_of_function(func, args, kwargs) is None:
             return func(*args, **kwargs)
-        place = f"{(resolve_name(func) or name).rpartition('.')[2]} at {_place()}"
+        place = f"{(resolve_name(func) or name).rpartition('.')[2]} at {_where()}"
         self.fixed.append(place)
         self._inside.append(place)
         try:
@@ -224,14 +197,7 @@ def _one_slope_per_position(x: Any, weight: Any, dim: int = 1, *_: Any, **__: An
     return dim % x.ndim == 1 and x.shape[1] == x.shape[-1] == weight.numel()
 
 
-def _is_a_clamp_at_zero(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    low = kwargs.get("min", args[1] if len(args) > 1 else None)
-    return name in ("clamp", "clamp_", "clamp_min", "clip") and isinstance(low, int | float) and low == 0
-
-
-def _place() -> str:
+def _where() -> str:
     """Return file and line of the user's code that is running."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
-        frame = frame.f_back
-    return "unknown" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    file, line = caller()
+    return f"{Path(file).name}:{line}" if file else "unknown"
