@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rectifiers.arms._arm import Arm, Sampled
-    from rectifiers.arms._conventions import register_hidden_act
+    from rectifiers.arms._hidden_act import register_hidden_act
     from rectifiers.arms._identity import code_identity, fingerprint
     from rectifiers.arms._labels import label_of
     from rectifiers.arms._objects import load_object, user_code
@@ -48,7 +48,7 @@ _PLACES = {
     "head_and_arguments": "_text",
     "label_of": "_labels",
     "load_object": "_objects",
-    "register_hidden_act": "_conventions",
+    "register_hidden_act": "_hidden_act",
     "parse_arms": "_parsing",
     "split_arms": "_parsing",
     "user_code": "_objects",

@@ -1,6 +1,4 @@
-"""What model libraries hand over when they ask for an activation, and registration with one that asks by "
-"name.
-"""
+"""What model libraries hand over when they ask for an activation."""
 
 from __future__ import annotations
 
@@ -10,9 +8,9 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from rectifiers.arms._making import CHANNEL_PARAMETERS
-from rectifiers.errors import ArgumentError, ArgumentTypeError, MissingDependencyError, one_line
+from rectifiers.errors import ArgumentError, ArgumentTypeError, one_line
 
-__all__ = ["Request", "register_hidden_act"]
+__all__ = ["Request"]
 
 
 class Request(NamedTuple):
@@ -62,58 +60,3 @@ class Request(NamedTuple):
         if self.inplace and isinstance(getattr(module, "inplace", None), bool):
             vars(module)["inplace"] = True
         return module.to(**self.factory) if self.factory else module
-
-
-def register_hidden_act(activation: Any, name: str | None = None) -> str:
-    """Make an activation known to transformers, for ``hidden_act=`` and its like in a configuration.
-
-    Parameters
-    ----------
-    activation : str or any arm
-        ``"leaky_relu(0.1)"``, a module class, a function, a record.
-    name : str, optional
-        Under which it is registered; by default as it is written.
-
-    Returns
-    -------
-    str
-        That name. A configuration with it is saved and loaded as text: register it before loading.
-
-    Raises
-    ------
-    MissingDependencyError
-        transformers is not installed.
-    ArgumentError
-        The name is taken, or the activation changes the number of features.
-
-    Notes
-    -----
-    Configurations do not say how many features there are: slopes of a PReLU are one, shared by all.
-    `rectifiers.swap_` gives each feature its own.
-
-    Examples
-    --------
-    >>> config = BertConfig(hidden_act=rectifiers.register_hidden_act("leaky_relu(0.1)"))  # doctest: +SKIP
-    """
-    from rectifiers.arms._parsing import parse_arms
-
-    try:
-        from transformers.activations import ACT2FN
-    except ImportError:
-        raise MissingDependencyError(
-            "register_hidden_act is for transformers, which is not installed: pip install transformers"
-        ) from None
-    arms = parse_arms(activation if isinstance(activation, str) else [activation])
-    if len(arms) != 1 or not arms[0].keeps_width:
-        labels = ", ".join(arm.label for arm in arms)
-        raise ArgumentError(
-            f"one activation that keeps the number of features is registered, but got {labels}"
-        )
-    name = arms[0].label if name is None else name
-    known = dict.get(ACT2FN, name)
-    if known is not None and getattr(known, "identity", None) != arms[0].identity:
-        raise ArgumentError(
-            f"a name is registered once, but transformers has {name!r} already: give another name"
-        )
-    ACT2FN[name] = arms[0]
-    return name
