@@ -158,7 +158,8 @@ def init_(
     done: dict[str, InitialisedLayer] = {}
     drawn: dict[torch.nn.Module, str] = {}
     seen: set[int] = set()
-    places = neighbours(module, _LAYERS, example)
+    # with a gain and no example nothing depends on activations: a study initialises thousands of models so
+    places = {} if scale is not None and example is None else neighbours(module, _LAYERS, example)
     with _restoring(module):
         for name, layer in module.named_modules():
             reason = _left(name, layer, seen)
