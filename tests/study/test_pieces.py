@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -435,3 +436,19 @@ def test_torchmetrics_by_name() -> None:
     assert 0 <= finished(prepared).metric <= 1  # type: ignore[operator]
     with pytest.raises(ArgumentError, match="says itself that higher_is_better"):
         tasks.objective(None, "MulticlassAccuracy(3)", False)
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "pieces.md"
+
+
+@pytest.mark.skipif(not GUIDE.exists(), reason="about the repository, not the wheel")
+def test_the_script_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = GUIDE.read_text().partition('title="pieces.py"\n')[2].partition("```")[0]
+    quick = "patience=3, epochs=2, seeds=2, learning_rate=0.1, report=False, progress=False, out='study',"
+    assert "    patience=3,\n" in code
+    script = {"__name__": "guide"}
+    exec(code.replace("patience=3,", quick), script)
+    plan = script["result"].study.plan  # type: ignore[attr-defined]
+    assert (plan.task, plan.metric, plan.patience) == ("own data", "macro F1", 3)
+    assert (tmp_path / "study" / "plan.toml").exists()

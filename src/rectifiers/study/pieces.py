@@ -57,7 +57,7 @@ def piece(kind: str, given: Any, *, functions: bool = True) -> Piece:
     elif callable(given):
         found = Piece(label_of(given), OBJECT + fingerprint(given), given)
     else:
-        found = Piece(type(given).__name__, OBJECT + type(given).__qualname__, given)
+        found = Piece(f"own {kind}", OBJECT + type(given).__qualname__, given)
     if functions and not callable(found.value):
         raise ArgumentTypeError(
             f"{kind} is a function, or the path of one such as 'package.module:name', but got {given!r:.80}"
