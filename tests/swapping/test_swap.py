@@ -7,6 +7,8 @@ import copy
 import io
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -289,6 +291,41 @@ def test_in_place_stays_in_place() -> None:
         torch.testing.assert_close(net(X), right)
         net(X).sum().backward()
         rectifiers.unswap_(net)
+
+
+def test_threads_that_run_one_model_do_not_count_each_others_calls() -> None:
+    net = made(ResNet).eval()
+    rectifiers.swap_(net, "prelu", IMAGE)
+    with torch.no_grad():
+        right = [net(IMAGE * i) for i in range(4)]
+
+        def run(i: int) -> bool:
+            with torch.no_grad():
+                return all(torch.equal(net(IMAGE * i), right[i]) for _ in range(5))
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(run, range(4)))
+
+
+def test_under_ddp_gradients_and_sites_are_those_without(tmp_path: Path) -> None:
+    from torch import distributed
+
+    from rectifiers.call_sites import Interception
+
+    net = made(Functions)
+    rectifiers.swap_(net, "prelu", X, where="relu")
+    plain, names = copy.deepcopy(net), []
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(net)
+        with Interception(wrapped, lambda call, x: names.append(call.name)).installed():
+            wrapped(X).square().sum().backward()
+    finally:
+        distributed.destroy_process_group()
+    plain(X).square().sum().backward()
+    assert len(names) == 6
+    for one, other in zip(net.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
 
 
 def test_swapping_twice_and_taking_both_back() -> None:

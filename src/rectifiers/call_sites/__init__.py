@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rectifiers.call_sites._interception import Begin, Call, End, Interception, caller
 from rectifiers.call_sites._known import BASE, activation_of_function, activation_of_module
-from rectifiers.call_sites._running import describe, refuse_closed, run, unchanged
+from rectifiers.call_sites._running import describe, mapped, refuse_closed, run, unchanged
 from rectifiers.call_sites._table import Site, Sites, aligned, observe, sites
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "aligned",
     "caller",
     "describe",
+    "mapped",
     "observe",
     "refuse_closed",
     "run",

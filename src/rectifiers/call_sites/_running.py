@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError, error_line
 
-__all__ = ["copied", "describe", "refuse_closed", "run", "unchanged"]
+__all__ = ["describe", "mapped", "refuse_closed", "run", "unchanged"]
 
 
 def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
@@ -32,7 +32,7 @@ def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
     else:
         args = example if isinstance(example, tuple) else (example,)
     if copy:  # a model may overwrite its input
-        args, kwargs = copied(args), copied(kwargs)
+        args, kwargs = mapped(args, _copied), mapped(kwargs, _copied)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a try is no place to warn
@@ -46,17 +46,21 @@ def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
         ) from error
 
 
-def copied(value: Any) -> Any:
-    """Return a copy of the tensors in tuples, lists and dicts."""
+def mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Return tuples, lists and dicts with their tensors put through a function."""
     if isinstance(value, Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
+        return function(value)
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return tuple(map(copied, value))
+        return tuple(mapped(part, function) for part in value)
     if isinstance(value, list):
-        return list(map(copied, value))
+        return [mapped(part, function) for part in value]
     if isinstance(value, dict):
-        return {key: copied(v) for key, v in value.items()}
+        return {key: mapped(part, function) for key, part in value.items()}
     return value
+
+
+def _copied(x: Tensor) -> Tensor:
+    return x.detach().clone().requires_grad_(x.requires_grad)
 
 
 def describe(example: Any) -> str:

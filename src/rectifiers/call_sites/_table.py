@@ -68,10 +68,6 @@ class Site:
     module: nn.Module | None = field(default=None, repr=False, compare=False)
     index: int = field(default=0, repr=False)
 
-    def of(self, channels: int) -> Site:
-        """Return the same site with another number of features."""
-        return replace(self, channels=channels)
-
     @property
     def place(self) -> str:
         """File and line, as ``"resnet.py:97"``; ``"torch"`` where a container of torch makes the call."""

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from rectifiers.call_sites import Call, Interception, Sites, activation_of_function, observe, run, unchanged
+from rectifiers.call_sites import (
+    Call,
+    Interception,
+    Sites,
+    activation_of_function,
+    mapped,
+    observe,
+    run,
+    unchanged,
+)
 from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line
 from rectifiers.swapping._scope import RecomputedError
 
@@ -37,7 +46,7 @@ def find(model: nn.Module, example: Any) -> Found:
             model.train(training)
             sites, _ = observe(model, example)
             try:
-                other, _ = observe(model, _mapped(example, torch.neg))
+                other, _ = observe(model, mapped(example, _negated))
             except UserCodeError:  # not every number may be negative
                 other = sites
         if _named(sites) != _named(other):
@@ -64,15 +73,12 @@ def _differing(one: Sites, other: Sites) -> str:
     return ", ".join(sorted({*one.names} - {*other.names})) or "nothing else"
 
 
-def _mapped(example: Any, function: Any) -> Any:
-    """Return an example with its floating-point tensors put through a function."""
-    if isinstance(example, Tensor):
-        return function(example) if example.is_floating_point() else example
-    if isinstance(example, Mapping):
-        return {name: _mapped(value, function) for name, value in example.items()}
-    if isinstance(example, tuple) and not hasattr(example, "_fields"):
-        return tuple(_mapped(value, function) for value in example)
-    return [_mapped(value, function) for value in example] if isinstance(example, list) else example
+def _negated(x: Tensor) -> Tensor:
+    return -x if x.is_floating_point() else x
+
+
+def _with_gradients(x: Tensor) -> Tensor:
+    return x.detach().clone().requires_grad_() * 1 if x.is_floating_point() else x
 
 
 def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Module]) -> Counter[str]:
@@ -175,9 +181,7 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
     interception = Interception(trained, lambda call, x: None)
     with interception.installed(), torch.enable_grad():
         try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
-            output = run(
-                trained, _mapped(example, lambda t: t.detach().clone().requires_grad_() * 1), copy=False
-            )
+            output = run(trained, mapped(example, _with_gradients), copy=False)
         except UserCodeError:  # the model sets `requires_grad` itself
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,7 +147,7 @@ def widen(model: nn.Module, arm: Arm, site: Site, around: Around, changes: Chang
     new = _wider_input(layer, site, arm) if grows else _wider_output(layer, arm)
     parent, _, name = paths[layer].rpartition(".")
     channels = site.channels if grows else arm.inputs(site.channels)
-    module = make(arm, site.of(channels), model)
+    module = make(arm, dataclasses.replace(site, channels=channels), model)
     changes.child(model.get_submodule(parent), name, new)
     return module
 
