@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 import torch
-from matrix import ours_of, theirs_of
+from matrix import KERNELS, ours_of, theirs_of
 from torch import Tensor
 from torch.func import vmap
+from torch.utils.checkpoint import checkpoint
 
 from rectifiers import functional, nn
 from rectifiers.activations import AlongAxis, registry
@@ -30,8 +31,8 @@ def image(rows: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(rows, 4, 8, dtype=dtype, generator=torch.Generator().manual_seed(rows)) * 3
 
 
-def all_of() -> Callable[[Tensor], list[Tensor]]:
-    modules = torch.nn.ModuleList(map(ours_of, registry))
+def all_of(names: Iterable[str] = registry) -> Callable[[Tensor], list[Tensor]]:
+    modules = torch.nn.ModuleList(map(ours_of, names))
     return lambda x: [f(x) for f in modules]
 
 
@@ -43,8 +44,11 @@ def values_and_gradients(f: Callable[[Tensor], list[Tensor]], x: Tensor) -> tupl
 
 
 def test_inductor_forward_and_backward_of_all_in_one_graph_of_any_size() -> None:
-    """Maxout among many neighbours loses its gradient in some versions of torch, if written with an index."""
-    f = all_of()
+    """Maxout among many neighbours loses its gradient in some versions of torch, if written with an index.
+
+    Of those that are more than one operation of torch's: the others are its compiler's own affair.
+    """
+    f = all_of([*KERNELS, "hardsigmoid", "logsigmoid", "swiglu", "softmax"])
     f(image(2))  # once in eager mode: the next test is for what comes first
     compiled = torch.compile(f, fullgraph=True, dynamic=True)
     with torch._dynamo.config.patch(error_on_recompile=True):
@@ -104,7 +108,7 @@ def drawn(x: Tensor) -> Tensor:
     return functional.rrelu(x, training=True)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
 def test_other_types(dtype: torch.dtype) -> None:
     f = all_of()
     compiled = torch.compile(f, backend="aot_eager", fullgraph=True)
@@ -152,13 +156,14 @@ def test_a_change_of_options_is_compiled_anew() -> None:
 
 def test_one_graph_of_all_under_vmap() -> None:
     x, results = image(3), []
+    names = [name for name in KERNELS if name != "rrelu"]  # torch's own fails under vmap
     for of, wrap in ((ours_of, torch.compile), (theirs_of, lambda f, **options: f)):
-        modules = torch.nn.ModuleList(map(of, registry))
+        modules = torch.nn.ModuleList(map(of, names))
 
-        def all_of_them(x: Tensor, modules: torch.nn.ModuleList = modules) -> list[Tensor]:
+        def of_each(x: Tensor, modules: torch.nn.ModuleList = modules) -> list[Tensor]:
             return [vmap(lambda row, f=f: f(row[None])[0])(x) for f in modules]
 
-        results.append(values_and_gradients(wrap(all_of_them, backend="aot_eager", fullgraph=True), x))
+        results.append(values_and_gradients(wrap(of_each, backend="aot_eager", fullgraph=True), x))
     torch.testing.assert_close(results[0], results[1])
 
 
@@ -179,12 +184,10 @@ def test_what_is_compiled_writes_in_place() -> None:
 
 
 def test_a_checkpoint_within_a_compiled_graph() -> None:
-    from torch.utils.checkpoint import checkpoint
-
-    f = all_of()
+    modules = torch.nn.ModuleList(map(ours_of, KERNELS))
 
     def checkpointed(x: Tensor) -> list[Tensor]:
-        return [checkpoint(lambda t, i=i: f(t * 1)[i], x, use_reentrant=False) for i in range(2, 8)]
+        return [checkpoint(lambda t, f=f: f(t * 1), x, use_reentrant=False) for f in modules]
 
     compiled = torch.compile(checkpointed, backend="aot_eager", fullgraph=True)
     x = image(3)
