@@ -54,7 +54,7 @@ def train(trial):
         layer.intermediate.intermediate_act_fn = trial.activation()
     arguments = TrainingArguments(
         output_dir=str(trial.directory),
-        num_train_epochs=6,
+        num_train_epochs=4,
         per_device_train_batch_size=16,
         learning_rate=trial.learning_rate or 3e-3,
         warmup_steps=10,
@@ -68,7 +68,7 @@ def train(trial):
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=sentences(400, seed=0),
+        train_dataset=sentences(200, seed=0),
         data_collator=collate,
         callbacks=[Report(trial)],
     )
@@ -84,4 +84,4 @@ def train(trial):
 
 
 if __name__ == "__main__":
-    print(rectifiers.compare(train=train, arms="gelu,relu", metric="token_accuracy", max_seeds=5))
+    print(rectifiers.compare(train=train, arms="gelu,relu", metric="token_accuracy", max_seeds=3))

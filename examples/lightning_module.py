@@ -73,4 +73,4 @@ def train(trial):
 
 
 if __name__ == "__main__":
-    print(rectifiers.compare(train=train, arms="relu,prelu", metric="accuracy", max_seeds=5))
+    print(rectifiers.compare(train=train, arms="relu,prelu", metric="accuracy", max_seeds=3))

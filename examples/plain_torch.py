@@ -81,5 +81,5 @@ def train(trial):
 
 if __name__ == "__main__":
     print(
-        rectifiers.compare(train=train, arms="relu,gelu", metric="accuracy", learning_rate=0.01, max_seeds=5)
+        rectifiers.compare(train=train, arms="relu,gelu", metric="accuracy", learning_rate=0.01, max_seeds=3)
     )

@@ -60,7 +60,7 @@ if __name__ == "__main__":
             arms="relu,tanh",
             metric="f1",
             learning_rates=[3e-3, 1e-2],
-            max_seeds=5,
+            max_seeds=3,
             tuning_seeds=1,
         )
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rectifiers._version import __version__
 
 if TYPE_CHECKING:
-    from rectifiers import claims, errors, functional, nn, reference
+    from rectifiers import callbacks, claims, errors, functional, nn, reference
     from rectifiers.activations import elementwise
     from rectifiers.arms import register_hidden_act
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rectifiers.swapping import SwapReport, swap_, unswap_
     from rectifiers.verification import CheckResult, check
 
-_MODULES = ("claims", "errors", "functional", "nn", "reference", "vocabulary")
+_MODULES = ("callbacks", "claims", "errors", "functional", "nn", "reference", "vocabulary")
 _NAMES = {
     "Sites": "rectifiers.call_sites",
     "CheckResult": "rectifiers.verification",
@@ -63,6 +63,7 @@ __all__ = [
     "Trial",
     "Watch",
     "__version__",
+    "callbacks",
     "check",
     "claims",
     "compare",

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, StoreError
+from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, StoreError, UnknownNameError
 from rectifiers.records.values import Plan, Study
 from rectifiers.report.result import REPORT, Result
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rectifiers.evidence.paired import PairedComparison
     from rectifiers.evidence.time_to_target import Speedup
+    from rectifiers.records.events import Event
     from rectifiers.study import Command, Execution, Settled, Trial, Work
 
 __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outlook"]
@@ -26,7 +27,7 @@ __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outloo
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
 _STORE = "study.db"
-_ASIDE = ("wishes", "out", "progress", "report", "execution")
+_ASIDE = ("wishes", "out", "progress", "report", "callbacks", "execution")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -91,6 +92,13 @@ class ComparisonResult(Result):
         return cls(study, file, report if report.is_file() else None)
 
     @property
+    def methods(self) -> str:
+        """How it was done, as a paragraph for a paper, with what to cite."""
+        from rectifiers.report.export import methods
+
+        return methods(self.summary, self.study)
+
+    @property
     def verdict(self) -> str:
         """The recommendation in a sentence, and what it holds for."""
         return self.summary.sentence
@@ -127,10 +135,22 @@ class ComparisonResult(Result):
         place = self.store.parent if directory is None else directory
         return dataclasses.replace(self, report=files.write(self.study, place, svg=svg, png=png))
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per arm and normalisation: what was measured, and against the control."""
+    def to_frame(self, per: Literal["arm", "seed"] = "arm") -> pd.DataFrame:
+        """Return one row per arm and normalisation, with its comparison; or one per seed of each.
+
+        Parameters
+        ----------
+        per : {"arm", "seed"}
+            ``"seed"`` gives a row per deciding run: its outcome, its metric, and what else it returned.
+        """
         import pandas as pd
 
+        if per == "seed":
+            from rectifiers.report.export import per_seed
+
+            return pd.DataFrame(per_seed(self.study))
+        if per != "arm":
+            raise UnknownNameError.of("row of a frame", str(per), ("arm", "seed"))
         found = self.to_json()
         arms = pd.DataFrame(found["arms"])
         if not found["comparisons"]:
@@ -181,6 +201,7 @@ def compare(
     out: str | Path | None = None,
     progress: bool | None = None,
     report: bool = True,
+    callbacks: Sequence[Callable[[Event], None]] = (),
     execution: Execution | None = None,
     **wishes: Any,
 ) -> ComparisonResult:
@@ -285,6 +306,9 @@ def compare(
         Whether to show how far it is; None shows it in a terminal and in a notebook.
     report : bool
         Whether to write ``report.html``.
+    callbacks : sequence of callable
+        Each is called with every event of the study (`rectifiers.records.events`), such as
+        `rectifiers.callbacks.TensorBoard`; what one raises ends the study.
     execution : Execution, optional
         On how many processes, and for how long.
     **wishes
@@ -344,7 +368,7 @@ def compare(
                 finished = study.run(
                     work.at(directory),
                     store,
-                    watcher,
+                    _all(watcher, *callbacks),
                     command=command,
                     runner=runner,
                     budget=settled.budget,
@@ -393,6 +417,14 @@ def _planned(
             )
         return study.plan_training(train, metric, higher_is_better, **planned)
     return study.make_plan(metric=metric, higher_is_better=higher_is_better, **planned)
+
+
+def _all(*handlers: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        for handler in handlers:
+            handler(event)
+
+    return tell
 
 
 def _listed(arms: Any) -> list[Any]:

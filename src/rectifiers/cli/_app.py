@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rectifiers import __version__
-from rectifiers.cli import check, claims, compare, evidence, listing, report, show
+from rectifiers.cli import check, claims, compare, evidence, export, listing, report, show
 from rectifiers.cli._help import Command
 
 __all__ = ["app"]
@@ -22,6 +22,9 @@ app.command("compare", cls=Command, short_help="Find out which activation a netw
     compare.compare
 )
 app.command("report", cls=Command, short_help="Write a study's report again.")(report.report)
+app.command("export", cls=Command, short_help="Write a study as tables, figures or a printed report.")(
+    export.export
+)
 app.command("evidence", cls=Command, short_help="Decide by results that were measured anywhere.")(
     evidence.evidence
 )

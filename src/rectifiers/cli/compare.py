@@ -13,7 +13,10 @@ from rectifiers.cli._result import end
 from rectifiers.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rectifiers import Command
+    from rectifiers.records.events import Event
 
 __all__ = ["compare"]
 
@@ -241,6 +244,10 @@ def compare(
             metavar="DIR",
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None, _option(_OUT, "Write every trial for TensorBoard as well.", metavar="DIR")
+    ] = None,
+    mlflow: Annotated[str | None, _option(_OUT, "Log every trial to MLflow as well.", metavar="URI")] = None,
     as_json: Annotated[
         bool, _option(_OUT, "Print one JSON object on standard output, all else on standard error.", "--json")
     ] = False,
@@ -304,7 +311,10 @@ def compare(
             if dry_run:
                 typer.echo(comparison.outlook(**planned))
                 return
-            result = comparison.compare(**planned, progress=not quiet, report=not no_report)
+            trackers = _trackers(tensorboard, mlflow)
+            result = comparison.compare(
+                **planned, callbacks=trackers, progress=not quiet, report=not no_report
+            )
         except KeyboardInterrupt as stop:  # `Interrupted` says what is kept; before training there is nothing
             typer.echo(str(stop) or "stopped", err=True)
             raise typer.Exit(130) from None
@@ -324,3 +334,15 @@ def _training(
     from rectifiers import Command
 
     return Command(command, metric, metric_file)
+
+
+def _trackers(tensorboard: Path | None, mlflow: str | None) -> list[Callable[[Event], None]]:
+    """Return the callbacks that were asked for; their libraries are loaded here."""
+    from rectifiers import callbacks
+
+    found: list[Callable[[Event], None]] = []
+    if tensorboard is not None:
+        found.append(callbacks.TensorBoard(tensorboard))
+    if mlflow is not None:
+        found.append(callbacks.MLflow(mlflow))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ from rectifiers.records.store import make_directory
 from rectifiers.records.values import Study
 from rectifiers.report import _page, colours, html
 from rectifiers.report._looks import on_paper
-from rectifiers.report.charts import catalogue
+from rectifiers.report.charts import Chart, catalogue
 from rectifiers.report.result import REPORT
 from rectifiers.report.summary import summarize
 
-__all__ = ["export", "save", "to_png", "to_svg", "write"]
+__all__ = ["drawings", "export", "save", "to_png", "to_svg", "write"]
 
 _PIXELS_PER_POINT = 2.0
 
@@ -61,16 +61,21 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
     """
     if not (svg or png):
         return ()
-    look = on_paper(colours.styles(study.plan.arms))
     written = []
-    for chart in catalogue(summarize(study)):
-        drawing = to_svg(chart.draw(look))
-        place = Path(directory) / chart.name
+    for name, drawing in drawings(study, catalogue(summarize(study))):
+        place = Path(directory) / name
         if svg:
             written.append(_page.save(drawing, place.with_suffix(".svg")))
         if png:
             written.append(_page.save(to_png(drawing), place.with_suffix(".png")))
     return tuple(written)
+
+
+def drawings(study: Study, charts: Iterable[Chart]) -> Iterator[tuple[str, str]]:
+    """Yield charts as they are on paper, each with its name and as SVG."""
+    look = on_paper(colours.styles(study.plan.arms))
+    for chart in charts:
+        yield chart.name, to_svg(chart.draw(look))
 
 
 def save(spec: Mapping[str, Any], path: Path) -> Path:

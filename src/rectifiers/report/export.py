@@ -1,0 +1,238 @@
+"""What people take away from a study: tables, figures for print, a methods paragraph."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rectifiers.errors import MissingDependencyError, UnknownNameError
+from rectifiers.records.store import make_directory
+from rectifiers.records.values import Study
+from rectifiers.report import _page, files, words
+from rectifiers.report.charts import catalogue
+from rectifiers.report.result import Result
+from rectifiers.report.summary import Summary
+
+__all__ = ["KINDS", "export", "latex", "markdown", "methods", "per_seed"]
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+_COLUMN = 252.0  # points: 3.5 inches, a column of most two-column papers
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {c: f"\\{c}" for c in "&%$#_{}"} | {words.MINUS: "$-$", "±": r"$\pm$", "∞": r"$\infty$", "–": "--"}
+_REFERENCES = {
+    "t-CS": "Wang & Ramdas, Anytime-valid t-tests and confidence sequences for Gaussian means with unknown "
+    "variance, arXiv 2310.03722 (2023)",
+    "1-SE": "Breiman, Friedman, Olshen & Stone, Classification and regression trees (1984), section 3.4.3",
+    "NB": "Nadeau & Bengio, Inference for the generalization error, Machine Learning 52 (2003)",
+}
+
+
+def per_seed(study: Study) -> list[dict[str, Any]]:
+    """Return a row per deciding run: the trial, its outcome, its metric and everything else it returned."""
+    return [
+        {
+            "arm": run.trial.arm,
+            "norm": run.trial.norm,
+            "seed": run.trial.seed,
+            "learning_rate": run.trial.learning_rate or None,
+            "outcome": run.outcome,
+            "metric": run.metric,
+            "seconds": run.seconds,
+            **dict(run.measures),
+        }
+        for cell in study.plan.cells
+        for run in study.of("test", *cell)
+    ]
+
+
+def table(summary: Summary) -> list[list[str]]:
+    """Return the ranking as text, its head first: an arm with its mean, runs, difference and verdict."""
+    plan, digits = summary.plan, summary.digits
+    normed = plan.norms != ("none",)
+    level = f"{100 * plan.confidence:g} % interval"
+    head = ["arm", *(["norm"] if normed else []), f"{plan.metric} {plan.unit}".strip(), "runs"]
+    found = [[*head, f"minus {plan.control}", level, "verdict"]]
+    for norm in plan.norms:
+        for row in summary.ranking(norm):
+            other = summary.comparison(row.arm, norm)
+            cells = [row.arm, *([norm] if normed else []), words.spread(row.mean, row.sd, digits), str(row.n)]
+            if other is None:
+                found.append([*cells, "–", "–", "control"])
+            else:
+                between = words.between(other.low, other.high, digits)
+                found.append([*cells, words.signed(other.difference, digits), between, other.verdict])
+    return found
+
+
+def markdown(summary: Summary, study: Study) -> str:
+    """Return recommendation, ranking and methods as Markdown."""
+    head, *rows = [[cell.replace("|", "\\|") for cell in row] for row in table(summary)]
+    lines = [head, ["---"] * len(head), *rows]
+    ranking = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{summary.recommendation.sentence}\n\n{ranking}\n\n## Methods\n\n{methods(summary, study)}\n"
+
+
+def latex(summary: Summary, study: Study) -> str:
+    """Return the ranking as a table for booktabs, and the methods under it."""
+    head, *rows = [[_escaped(cell) for cell in row] for row in table(summary)]
+    columns = "l" * (len(head) - 5) + "rrrll"
+    body = "\n".join(f"  {' & '.join(row)} \\\\" for row in rows)
+    caption = _escaped(summary.recommendation.sentence)
+    return (
+        "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n"
+        f"\\caption{{{caption}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
+        f"  {' & '.join(head)} \\\\\n\\midrule\n"
+        f"{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n\n{_escaped(methods(summary, study))}\n"
+    )
+
+
+def methods(summary: Summary, study: Study) -> str:
+    """Return how it was done as a paragraph for a paper, with every figure and what to cite."""
+    plan, cost = summary.plan, summary.cost
+    others = words.enumerate_names([arm.label for arm in plan.arms if arm.label != plan.control])
+    said = [f"We compared {others} with {plan.control} on {plan.task}."]
+    if plan.kind == "loop" and plan.trained:
+        rates = plan.optimizer if not plan.momentum else f"{plan.optimizer} (momentum {plan.momentum:g})"
+        said.append(
+            f"The model ({plan.model}) was trained for {plan.epochs} epochs in batches of {plan.batch_size} "
+            f"with {rates}, weight decay {plan.weight_decay:g} and a {plan.schedule} schedule on "
+            f"{plan.train_size:,} samples, and tested once, after the last step, on {plan.test_size:,}."
+        )
+    if plan.tuned:
+        grid = ", ".join(map(words.rate_text, plan.learning_rates))
+        said.append(
+            f"Each arm's learning rate was chosen with the same effort, by halving over {grid} and up "
+            f"to three steps beyond, on {words.plural(plan.tuning_seeds, 'seed')} of their own."
+        )
+    if plan.racing:
+        how = f"seed by seed, at most {plan.seeds} of them, and left once they were decided; intervals are t "
+        said.append(f"Arms were compared {how}confidence sequences, valid after every seed together [t-CS].")
+    elif plan.paired:
+        said.append(f"Every arm was run on the same {plan.seeds} seeds; intervals are Student's, paired.")
+    else:
+        said.append("Runs were compared as independent samples, with Welch's intervals.")
+    several = words.plural(plan.comparisons, "comparison")
+    said.append(f"They hold at {100 * plan.confidence:g} % over {several} together (Bonferroni).")
+    if summary.margin is not None:
+        rule = " [1-SE]" if plan.margin is None and summary.margin.rule.startswith("one") else ""
+        size = f"{summary.margin.value:.3g} {words.points(plan.unit)}".rstrip()
+        said.append(
+            f"Differences within {size} count as none ({summary.margin.rule}), fixed beforehand{rule}."
+        )
+    if plan.vary == "split":
+        said.append("Every seed drew another split into training and test samples [NB].")
+    runs = sum(row.n + row.diverged + row.crashed for row in summary.arms)
+    said.append(
+        f"{runs} runs decided; {cost.trials['tune']} chose rates, {cost.trials['margin']} the margin."
+    )
+    versions = [
+        f"{name} {study.environment[name]}" for name in ("rectifiers", "torch") if name in study.environment
+    ]
+    said += [f"Software: {', '.join(versions)}."] if versions else []
+    sources = [f"[{key}] {text}." for key, text in _REFERENCES.items() if any(f"[{key}]" in s for s in said)]
+    return "\n\n".join([" ".join(said), *sources])
+
+
+def export(result: Result, kind: str, directory: str | Path) -> tuple[Path, ...]:
+    """Write what a study found as files of a kind.
+
+    Parameters
+    ----------
+    result : Result
+    kind : {"csv", "parquet", "latex", "markdown", "pdf", "svg", "png"}
+        Tables of arms and of seeds; the ranking with a methods paragraph; the report printed, and each figure
+        at the width of a column with its fonts; or each figure as a picture.
+    directory : path
+        Made if need be.
+
+    Raises
+    ------
+    UnknownNameError
+        Another kind.
+    MissingDependencyError
+        What writes this kind is not installed.
+    StoreError
+        A file cannot be written.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError.of("kind of file", kind, KINDS)
+    return tuple(KINDS[kind](result, make_directory(directory)))
+
+
+def _tables(result: Result, place: Path, kind: str) -> list[Path]:
+    import pandas as pd
+
+    frames = {"arms": pd.DataFrame(result.to_json()["arms"]), "seeds": pd.DataFrame(per_seed(result.study))}
+    written = []
+    for name, frame in frames.items():
+        path = place / f"{name}.{kind}"
+        if kind == "csv":
+            written.append(_page.save(frame.to_csv(index=False), path))
+            continue
+        try:
+            written.append(_page.save(frame.to_parquet(None, index=False), path))
+        except ImportError:
+            raise MissingDependencyError(
+                "Parquet is written by pyarrow: pip install pyarrow, or --to csv"
+            ) from None
+    return written
+
+
+def _text(result: Result, place: Path, name: str, write: Callable[[Summary, Study], str]) -> list[Path]:
+    return [_page.save(write(result.summary, result.study), place / name)]
+
+
+def _pictures(result: Result, place: Path, kind: str) -> Sequence[Path]:
+    return files.export(result.study, place, svg=kind == "svg", png=kind == "png")
+
+
+def _pdf(result: Result, place: Path) -> list[Path]:
+    import vl_convert
+
+    written = []
+    for chart, svg in files.drawings(result.study, catalogue(result.summary)):
+        written.append(_page.save(vl_convert.svg_to_pdf(_as_wide(svg, _COLUMN)), place / f"{chart}.pdf"))
+    return [printed(files.write(result.study, place), place / "report.pdf"), *written]
+
+
+def _as_wide(svg: str, width: float) -> str:
+    """Return a drawing at another width, everything in it scaled."""
+    root = re.compile(r'(<svg[^>]*?) width="([0-9.]+)" height="([0-9.]+)"', re.DOTALL)
+    return root.sub(
+        lambda m: f'{m[1]} width="{width:g}" height="{width * float(m[3]) / float(m[2]):g}"', svg, 1
+    )
+
+
+def printed(report: Path, path: Path) -> Path:
+    """Print a report with a browser, as its own print style says."""
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        raise MissingDependencyError(
+            f"a report is printed by a browser, but there is none of {', '.join(_BROWSERS)}: install one, or "
+            f"print {report} from yours"
+        )
+    words_ = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    target = f"--print-to-pdf={path.resolve()}"
+    done = subprocess.run([*words_, target, report.resolve().as_uri()], capture_output=True, check=False)
+    if done.returncode or not path.is_file():
+        raise MissingDependencyError(f"{browser} could not print {report}: print it from a browser of yours")
+    return path
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in text)
+
+
+KINDS: dict[str, Callable[[Result, Path], Sequence[Path]]] = {
+    "csv": lambda result, place: _tables(result, place, "csv"),
+    "parquet": lambda result, place: _tables(result, place, "parquet"),
+    "latex": lambda result, place: _text(result, place, "table.tex", latex),
+    "markdown": lambda result, place: _text(result, place, "summary.md", markdown),
+    "pdf": _pdf,
+    "svg": lambda result, place: _pictures(result, place, "svg"),
+    "png": lambda result, place: _pictures(result, place, "png"),
+}
