@@ -285,11 +285,6 @@ def test_bad_input_is_one_line(compare, tmp_path, more: dict, error: type[Except
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_of_a_training_needs_one() -> None:
-    with pytest.raises(ArgumentError, match="metric is what a training of your own returns"):
-        rectifiers.compare("xor", metric="accuracy")
-
-
 def test_a_hanging_trial_is_ended_from_outside_even_with_one_job(compare) -> None:
     def train(trial) -> float:
         value = noisy(trial)
