@@ -154,13 +154,12 @@ def test_found_swapped_trained_and_compiled(name: str) -> None:
     assert {site.activation for site in rectifiers.sites(model, example)} == {"prelu"}
 
     slopes = [m.weight for m in model.modules() if isinstance(m, rectifiers.nn.PReLU)]
-    before = [slope.detach().clone() for slope in slopes]
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     y = output(model.train(), example).float()
     (y * torch.linspace(-1, 2, y.numel()).view(y.shape)).sum().backward()  # a norm at the end has one square
     optimizer.step()
-    trained = all(slope.isfinite().all() for slope in slopes)
-    trained &= any(not torch.equal(slope, was) for slope, was in zip(slopes, before, strict=True))
+    reached = [slope.grad is not None and bool(slope.grad.any()) for slope in slopes]
+    trained = sum(reached) >= len(slopes) - 1 and all(slope.isfinite().all() for slope in slopes)
 
     y = output(model.eval(), example)
     compiled = torch.compile(model, fullgraph=True, backend="eager")
