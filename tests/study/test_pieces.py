@@ -321,6 +321,21 @@ def test_bfloat16_and_compiled_models_train(monkeypatch: pytest.MonkeyPatch) -> 
     assert compiled.train_loss == pytest.approx(full.train_loss)
 
 
+def test_each_of_many_models_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = []
+
+    def counting(graph: Any, example: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counting))
+    prepared = planned(data=data, compile=True, seeds=12, epochs=1)
+    for seed in range(12):  # more than are compiled of one class
+        *_, run = train(prepared, prepared.plan.trial("test", "relu", "none", 0.1, seed))
+        assert len(graphs) > seed
+        assert isinstance(run, Run)
+
+
 # ------------------------------------------------------------------------------------ bad input
 
 
@@ -397,6 +412,17 @@ WHOLE = pairs(X, CLASSES)
         ({"metric": lambda o, y: o.mean(0), "higher_is_better": True}, ArgumentError, "returned 3 numbers"),
         ({"metric": lambda o, y: None, "higher_is_better": True}, ArgumentError, "returned NoneType"),
         ({"metric": "NoSuchThing", "higher_is_better": True}, RectifiersError, "torchmetrics|unknown metric"),
+        (
+            {
+                "data": (X, X[:, 0]),
+                "model": lambda act: net(act, outputs=1),
+                "loss": nn.MSELoss(),
+                "metric": "L1Loss",
+                "higher_is_better": False,
+            },
+            ShapeError,
+            r"of as many numbers have one shape, but got \(16, 1\) and \(16,\): reshape the targets",
+        ),
         ({"augment": lambda x: x[:3]}, RectifiersError, "a training step"),
         ({"precision": "fp8"}, RectifiersError, "unknown precision 'fp8'"),
     ],

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rectifiers.arms import user_code
-from rectifiers.errors import ArgumentError
+from rectifiers.errors import ArgumentError, ShapeError
 from rectifiers.records.values import Notice
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
@@ -92,6 +92,8 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         targets = labels.clone()
         with precision(prepared):
             outputs = model(mapped(Tensor.clone, inputs))
+            if not loss_of.inferred:
+                _check_shapes(outputs, targets)
             loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -114,6 +116,16 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         held = [*model.parameters(), *model.buffers(), *chosen.state]
         peak = peak_of_step(step, held, prepared.device)
         return peak, min(_seconds(step, prepared.device) for _ in range(_TIMED))
+
+
+def _check_shapes(outputs: Tensor, targets: Tensor) -> None:
+    """Raise where a loss would set every output against every target: (n, 1) against (n,)."""
+    alike = outputs.numel() == targets.numel() and targets.is_floating_point()
+    if alike and outputs.shape != targets.shape:
+        raise ShapeError(
+            f"outputs and targets of as many numbers have one shape, but got {tuple(outputs.shape)} and "
+            f"{tuple(targets.shape)}: reshape the targets, y[:, None], or the model's output"
+        )
 
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:

@@ -249,7 +249,10 @@ def precision(prepared: Prepared) -> AbstractContextManager[Any]:
 
 def forward_of(model: nn.Module, plan: Plan) -> nn.Module:
     """Return the model as it is run: compiled, where the plan says so."""
-    return cast(nn.Module, torch.compile(model)) if plan.compile else model
+    if not plan.compile:
+        return model
+    torch.compiler.reset()  # or it would give up after a few models of one class
+    return cast(nn.Module, torch.compile(model))
 
 
 def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | None:
