@@ -24,7 +24,9 @@ class Place:
     gain: float = 1.0
 
 
-def neighbours(model: torch.nn.Module, kinds: tuple[type, ...], example: Any) -> dict[str, Place]:
+def neighbours(
+    model: torch.nn.Module, kinds: tuple[type[torch.nn.Module], ...], example: Any
+) -> dict[str, Place]:
     """Return the place of every layer, by its name.
 
     Parameters

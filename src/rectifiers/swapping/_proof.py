@@ -25,7 +25,7 @@ from rectifiers.call_sites import (
 from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line
 from rectifiers.swapping._scope import RecomputedError
 
-__all__ = ["Found", "find", "prove"]
+__all__ = ["Found", "every", "find", "prove"]
 
 _RTOL, _ATOL = 1e-3, 1e-4  # a fast path of torch may round otherwise; another activation is further away
 
@@ -63,6 +63,12 @@ def find(model: nn.Module, example: Any) -> Found:
                 f"{known[name]} and {activation}"
             )
     return found
+
+
+def every(found: Found) -> Sites:
+    """Return the sites of both modes."""
+    names = found[True].names
+    return Sites([*found[True], *(site for site in found[False] if site.name not in names)])
 
 
 def _named(sites: Sites) -> list[tuple[str, str]]:

@@ -1,0 +1,61 @@
+"""Which sites are meant."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from rectifiers.call_sites import Site, Sites
+from rectifiers.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["Where", "choose"]
+
+Where = str | Iterable[str] | Callable[[Site], bool] | None
+
+
+def choose(found: Sites, where: Where) -> list[Site]:
+    """Return the sites that are meant.
+
+    Raises
+    ------
+    ArgumentError
+        If a pattern matches nothing, or different activations.
+    """
+    if not len(found):
+        raise ArgumentError("there is nothing to swap: the model calls no activation on this example")
+    if callable(where):
+        if not (chosen := [site for site in found if where(site)]):
+            raise ArgumentError(f"where must hold for at least one site, but holds for none of {len(found)}")
+        return chosen
+    patterns = ["*"] if where is None else [where] if isinstance(where, str) else list(where)
+    names: dict[str, None] = {}
+    kinds = {site.activation for site in found}
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise ArgumentTypeError(
+                f"where is text, a list of it, or a function, but got {type(pattern).__name__}"
+            )
+        if pattern in kinds:
+            matched = [site for site in found if site.activation == pattern]
+        elif pattern in found.names:
+            matched = [found[pattern]]
+        else:
+            matched = [site for site in found if fnmatch.fnmatchcase(site.name, pattern)]
+            counts = Counter(site.activation for site in matched)
+            if len(counts) > 1:
+                listed = " and ".join(f"{count} {name}" for name, count in counts.items())
+                raise ArgumentError(
+                    f"a pattern matches one activation, but where={pattern!r} matches {listed}: "
+                    f"name one, as where={next(iter(counts))!r}, or list the sites"
+                )
+        if not matched:
+            near = difflib.get_close_matches(pattern, (*kinds, *found.names), n=2)
+            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            raise ArgumentError(
+                f"where must match a site, but {pattern!r} matches none of {len(found)}: {hint}"
+                "print(rectifiers.sites(model, example)) lists them"
+            )
+        names |= dict.fromkeys(site.name for site in matched)
+    return [site for site in found if site.name in names]
