@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 import torch
 from torch.func import grad, hessian, jacrev, vmap
 
+import rectifiers
 from rectifiers import elementwise, nn
 from rectifiers.activations import Elementwise, Learned, Real, Uniform
 from rectifiers.backends._formula import formula_executor
-from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError
-from rectifiers.vocabulary import exp, expm1, sigmoid, where
+from rectifiers.errors import ArgumentError, ArgumentTypeError, DefinitionError, ShapeError
+from rectifiers.vocabulary import exp, expm1, sigmoid, tanh, where
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
@@ -287,3 +289,41 @@ def test_built_in_formulas_run_there_as_well(name: str) -> None:
     (back,) = torch.autograd.grad(y.sum(), x)
     np.testing.assert_allclose(y.detach(), record.f(x.detach()), rtol=1e-12)
     np.testing.assert_allclose(back, record.df(x.detach()), rtol=1e-9, atol=1e-15)
+
+
+def bent(x, slope):
+    return where(x > 0, x, slope * tanh(x))
+
+
+def by_slope(x, slope):
+    return where(x > 0, 0.0 * x, tanh(x))
+
+
+def test_without_a_derivative_autograd_finds_it_in_every_mode_and_no_kernel_runs():
+    record = elementwise("bent", bent, parameters={"slope": Learned(0.5, by_slope)}, kinks=[0.0])
+    module = record.module().double()
+    x = torch.tensor([-2.0, -0.3, 0.7], dtype=torch.float64, requires_grad=True)
+    expected = [0.5 / math.cosh(2.0) ** 2, 0.5 / math.cosh(0.3) ** 2, 1.0]
+    assert record.df([-2.0, -0.3, 0.7]) == pytest.approx(expected)
+    assert torch.autograd.gradcheck(module, x)
+    assert torch.autograd.gradgradcheck(module, x)
+    per_sample = torch.func.vmap(torch.func.grad(lambda at: module(at).sum()))(x.detach()[:, None])
+    assert per_sample.flatten().tolist() == pytest.approx(expected)
+    (by_weight,) = torch.autograd.grad(module(x).sum(), module.parameters())
+    assert by_weight.item() == pytest.approx(math.tanh(-2.0) + math.tanh(-0.3))
+    assert "found by autograd" in str(rectifiers.explain(module, torch.zeros(1 << 20)))
+
+
+def test_what_says_what_df_is_needs_one():
+    with pytest.raises(DefinitionError, match="there is no df"):
+        elementwise("bent", bent, keeps="output", parameters={"slope": Real(0.5)})
+
+
+def test_a_formula_without_derivative_is_still_proven():
+    def wrong(x, slope):
+        return where(x > 0, 0.0 * x, x)
+
+    with pytest.raises(DefinitionError, match="the derivative by slope"):
+        elementwise("bent", bent, parameters={"slope": Learned(0.5, wrong)}, kinks=[0.0])
+    with pytest.raises(DefinitionError, match="kink"):
+        elementwise("bent", bent, parameters={"slope": Real(0.5)})

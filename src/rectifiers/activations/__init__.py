@@ -12,7 +12,7 @@ from types import MappingProxyType
 from rectifiers.activations._definition import elementwise
 from rectifiers.activations._gated import Gated
 from rectifiers.activations._parameters import Choice, Integer, Learned, Parameter, Real, Uniform
-from rectifiers.activations._record import Activation, AlongAxis, Elementwise
+from rectifiers.activations._record import Activation, AlongAxis, Autograd, Elementwise
 
 # isort: off
 from rectifiers.activations.sigmoid import sigmoid as sigmoid
@@ -57,6 +57,7 @@ aliases: Mapping[str, str] = MappingProxyType(
 __all__ = [
     "Activation",
     "AlongAxis",
+    "Autograd",
     "Choice",
     "Elementwise",
     "Gated",

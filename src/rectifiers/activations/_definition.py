@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rectifiers.activations._parameters import Parameter
 from rectifiers.activations._proof import prove
-from rectifiers.activations._record import Elementwise, Formula, Keeps
+from rectifiers.activations._record import Autograd, Elementwise, Formula, Keeps
+from rectifiers.errors import DefinitionError
 
 __all__ = ["elementwise"]
 
@@ -14,9 +15,9 @@ __all__ = ["elementwise"]
 def elementwise(
     name: str,
     f: Formula,
-    df: Formula,
+    df: Formula | None = None,
     *,
-    keeps: Keeps,
+    keeps: Keeps = "input",
     parameters: Mapping[str, Parameter] | None = None,
     kinks: Sequence[float] | Callable[..., Sequence[float]] = (),
     source: str = "",
@@ -38,11 +39,12 @@ def elementwise(
     f : callable
         The formula, of ``(x, *parameters)``, written in `rectifiers.vocabulary`: arithmetic, comparisons,
         ``&``, ``|``, ``~`` and its words. No other names, attributes or closures.
-    df : callable
-        The derivative's formula, of ``(kept, *parameters)``.
+    df : callable, optional
+        The derivative's formula, of ``(kept, *parameters)``. Without, torch's autograd derives `f`, and no
+        kernel runs it.
     keeps : {"sign", "output", "input"}
         What `df` is a function of, and so what is kept for backward: ``x > 0`` (a boolean), ``f(x)``
-        or ``x``.
+        or ``x`` (the default).
     parameters : mapping of str to Real, Integer, Choice, Learned or Uniform, optional
         Named and ordered as the arguments of the formulas.
     kinks : sequence of float, or callable of ``(*parameters)`` that returns one, optional
@@ -87,6 +89,10 @@ def elementwise(
     >>> my_elu.df([-1.0, 2.0]).round(3)
     array([0.368, 1.   ])
     """
+    if df is None and (keeps != "input" or df_input is not None):
+        raise DefinitionError(
+            f"{name}: `keeps` and `df_input` say what `df` is, but there is no df: leave them out"
+        )
     record = Elementwise(
         name,
         title=title,
@@ -97,7 +103,7 @@ def elementwise(
         notes=notes,
         parameters=parameters or {},
         value=f,
-        derivative=df,
+        derivative=Autograd() if df is None else df,
         keeps=keeps,
         derivative_of_input=df_input,
         output_suffices=output_suffices,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectifiers.activations._parameters import Choice, Learned, Uniform
-from rectifiers.activations._record import Elementwise, Formula, Keeps
+from rectifiers.activations._record import Autograd, Elementwise, Formula, Keeps
 from rectifiers.activations._words import check_words
 from rectifiers.errors import ArgumentError, DefinitionError
 
@@ -37,7 +37,7 @@ def prove(record: Elementwise) -> None:
     """Raise `DefinitionError` at the first contradiction in `record`."""
     formulas: dict[str, Formula | None] = {
         "f": record.value,
-        "df": record.derivative,
+        "df": None if isinstance(record.derivative, Autograd) else record.derivative,
         "df_input": record.derivative_of_input,
     }
     for name, parameter in record.parameters.items():
@@ -130,6 +130,8 @@ class _Proof:
 
     def _derivative(self, keeps: Keeps, x: Array) -> Array:
         """The derivative at `x` from what is kept; of the input by its own formula if there is one."""
+        if isinstance(self.record.derivative, Autograd):
+            return np.asarray(self.record.df(x, *self.values))
         record = self.record
         if keeps == "input" and record.derivative_of_input is not None:
             return self._call("df_input", record.derivative_of_input, x, self.values)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 from torch.jit import is_tracing  # type: ignore[attr-defined]
 
-from rectifiers.activations import Elementwise, Learned, celu
+from rectifiers.activations import Autograd, Elementwise, Learned, celu
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import TensorTypeError
 
@@ -62,7 +62,8 @@ class Formulas:
         self.record = record
         self.dtype = dtype
         self.value = rebind(record.value, words)
-        self.derivative = rebind(record.derivative, words)
+        written = not isinstance(record.derivative, Autograd)
+        self.derivative = rebind(record.derivative, words) if written else self._by_autograd
         exact = record.derivative_of_input
         self.derivative_of_input = None if exact is None else rebind(exact, words)
         self.learned = {
@@ -76,6 +77,10 @@ class Formulas:
     def of(record: Elementwise, dtype: torch.dtype) -> Formulas:
         """The formulas of a record, made once."""
         return Formulas(record, dtype)
+
+    def _by_autograd(self, x: Tensor, *values: Any) -> Tensor:
+        """The derivative of the value, in forward mode, which takes part in every other mode."""
+        return torch.func.jvp(lambda at: self.value(at, *values), (x,), (torch.ones_like(x),))[1]
 
     def slope(self, saved: str, tensor: Tensor, values: Sequence[Any]) -> Any:
         """The derivative by the input, in terms of the output or the input; constant at kinks."""
