@@ -144,3 +144,21 @@ def test_a_suffix_that_is_not_known(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"elu\.svg"):
         show("elu", out=tmp_path / "no" / "elu.svg")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_a_record_of_ones_own_is_drawn_where_it_is_found_and_anything_else_is_refused(tmp_path):
+    text = """
+from rectifiers import elementwise
+from rectifiers.vocabulary import sigmoid
+def f(x):
+    return x * sigmoid(1.5 * x)
+mine = elementwise("mine", f)
+"""
+    (tmp_path / "own.py").write_text(text)
+    page = show("relu", f"{tmp_path}/own.py:mine")
+    assert page.activations[1].name == "mine"
+    assert "own.py:mine" in page.html
+    for other in ("torch:nn.Hardswish", f"{tmp_path}/own.py:f"):
+        with pytest.raises(ArgumentTypeError, match="elementwise"):
+            show(other)

@@ -257,8 +257,7 @@ class Autograd:
     @staticmethod
     def of(function: Callable[..., Any], x: NDArray[np.float64], values: Sequence[Any]) -> Any:
         """Return the derivative of a function of tensors, for arrays."""
-        import torch  # only where a reference is asked for: records do without it
-
+        torch = importlib.import_module("torch")  # only where this is asked for: records do without it
         point = torch.from_numpy(np.array(x)).requires_grad_()
         tensors = [torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for v in values]
         (found,) = torch.autograd.grad(function(point, *tensors).sum(), point)

@@ -146,7 +146,7 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
     ----------
     *activations : str or Activation
         Names (``"elu"``), names with arguments to start with (``"leaky_relu(0.1)"``), or records made by
-        `rectifiers.elementwise`.
+        `rectifiers.elementwise`, themselves or where they are found (``"mine.py:swish"``).
     out : path, optional
         Where to save it right away; see `FunctionsPage.save`.
 
@@ -176,12 +176,25 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
         if isinstance(entry, Activation):
             found[entry.name] = entry, dict(zip(entry.parameters, entry.defaults, strict=True))
         else:
-            found[str(entry)] = _read(str(entry))
+            found[str(entry)] = _own(str(entry)) if ":" in str(entry) else _read(str(entry))
     tables = tuple(_sampling.tabulate(record, label, given) for label, (record, given) in found.items())
     page = FunctionsPage(tuple(found), tuple(record for record, _ in found.values()), tables)
     if out is not None:
         page.save(out)
     return page
+
+
+def _own(path: str) -> tuple[Activation, dict[str, Any]]:
+    """Return a record of the user's, and its defaults."""
+    from rectifiers.arms import load_object
+
+    record = None if path.startswith("torch:") else load_object(path)
+    if not isinstance(record, Activation):
+        raise ArgumentTypeError(
+            f"what is drawn is an activation by name, or one made by rectifiers.elementwise, but {path!r} is "
+            "neither: give its formula to elementwise, which derives it"
+        )
+    return record, dict(zip(record.parameters, record.defaults, strict=True))
 
 
 def _read(label: str) -> tuple[Activation, dict[str, Any]]:
