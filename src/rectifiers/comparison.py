@@ -27,7 +27,7 @@ __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outloo
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
 _STORE = "study.db"
-_ASIDE = ("wishes", "out", "progress", "report", "callbacks", "execution")
+_ASIDE = ("wishes", "out", "progress", "report", "callbacks", "execution", "watch")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -198,6 +198,7 @@ def compare(
     device: str = "cpu",
     allow: str | Iterable[str] = (),
     swap: str | None = None,
+    watch: bool = False,
     out: str | Path | None = None,
     progress: bool | None = None,
     report: bool = True,
@@ -300,6 +301,9 @@ def compare(
         For a model that is written without an activation in mind: `model` is called as ``build()``, and
         every arm takes the place of these activations in it, found and proven as by `rectifiers.swap_`: the
         name of one (``"relu"``) or a pattern of sites (``"layer[12].*"``), several with commas.
+    watch : bool
+        Whether every trial of the built-in loop is watched (`rectifiers.watch`), which changes none of them:
+        the result then says what happened inside. Trials that there are already are not trained again.
     out : path, optional
         Directory of the study; by default ``runs/<task>-<hash of the protocol>``.
     progress : bool, optional
@@ -344,7 +348,7 @@ def compare(
         from rectifiers.records.store import Store
 
         execution = execution or study.Execution()
-        work = _planned(**planned)
+        work = _watched(_planned(**planned), watch)
         plan = work.plan
         directory = _directory(plan, out)
         file = directory / _STORE
@@ -380,7 +384,9 @@ def compare(
     return result.write() if report else result
 
 
-def outlook(*, out: str | Path | None = None, execution: Execution | None = None, **planned: Any) -> str:
+def outlook(
+    *, out: str | Path | None = None, execution: Execution | None = None, watch: bool = False, **planned: Any
+) -> str:
     """Return what `compare` would do with the same arguments, and how long at most; nothing is trained.
 
     Every arm takes a few steps, so that what cannot work is refused here as well.
@@ -388,7 +394,7 @@ def outlook(*, out: str | Path | None = None, execution: Execution | None = None
     from rectifiers import study
 
     execution = execution or study.Execution()
-    work = _planned(**planned)
+    work = _watched(_planned(**planned), watch)
     file = _directory(work.plan, out) / _STORE
     known = ComparisonResult.load(file).study if file.exists() else None
     return _announced(work.plan, execution.settle(work, known))
@@ -425,6 +431,14 @@ def _all(*handlers: Callable[[Event], None]) -> Callable[[Event], None]:
             handler(event)
 
     return tell
+
+
+def _watched(work: Work, watch: bool) -> Work:
+    from rectifiers import study
+
+    if watch and not isinstance(work, study.Prepared):
+        raise ArgumentError("watch follows the built-in loop; in a training of your own use rectifiers.watch")
+    return dataclasses.replace(work, watched=True) if watch and isinstance(work, study.Prepared) else work
 
 
 def _listed(arms: Any) -> list[Any]:

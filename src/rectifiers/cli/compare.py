@@ -233,6 +233,9 @@ def compare(
     trial_timeout: Annotated[
         str | None, _option(_RUN, "A trial that takes longer has crashed.", metavar="TIME")
     ] = None,
+    watch: Annotated[
+        bool, _option(_RUN, "Watch every trial, and say what happened inside.", "--watch")
+    ] = False,
     dry_run: Annotated[
         bool, _option(_RUN, "Say what would be done, and how long it takes; train nothing.", "--dry-run")
     ] = False,
@@ -302,6 +305,7 @@ def compare(
         "target": target,
         "standardize": standardize,
         "allow": allow or (),
+        "watch": watch,
         "out": out,
         "execution": rectifiers.Execution(jobs, trial_timeout, budget),
     }

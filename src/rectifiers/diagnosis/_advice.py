@@ -9,10 +9,10 @@ from typing import Any
 
 from rectifiers.diagnosis.quantities.reach import Reach
 
-__all__ = ["Advice", "advise"]
+__all__ = ["SQUASHING", "Advice", "advise"]
 
 _FLAT_SIDED = ("relu", "relu6", "squared_relu", "crelu")
-_SQUASHING = ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign")
+SQUASHING = ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign")
 # From where on a figure is worth a sentence; chosen so that healthy networks get none.
 _DEAD, _ONE_SIDED, _FLAT, _LOST, _UPDATES = 0.1, 0.9, 0.5, 0.1, 0.2
 _VANISHES, _EXPLODES, _SCALE = 1e-3, 1e3, 5.0
@@ -88,7 +88,7 @@ def _site(row: Row) -> Iterator[Advice]:
             f"{_share(row['linear'])} of the {row['units']} units of {name} see inputs on one side "
             f"of the kink alone ({steps}): {activation} adds no non-linearity there.",
         )
-    if activation in _SQUASHING and (row["saturation"] or 0) >= _FLAT:
+    if activation in SQUASHING and (row["saturation"] or 0) >= _FLAT:
         yield Advice(
             "saturated",
             name,

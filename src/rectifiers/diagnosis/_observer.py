@@ -21,6 +21,7 @@ __all__ = ["Observer", "Patterns", "SiteRecord"]
 
 Patterns: TypeAlias = str | type[nn.Module] | Sequence[str | type[nn.Module]]
 
+_ELEMENTS, _FEWEST = 32_768, 32  # taken at one site: wide layers have fewer positions
 _FORWARD = tuple(quantity.forward for quantity in ALL if quantity.forward is not None)
 _BACKWARD = tuple(quantity.backward for quantity in ALL if quantity.backward is not None)
 
@@ -103,7 +104,8 @@ class Observer:
         axis = _axis(call, x)
         site = self.sites.setdefault(call.name, SiteRecord(call, x.shape[axis]))
         step = self.steps - 1
-        take = partial(_part, axis=axis, limit=self.positions)
+        limit = min(self.positions, max(_FEWEST, _ELEMENTS // x.shape[axis]))
+        take = partial(_part, axis=axis, limit=limit)
         rows = take(x)  # a copy: in-place activations overwrite their input
         cell: list[Sample] = []
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:

@@ -13,6 +13,7 @@ from rectifiers import validity
 from rectifiers.records.standings import against_control
 from rectifiers.records.values import Margin, Notice, Plan, Run, Study
 from rectifiers.report import facts, rows, sentence, words
+from rectifiers.report.reasons import reasons
 
 __all__ = ["SCHEMA", "Summary", "summarize"]
 
@@ -54,7 +55,7 @@ class Summary:
     pairing : Pairing
     recommendation : Recommendation
     scope : tuple of str
-        By which rule it was decided, and what the verdicts hold for.
+        By which rule it was decided, what the verdicts hold for, and what was seen inside if it was watched.
     warnings : tuple of Notice
     remarks : tuple of Notice
         Those of them that neither the recommendation nor the scope states.
@@ -192,7 +193,7 @@ def summarize(study: Study) -> Summary:
             finished=finished,
             withheld=withheld,
         ),
-        scope=sentence.scope(study, overruled, valid=not withheld),
+        scope=(*sentence.scope(study, overruled, valid=not withheld), *reasons(study)),
         warnings=warnings,
         remarks=tuple(notice for notice in warnings if notice not in (*withheld, *overruled)),
         digits=words.finer(0.2 if margin is None else margin.value),

@@ -76,6 +76,8 @@ class Prepared(Work):
         What samples are read from while a model is trained, unless they are in `x` and `y`.
     augment : callable or None
         Changes each batch to train on.
+    watched : bool
+        Whether trials are watched, which changes none of them.
     """
 
     plan: Plan
@@ -90,6 +92,7 @@ class Prepared(Work):
     objective: Loss = field(default_factory=CrossEntropy)
     drawn: Drawn | None = None
     augment: Callable[..., Any] | None = None
+    watched: bool = False
 
     @property
     def device(self) -> torch.device:

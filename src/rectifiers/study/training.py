@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Outcome, Plan, Run, Trial
+from rectifiers.study import inside
 from rectifiers.study.evaluation import HOPELESS, NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, optimiser
 from rectifiers.study.seeds import Order, derive
 
 if TYPE_CHECKING:
+    from rectifiers.diagnosis import Watch
     from rectifiers.study.prepared import Prepared
 
 __all__ = ["HOPELESS", "first_at_target", "forward_of", "precision", "train"]
@@ -72,6 +74,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
             break
     if going:
         state.attempt(state.score)
+    state.tell()
     cell = prepared.cells[trial.arm, trial.norm]
     yield Run(
         trial=trial,
@@ -92,6 +95,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         order_hash=state.order.hash(),
         noise_hash=state.noise_hash,
         started=started,
+        measures=state.measures,
     )
 
 
@@ -132,6 +136,8 @@ class _Training:
         self.losses: list[float] = []
         self.errors: list[float] = []
         self._wrong: list[int] = []
+        self.measures: tuple[tuple[str, float], ...] = ()
+        self._watch: Watch | None = None
 
     def attempt(self, part: Callable[[], None]) -> bool:
         """Do one part of the trial in its own random state; return whether the next one may follow."""
@@ -152,6 +158,9 @@ class _Training:
         self._model.train()
         self._forward = forward_of(self._model, self._plan)
         self._optimiser = optimiser(self._model, self._plan)
+        if self._prepared.watched:
+            self._watch = inside.watching(self._model, self._steps_per_epoch, self._batch)
+            self._watch.__enter__()
 
     def epoch(self) -> None:
         """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
@@ -231,6 +240,12 @@ class _Training:
             self._best = metric, {name: value.clone() for name, value in self._model.state_dict().items()}
         elif self.best_epoch is not None and epoch - self.best_epoch >= self._plan.patience:
             self.stopped = True
+
+    def tell(self) -> None:
+        """End the watch, if there is one, and keep what it found."""
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+            self.measures = inside.measures(self._watch, self._steps_per_epoch)
 
     def steps_to_target(self) -> int | None:
         """Return the first step at which the error over the last epoch's worth of batches met the target."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, marked
 
 __all__ = ["rounding"]
 
@@ -12,13 +12,14 @@ __all__ = ["rounding"]
 def _backward(sample: Sample) -> Sums:
     """Count elements where the activation lets a gradient pass: elsewhere 0 is what belongs there."""
     assert sample.gradient is not None
-    tiny = torch.finfo(sample.dtype).tiny
     size = sample.gradient.abs()
-    passing = torch.ones_like(size, dtype=torch.bool) if sample.slope is None else sample.slope != 0
+    zero = marked(torch.eq, size, 0.0)
+    small = marked(torch.lt, size, torch.finfo(sample.dtype).tiny)
+    passing = torch.ones_like(zero) if sample.slope is None else marked(torch.ne, sample.slope, 0.0)
     return {
         "passing.sum": passing.sum(dim=0),
-        "flushed.sum": (passing & (size == 0)).sum(dim=0),
-        "subnormal.sum": (passing & (size > 0) & (size < tiny)).sum(dim=0),
+        "flushed.sum": (passing * zero).sum(dim=0),
+        "subnormal.sum": (small - zero).sum(dim=0),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+import torch
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, marked, mean_of
 
 __all__ = ["FLAT", "saturation"]
 
@@ -10,7 +12,7 @@ FLAT = 0.05
 
 
 def _forward(sample: Sample) -> Sums:
-    return {} if sample.slope is None else {"flat.sum": (sample.slope.abs() < FLAT).sum(dim=0)}
+    return {} if sample.slope is None else {"flat.sum": marked(torch.lt, sample.slope.abs(), FLAT).sum(dim=0)}
 
 
 saturation = Quantity(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+import torch
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, marked, mean_of
 
 __all__ = ["sparsity"]
 
 
 def _forward(sample: Sample) -> Sums:
-    return {"zeros.sum": (sample.y == 0).sum(dim=0)}
+    return {"zeros.sum": marked(torch.eq, sample.y, 0.0).sum(dim=0)}
 
 
 sparsity = Quantity("sparsity", "zeros", "share of outputs that are 0", mean_of("zeros.sum"), _forward)
