@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ __all__ = ["Observer", "Patterns", "SiteRecord"]
 
 Patterns: TypeAlias = str | type[nn.Module] | Sequence[str | type[nn.Module]]
 
-_ELEMENTS, _FEWEST = 32_768, 32  # taken at one site: wide layers have fewer positions
+_ELEMENTS, _FEWEST = 16_384, 16  # taken at one site: wide layers have fewer positions
 _FORWARD = tuple(quantity.forward for quantity in ALL if quantity.forward is not None)
 _BACKWARD = tuple(quantity.backward for quantity in ALL if quantity.backward is not None)
 
@@ -48,6 +48,27 @@ class SiteRecord:
     gradient_of: int = -1  # the step whose gradient is waited for
 
 
+@dataclass
+class _Seen:
+    """Part of one call: of its inputs, and of its outputs once they are there."""
+
+    site: SiteRecord
+    step: int
+    call: Call
+    x: Tensor
+    y: Tensor | None = None
+    slope: Tensor | None = None
+    known: bool = False
+
+    def sample(self) -> Sample | None:
+        """Return it with its slopes, which are found once; None before there are outputs."""
+        if self.y is None:
+            return None
+        if not self.known:
+            self.slope, self.known = slope_at(self.call, self.x, self.y), True
+        return Sample(self.x, self.y, self.slope)
+
+
 class Observer:
     """Called back at every activation of a model.
 
@@ -72,6 +93,7 @@ class Observer:
         self.interception = Interception(model, self._begin)
         self.interception.enabled = False
         self._latest: tuple[Tensor, SiteRecord] | None = None
+        self._pending: list[_Seen] = []
 
     @property
     def watching(self) -> bool:
@@ -83,12 +105,17 @@ class Observer:
         trains = self.model.training and torch.is_grad_enabled()
         self.steps += trains
         self.interception.enabled = trains and self.watching
+        self._pending.clear()  # of a pass that raised
 
     def finish(self, module: nn.Module, args: Any, output: Any) -> None:
-        """See after a forward pass whether an activation made what the model returns."""
+        """Add up, after a forward pass, what was seen; not during it, when every operation is intercepted."""
         if self._latest is not None and self._latest[0] is output:
             self._latest[1].is_output = True
         self._latest = None
+        with torch.no_grad():
+            for seen in self._pending:
+                _add(seen)
+        self._pending.clear()
 
     def _wanted(self, call: Call) -> bool:
         def fits(pattern: str | type[nn.Module]) -> bool:
@@ -107,44 +134,45 @@ class Observer:
         limit = min(self.positions, max(_FEWEST, _ELEMENTS // x.shape[axis]))
         take = partial(_part, axis=axis, limit=limit)
         rows = take(x)  # a copy: in-place activations overwrite their input
-        cell: list[Sample] = []
+        seen = _Seen(site, step, call, rows)
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
             site.gradient_of = step  # of the first pass, not of the one that checkpointing makes again
-            hook = partial(self._end_backward, site, step, cell, take)
+            hook = partial(_add_gradient, seen, take)
             x.register_hook(hook)  # type: ignore[no-untyped-call]
 
         def end(output: Any) -> None:
             if isinstance(output, Tensor) and output.ndim == x.ndim:
                 self._latest = (output, site)
-                with torch.no_grad():
-                    self._end_forward(site, step, call, Sample(rows, take(output)), cell)
+                seen.y = take(output)
+                if not call.recomputed:  # else it has been added up when it ran first
+                    self._pending.append(seen)
 
         return end
 
-    @staticmethod
-    def _end_forward(site: SiteRecord, step: int, call: Call, seen: Sample, cell: list[Sample]) -> None:
-        sample = Sample(seen.x, seen.y, slope_at(call, seen.x, seen.y))
-        cell.append(sample)
-        if call.recomputed:  # it has been seen when it ran first
-            return
-        slot = site.history.at(step)
-        slot.seen += len(sample.x)
-        for measure in _FORWARD:
-            slot.add(measure(sample))
 
-    @staticmethod
-    def _end_backward(
-        site: SiteRecord, step: int, cell: list[Sample], take: Callable[[Tensor], Tensor], gradient: Tensor
-    ) -> None:
-        if not cell or not site.history.slots:
+def _add(seen: _Seen) -> None:
+    """Add up what a forward pass saw."""
+    sample = seen.sample()
+    if sample is None:
+        return
+    slot = seen.site.history.at(seen.step)
+    slot.seen += len(sample.x)
+    for measure in _FORWARD:
+        slot.add(measure(sample))
+
+
+def _add_gradient(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
+    """Add up what a backward pass saw: once, for a hook may be called again."""
+    with torch.no_grad():
+        forward = seen.sample()
+        if forward is None or not seen.site.history.slots:
             return
-        forward = cell.pop()
-        with torch.no_grad():
-            sample = Sample(forward.x, forward.y, forward.slope, take(gradient), gradient.dtype)
-            slot = site.history.containing(step)
-            slot.seen_backward += len(sample.x)
-            for measure in _BACKWARD:
-                slot.add(measure(sample))
+        seen.y = None
+        sample = replace(forward, gradient=take(gradient), dtype=gradient.dtype)
+        slot = seen.site.history.containing(seen.step)
+        slot.seen_backward += len(sample.x)
+        for measure in _BACKWARD:
+            slot.add(measure(sample))
 
 
 def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:

@@ -215,7 +215,7 @@ def watch(
         default.
     positions : int, default 1024
         Of a batch so many positions (samples times places in an image or a sequence) are taken at most,
-        evenly spaced; fewer where a layer has more than 32 units, but 32.
+        evenly spaced; fewer where a layer has more than 16 units, but 16.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, To
 __all__ = ["BINS", "REACH", "histogram"]
 
 BINS, REACH = 64, 8.0
-_ELEMENTS = 4096
+_ELEMENTS = 1024
 
 
 def _forward(sample: Sample) -> Sums:
