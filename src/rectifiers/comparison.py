@@ -438,6 +438,8 @@ def _watched(work: Work, watch: bool) -> Work:
 
     if watch and not isinstance(work, study.Prepared):
         raise ArgumentError("watch follows the built-in loop; in a training of your own use rectifiers.watch")
+    if watch and work.plan.compile:
+        raise ArgumentError("watch follows a model as it is written: leave out compile or watch")
     return dataclasses.replace(work, watched=True) if watch and isinstance(work, study.Prepared) else work
 
 
