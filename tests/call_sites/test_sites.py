@@ -220,6 +220,19 @@ def test_bad_input_is_one_line(model: Any, example: Any, words: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_site_in_a_compiled_function_is_refused() -> None:
+    act = torch.compile(lambda x: torch.relu(x) * 2, backend="eager")
+
+    class Model(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return act(super().forward(x))
+
+    torch._dynamo.reset()
+    for call in (rectifiers.sites, lambda model, x: rectifiers.swap_(model, "elu", x)):
+        with pytest.raises(ArgumentError, match="is in a compiled function"):
+            call(Model(6, 6), X)
+
+
 class TestInterception:
     """What watching and initialising build on."""
 

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from rectifiers.call_sites._features import Features
 from rectifiers.call_sites._known import activation_of_function, activation_of_module, writes_in_place
 
-__all__ = ["Begin", "Call", "End", "Interception", "caller"]
+__all__ = ["Begin", "Call", "End", "Interception", "below", "caller"]
 
 _PACKAGES = tuple(
     str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
@@ -146,7 +146,7 @@ class Interception(TorchFunctionMode):
         if not self._running:
             self._closed = False
             self._features = Features()
-            self._recomputing = module is not self._model and _below(_CHECKPOINT)
+            self._recomputing = module is not self._model and below(_CHECKPOINT)
             self.__enter__()  # type: ignore[no-untyped-call]  # as a mode, which sees functions
         running = _Running(module, path)
         if not self._closed and (name := self._activations.get(module)) is not None:
@@ -240,11 +240,11 @@ def caller() -> tuple[str, int]:
     return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
-def _below(file: str) -> bool:
-    """Whether a function of a file is on the stack."""
+def below(file: str, function: str = "") -> bool:
+    """Return whether a file's functions, or one of them, are on the stack; `file` is the end of its path."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename.endswith(file):
+        if frame.f_code.co_filename.endswith(file) and function in ("", frame.f_code.co_name):
             return True
         frame = frame.f_back
     return False

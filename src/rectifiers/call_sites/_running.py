@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -34,7 +35,7 @@ def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
     if copy:  # a model may overwrite its input
         args, kwargs = mapped(args, _copied), mapped(kwargs, _copied)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _uncompiled():
             warnings.simplefilter("ignore")  # a try is no place to warn
             return model(*args, **kwargs)
     except RectifiersError:
@@ -44,6 +45,12 @@ def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
             f"an example must run through the model, but {type(model).__name__} on {describe(example)} "
             f"raised {error_line(error)}"
         ) from error
+
+
+def _uncompiled() -> contextlib.AbstractContextManager[Any]:
+    """Run compiled functions as they are written, where a compiler is loaded, which takes seconds."""
+    loaded = "torch._dynamo" in sys.modules
+    return torch.compiler.set_stance("force_eager") if loaded else contextlib.nullcontext()
 
 
 def mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from rectifiers.call_sites._interception import Call, End, Interception, caller
+from rectifiers.call_sites._interception import Call, End, Interception, below, caller
 from rectifiers.call_sites._running import refuse_closed, run, unchanged
 from rectifiers.errors import ArgumentError, UnknownNameError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Site", "Sites", "sites"]
+
+_COMPILED = str(Path("torch", "_dynamo", "eval_frame.py"))
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,12 @@ def observe(model: nn.Module, example: Any) -> tuple[Sites, Any]:
             found[call.name] = replace(known, calls=known.calls + 1)
         else:
             file, line = caller()
+            if below(_COMPILED, "compile_wrapper"):
+                raise ArgumentError(
+                    f"{call.activation} called at {Path(file).name}:{line} is in a compiled function, which "
+                    "hides "
+                    "what it calls: hand over the model without torch.compile"
+                )
             found[call.name] = Site(
                 call.name, call.activation, "function" if call.module is None else "module", file, line,
                 tuple(x.shape), call.channels, call.axis, call.in_place,
