@@ -65,7 +65,15 @@ LEAST = {torch.float64: -1074, torch.float32: -149, torch.float16: -24, torch.bf
 ELEMENTWISE = [record for record in registry.values() if hasattr(record, "keeps")]
 # In float32 itself. An exponential that is subnormal is rounded before it is multiplied by x, -104 and above;
 # and GELU multiplies the rounding of its argument by x^2.
-SMOOTH = {"sigmoid": 4.0, "tanh": 4.0, "softplus": 4.0, "mish": 4.0, "silu": 104.0, "gelu": 200.0}
+SMOOTH = {
+    "sigmoid": 4.0,
+    "logsigmoid": 4.0,
+    "tanh": 4.0,
+    "softplus": 4.0,
+    "mish": 4.0,
+    "silu": 104.0,
+    "gelu": 200.0,
+}
 VALUES = {
     "leaky_relu": [(0.01,), (0.3,), (-0.5,)],
     "rrelu": [(0.3,)],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -132,19 +130,22 @@ def test_weight_norm_is_set_through_its_parametrization() -> None:
     assert model(x).square().mean().item() == pytest.approx(1, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    "layer, message",
-    [
-        (lambda: parametrizations.orthogonal(nn.Linear(8, 8)), "Orthogonal holds those of '1'"),
-        (lambda: parametrizations.spectral_norm(nn.Linear(8, 8)), "SpectralNorm holds those of '1'"),
-    ],
-)
-def test_weights_that_are_held_are_refused_and_nothing_is_changed(layer: Any, message: str) -> None:
-    model = nn.Sequential(nn.Linear(8, 8), layer())
+def test_weights_that_are_held_are_refused_and_nothing_is_changed() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), parametrizations.orthogonal(nn.Linear(8, 8)))
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    with pytest.raises(ArgumentError, match=message):
+    with pytest.raises(ArgumentError, match="Orthogonal holds those of '1'"):
         init_(model)
     torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+
+
+def test_weights_whose_scale_is_held_are_drawn_and_that_is_said() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), parametrizations.spectral_norm(nn.Linear(8, 8)))
+    before = model[2].weight.detach().clone()
+    done = init_(model, example=torch.randn(16, 8)).layers[1]
+    assert done.done == "drawn; SpectralNorm holds the scale"
+    assert done.correction is None
+    assert not torch.allclose(model[2].weight, before)
+    assert float(torch.linalg.matrix_norm(model[2].weight.detach(), 2)) == pytest.approx(1, rel=0.3)
 
 
 def test_what_raises_leaves_the_model_and_the_random_state() -> None:

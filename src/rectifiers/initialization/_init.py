@@ -42,11 +42,12 @@ class InitialisedLayer:
     name, kind : str
         Its path in the model, its class.
     done : str
-        ``"drawn"``, or why it was left as it is.
+        ``"drawn"``, with what holds the scale of its weights (``SpectralNorm``) if anything does, or why it
+        was left as it is.
     gain : float or None
         What its weights were drawn with.
     correction : float or None
-        What data multiplied them by afterwards; None without an example.
+        What data multiplied them by afterwards; None without an example, or where their scale is held.
     behind, before : str
         The activation whose outputs it sees, and the one that sees its outputs; empty where none was found.
     """
@@ -131,8 +132,8 @@ def init_(
     ------
     ArgumentError
         A gain is not positive and finite, a lazy layer has no weights yet, a layer's parametrization does not
-        take the weights it is given (``orthogonal``), or a layer is constant on the example. The model is as
-        before.
+        take the weights it is given, up to their scale (``orthogonal``), or a layer is constant on the
+        example. The model is as before.
     UserCodeError
         The model raised on the example.
 
@@ -174,12 +175,14 @@ def init_(
             draws = torch.randn(weight.shape, dtype=dtype, device=device, generator=generator)
             digest.update(draws.cpu().numpy().tobytes())
             place = places.get(name, Place())
-            first = not place.behind if scale is None else not drawn
+            first = not place.behind if scale is None else not any(row.gain for row in done.values())
             used = first_gain if first else place.gain if scale is None else float(scale)
-            _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
-            drawn[layer] = name
+            held = _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
+            how = f"drawn; {held} holds the scale" if held else "drawn"
+            if not held:
+                drawn[layer] = name
             kind = type(layer).__name__
-            done[name] = InitialisedLayer(name, kind, "drawn", used, None, place.behind, place.before)
+            done[name] = InitialisedLayer(name, kind, how, used, None, place.behind, place.before)
         corrections = {} if example is None else _correct(module, drawn, example)
     for name, factor in corrections.items():
         done[name] = replace(done[name], correction=factor)
@@ -245,7 +248,9 @@ def _kind(layer: torch.nn.Module) -> str:
     )
 
 
-def _set(name: str, layer: torch.nn.Module, values: Tensor) -> None:
+def _set(name: str, layer: torch.nn.Module, values: Tensor) -> str:
+    """Set a layer's weights and its bias; return the parametrization that holds their scale, if one does."""
+    held = ""
     weight: Tensor = layer.weight  # type: ignore[assignment]
     values = values.to(weight)
     with torch.no_grad():
@@ -253,16 +258,20 @@ def _set(name: str, layer: torch.nn.Module, values: Tensor) -> None:
             # what is not made to be set is told by the comparison below
             with contextlib.suppress(RuntimeError, ValueError, NotImplementedError, AttributeError):
                 layer.weight = values
-            if not torch.allclose(layer.weight, values, rtol=1e-3, atol=1e-6):  # type: ignore[arg-type]
-                kind = type(layer.parametrizations.weight[0]).__name__.strip("_")  # type: ignore[union-attr,index]
-                raise ArgumentError(
-                    f"weights must be free to be drawn, but {kind} holds those of {name!r}: initialise the "
-                    "model before, or freeze the layer to leave it as it is"
-                )
+            found: Tensor = layer.weight  # type: ignore[assignment]
+            if not torch.allclose(found, values, rtol=1e-3, atol=1e-6):
+                held = type(layer.parametrizations.weight[0]).__name__.strip("_")  # type: ignore[union-attr,index]
+                scale = (found * values).sum() / (values * values).sum()
+                if scale <= 0 or not torch.allclose(found, scale * values, rtol=1e-3, atol=1e-6):
+                    raise ArgumentError(
+                        f"weights must be free to be drawn, but {held} holds those of {name!r}: initialise "
+                        "the model before, or freeze the layer to leave it as it is"
+                    )
         else:
             weight.copy_(values)
         if isinstance(layer.bias, Tensor) and layer.bias.requires_grad:
             layer.bias.zero_()
+    return held
 
 
 def _fan(layer: torch.nn.Module, weight: Tensor, mode: str) -> float:
