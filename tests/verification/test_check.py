@@ -238,3 +238,12 @@ def test_a_picture(tmp_path: Any) -> None:
     assert result.plot(tmp_path / "relu.svg").read_text().startswith("<svg")
     with pytest.raises(ArgumentError, match=r"\.svg or \.png"):
         result.plot(tmp_path / "relu.pdf")
+
+
+def test_arrays_of_jax() -> None:
+    pytest.importorskip("jax")
+    import jax.numpy as jnp
+
+    assert check(lambda x: jnp.maximum(jnp.asarray(x), 0.0), lambda x: jnp.asarray(x) > 0).ok
+    wrong = check(lambda x: jnp.tanh(x), lambda x: 1 - jnp.tanh(x))
+    assert not wrong.ok

@@ -146,7 +146,7 @@ class Caller:
         """Call a function with `x`, or with `given`, which holds the same values."""
         given = self.give(x, dtype) if given is None else given
         before = self.take(given).copy()
-        with quiet(), self._x64():
+        with quiet():
             result = self._run(function, given)
         changed = not np.array_equal(before, self.take(given), equal_nan=True)
         values = self.take(result)
@@ -162,13 +162,13 @@ class Caller:
             return function(given)
         return np.array([float(function(value)) for value in given])
 
-    def _x64(self) -> contextlib.AbstractContextManager[Any]:
-        """JAX computes in float64 only where it is told to."""
+    def precisely(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context all calls belong into: JAX computes in float64 only where it is told to."""
         if self.library != "jax":
             return contextlib.nullcontext()
         import jax
 
-        switch: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
+        switch: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
         context: contextlib.AbstractContextManager[Any] = switch(True)
         return context
 

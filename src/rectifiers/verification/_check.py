@@ -8,7 +8,7 @@ from typing import Any, Literal
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
 from rectifiers.verification import _trials
-from rectifiers.verification._calling import Caller, is_module, name_of
+from rectifiers.verification._calling import Caller, Function, is_module, name_of
 from rectifiers.verification._causes import likely_cause
 from rectifiers.verification._result import CheckResult
 from rectifiers.verification._subject import Subject
@@ -79,20 +79,32 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
         f, caller, note = _autograd.as_function(f)
     else:
         caller = Caller.of(f, name_of(f))
-        if not _trials.elementwise(f, caller.call):
+        with caller.precisely():
+            alone = _trials.elementwise(f, caller.call)
+        if not alone:
             raise ArgumentError(
                 f"{name_of(f)} must act on each element alone to be checked with a derivative"
             )
+    df, autograd = (df, False) if df is not None else (_autograd.backward_of(f), True)
+    with caller.precisely():
+        return _checked(name, f, df, caller, of, autograd, note)
+
+
+def _checked(
+    name: str, f: Function, df: Function, caller: Caller, of: str, autograd: bool, note: str
+) -> CheckResult:
     report = _trials.Report()
     if note:
         report.add("input", "the function", note=note)
     try:
-        subject = Subject(f, df if df is not None else _autograd.backward_of(f), caller, of)
+        subject = Subject(f, df, caller, of)
         subject.scale  # noqa: B018  raises where the function does
     except Exception as error:  # the function is the user's
         raise UserCodeError(f"{name} raised {error_line(error)}") from error
     _trials.run(subject, report)
-    if df is None:
+    if autograd:
+        from rectifiers.verification import _autograd
+
         _autograd.run(subject, report)
     cause = likely_cause(subject, report.failures[0]) if report.failures else ""
     kinks = tuple(kink.x for kink in subject.kinks)

@@ -16,6 +16,7 @@ __all__ = ["EPSILON", "Expected", "Subject"]
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 _LARGEST = {"float64": 1e100, "float32": 1e10, "float16": 1e4, "bfloat16": 1e10}
 _SMALLEST = {"float64": 5e-324, "float32": 1.4e-45, "float16": 6e-8, "bfloat16": 1e-40}
+_NORMAL = {"float64": 2.3e-308, "float32": 1.2e-38, "float16": 6.2e-5, "bfloat16": 1.2e-38}
 # a tolerance, in units of the dtype's epsilon: a formula of several operations is off by a few
 _ULPS = {"float64": 256, "float32": 64, "float16": 16, "bfloat16": 16}
 
@@ -151,7 +152,8 @@ class Subject:
         for place in dict.fromkeys((0.0, *(kink.x for kink in self.kinks))):
             within = max((kink.within for kink in self.kinks if kink.x == place), default=0.0)
             smallest = max(10 * within, 1e-9 * abs(place))
-            beside = np.concatenate(([_SMALLEST["float64"]], _BESIDE))
+            beside = np.concatenate(([5e-324], _BESIDE))
+            beside = beside[beside >= self._smallest("float64")]
             offsets = beside[beside >= smallest] if smallest else beside
             parts += [np.array([place]), place + offsets, place - offsets]
         return np.concatenate(parts)
@@ -176,8 +178,12 @@ class Subject:
             moved = x.astype(dtype).astype(np.float64)
         edges = np.array([kink.x for kink in self.kinks])
         apart = (np.sign(moved[:, np.newaxis] - edges) == np.sign(x[:, np.newaxis] - edges)).all(axis=1)
-        normal = np.isfinite(moved) & ((np.abs(x) >= _SMALLEST[dtype]) | (x == 0))
+        normal = np.isfinite(moved) & ((np.abs(x) >= self._smallest(dtype)) | (x == 0))
         return np.asarray(moved[apart & normal])
+
+    def _smallest(self, dtype: str) -> float:
+        """The smallest number that is told from 0: XLA, which runs JAX, flushes subnormal ones."""
+        return (_NORMAL if self.caller.library == "jax" else _SMALLEST)[dtype]
 
     def curves(self) -> Curves:
         """Return what a picture shows, between -6 and 6 or as far as the kinks are."""
