@@ -142,10 +142,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     models = {"resnet": resnet, "transformer": Transformer, "mlp": mlp}
-    lines = [
-        "| model, batch 64 | step | watch, every=1 | watch, every=10 (a tenth of that) | plain hooks, 3 means, every=1 |",
-        "|---|---|---|---|---|",
-    ]
+    titles = "model, batch 64", "step", "watch, every=1", "every=10 (a tenth of that)", "plain hooks, every=1"
+    lines = [f"| {' | '.join(titles)} |", "|---|---|---|---|---|"]
     for name in options.models.split(","):
         plain, cost = overhead(models[name], watched, 1, options.rounds)
         _, hooked = overhead(models[name], hooks, 1, options.rounds)
