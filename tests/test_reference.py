@@ -15,7 +15,7 @@ from rectifiers import reference
 from rectifiers.activations import Elementwise, registry
 
 ELEMENTWISE = [name for name, record in registry.items() if isinstance(record, Elementwise)]
-MONOTONE = [name for name in ELEMENTWISE if name not in ("gelu", "silu", "mish")]
+MONOTONE = [name for name in ELEMENTWISE if name not in ("gelu", "silu", "mish", "hardswish")]
 LIPSCHITZ = dict.fromkeys(("relu", "leaky_relu", "prelu", "rrelu", "elu", "celu", "relu6", "tanh"), 1.0) | {
     "sigmoid": 0.25,
     "softplus": 1.0,
