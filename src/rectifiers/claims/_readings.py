@@ -25,6 +25,7 @@ __all__ = [
     "Count",
     "Difference",
     "Interaction",
+    "Lead",
     "Measured",
     "Reading",
     "Share",
@@ -187,6 +188,32 @@ class Difference(_OfStudy):
         study = studies[self.study]
         options: dict[str, Any] = {"norm": self.norm, "quantity": self.quantity, "alpha": alpha}
         return _of(contrasts.difference(study, self.arm, self.control, **options), study)
+
+
+@dataclass(frozen=True)
+class Lead(Reading):
+    """How far an arm's metric is above the `place`-th highest of some others, seed by seed.
+
+    Above 0 with place 1 the arm is best; below 0 with the last place but one it is among the two worst.
+    """
+
+    arm: str
+    others: tuple[str, ...]
+    place: int = 1
+    study: str = "main"
+    norm: str = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "studies", (self.study,))
+        object.__setattr__(self, "arms", (self.arm, *self.others))
+        object.__setattr__(self, "norms", (self.norm,))
+
+    def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
+        """Take Student's interval."""
+        study = studies[self.study]
+        return _of(
+            contrasts.lead(study, self.arm, self.others, self.place, norm=self.norm, alpha=alpha), study
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rectifiers.errors import DataError, MissingDependencyError
 
-__all__ = ["load"]
+__all__ = ["few", "fewer", "load"]
 
 _SHA256 = "ee76cb8cad525e8c5a5117a66ca036869c0b804e0eedb496ff61535c824ad3bd"
 _NAME = "cifar10-jpeg/cifar10-jpeg.tar.xz"
@@ -61,3 +61,15 @@ def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     labels = [torch.tensor([classes.index(name) for name in names[part]]) for part in ("train", "test")]
     train_x, test_x = standardised_bytes(train, test)
     return train_x, labels[0], test_x, labels[1]
+
+
+def few() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return one in five of the training images, 1,000 of each class, with all test images."""
+    train_x, train_y, test_x, test_y = load()
+    return train_x[::5].clone(), train_y[::5].clone(), test_x, test_y
+
+
+def fewer() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return one in ten of the training images, 500 of each class, with all test images."""
+    train_x, train_y, test_x, test_y = load()
+    return train_x[::10].clone(), train_y[::10].clone(), test_x, test_y

@@ -12,7 +12,9 @@ __all__ = [
     "WholeArray",
     "divided_rrelu",
     "noisier_digits",
+    "noisier_mnist",
     "noisy_digits",
+    "noisy_mnist",
     "small_tutorial",
     "small_tutorial_batch_norm",
     "tutorial",
@@ -93,15 +95,29 @@ def small_tutorial_batch_norm(activation: Any) -> nn.Module:
     return _tutorial(activation, (64, 256, 64), norm=True)
 
 
-def noisy_digits(size: float = 0.5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return digits whose test images have normal noise of a standard deviation (in that of a pixel)."""
+def _noisy(task: str, size: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     from rectifiers import tasks
 
-    data = tasks.get("digits").load()
+    data = tasks.get(task).load()
     noise = torch.randn(data.test_x.shape, generator=torch.Generator().manual_seed(0))
     return data.train_x, data.train_y, data.test_x + size * data.train_x.std() * noise, data.test_y
 
 
+def noisy_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return digits whose test images have normal noise of half a pixel's standard deviation."""
+    return _noisy("digits", 0.5)
+
+
 def noisier_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return digits with twice that noise."""
-    return noisy_digits(1.0)
+    return _noisy("digits", 1.0)
+
+
+def noisy_mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return MNIST whose test images have normal noise of half a pixel's standard deviation."""
+    return _noisy("mnist", 0.5)
+
+
+def noisier_mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return MNIST with twice that noise."""
+    return _noisy("mnist", 1.0)

@@ -17,7 +17,7 @@ from rectifiers.evidence.time_to_target import Speedup
 from rectifiers.evidence.trend import Trend
 from rectifiers.records.values import Run, Study
 
-__all__ = ["QUANTITIES", "difference", "interaction", "series", "speedup", "trend"]
+__all__ = ["QUANTITIES", "difference", "interaction", "lead", "series", "speedup", "trend"]
 
 QUANTITIES: dict[str, Callable[[Run], float | None]] = {
     "metric": lambda run: run.metric,
@@ -67,6 +67,15 @@ def difference(
     cells = [series(study, name, norm, quantity) for name in (arm, control or study.plan.control)]
     resolution = study.plan.resolution if quantity == "metric" else 0.0
     return paired.compare(*_complete(cells), margin=_margin(study), alpha=alpha, resolution=resolution)
+
+
+def lead(
+    study: Study, arm: str, others: Sequence[str], place: int, *, norm: str = "none", alpha: float = 0.05
+) -> PairedComparison:
+    """Compare an arm's metric with the `place`-th highest of some others, seed by seed."""
+    ours, *theirs = _complete([series(study, name, norm) for name in (arm, *others)])
+    placed = [sorted(row, reverse=True)[place - 1] for row in zip(*theirs, strict=True)]
+    return paired.compare(ours, placed, margin=_margin(study), alpha=alpha, resolution=study.plan.resolution)
 
 
 def interaction(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,7 @@ def ratios(vectors: int, features: int, way: str) -> np.ndarray:
     from rectifiers import functional
 
     generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
+    normal = functools.partial(torch.randn, generator=generator, dtype=torch.float64)
     x = normal(vectors, features)
     if way == "forward":
         source, found = x, functional.crelu(x)
@@ -70,7 +68,10 @@ claim = Claim(
         Part(says, Computed(function, way=way), Criterion(*criterion), decides)
         for says, function, way, criterion, decides in _PARTS
     ),
-    scales={"quick": Scale(0.02, settings={"vectors": 1000, "features": 64})},
+    scales={
+        "quick": Scale(0.02, settings={"vectors": 1000, "features": 64}),
+        "desk": Scale(0.1, settings={"vectors": 20000, "features": 256}),
+    },
     remarks="""The Jacobian has orthonormal columns: of each pair of rows one is a unit vector and the
     other 0. So tangents keep their norm, and J'g leaves out the entries of g that belong to the rows of
     zeros. The counterexample is a gradient that is 1 exactly there.""",

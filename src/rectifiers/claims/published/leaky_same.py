@@ -7,8 +7,10 @@ from typing import Any
 from rectifiers.claims._claim import Claim, Criterion, Part, Scale
 from rectifiers.claims._readings import Difference
 
-_COMMON: dict[str, Any] = {"arms": ("relu", "leaky_relu(0.01)", "prelu"), "seeds": 12}
-_COMMON |= {"learning_rate": (0.02, 0.05, 0.1, 0.2)}
+_COMMON: dict[str, Any] = {"arms": ("relu", "leaky_relu(0.01)", "prelu")}
+_QUICK = {**_COMMON, "seeds": 12, "learning_rate": (0.02, 0.05, 0.1, 0.2)}
+_DESK = {**_COMMON, "learning_rate": (0.02, 0.05, 0.1)}
+_CIFAR = {"data": "rectifiers.claims.cifar:few", "model": "cnn", "width": 16, "depth": 3, "epochs": 10}
 _SAME = Criterion("within", 0, "margin")
 
 claim = Claim(
@@ -28,17 +30,17 @@ claim = Claim(
             "digits and MNIST-1D instead of speech and ImageNet",
             proxy=True,
             studies={
-                "the first": {**_COMMON, "task": "digits"},
-                "the second": {**_COMMON, "task": "mnist1d", "width": 64},
+                "the first": {**_QUICK, "task": "digits"},
+                "the second": {**_QUICK, "task": "mnist1d", "width": 64},
             },
         ),
         "desk": Scale(
-            120,
-            "MNIST and CIFAR-10 as JPEG instead of speech and ImageNet",
+            12,
+            "MNIST and 10,000 images of CIFAR-10 as JPEG instead of speech and ImageNet",
             proxy=True,
             studies={
-                "the first": {**_COMMON, "task": "mnist"},
-                "the second": {**_COMMON, "data": "rectifiers.claims.cifar:load", "model": "cnn"},
+                "the first": {**_DESK, "task": "mnist", "seeds": 24},
+                "the second": {**_DESK, **_CIFAR, "seeds": 8, "tuning_seeds": 1},
             },
         ),
     },

@@ -23,7 +23,7 @@ claim = Claim(
         "quick": Scale(
             1, QUICK_CHANGES, proxy=True, studies={"main": {**QUICK, "arms": XU_ARMS, "seeds": 8}}
         ),
-        "desk": Scale(90, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
+        "desk": Scale(12, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
     },
     remarks="The runs are those of rrelu-overfits-less.",
 )

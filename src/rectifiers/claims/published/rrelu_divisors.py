@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Difference
+from rectifiers.claims._readings import Lead
 
 _CODED = "RReLU as coded"
 _READINGS = {
-    "one divisor per batch": "rectifiers.claims.models:divided_rrelu(per='call')",
-    "one divisor per example and channel": "rectifiers.claims.models:divided_rrelu(per='channel')",
-    "one divisor per element": "rectifiers.claims.models:divided_rrelu(per='element')",
+    "RReLU by one divisor per batch": "rectifiers.claims.models:divided_rrelu(per='call')",
+    "RReLU by one divisor per example and channel": "rectifiers.claims.models:divided_rrelu(per='channel')",
+    "RReLU by one divisor per element": "rectifiers.claims.models:divided_rrelu(per='element')",
 }
 _OTHERS = ("relu", "leaky_relu(0.01)", "prelu", "elu")
 _ARMS = {**{arm: arm for arm in _OTHERS}, _CODED: "rrelu(3, 8, per=call)", **_READINGS}
 _PLAIN, _NORMALISED = "without batch norm", "with batch norm"
+_KIN = (*_OTHERS[1:], _CODED)
 _WORSE, _BETTER = Criterion("below", 0, 0), Criterion("above", 0, 0)
 
 
@@ -34,18 +35,20 @@ claim = Claim(
     the worst.""",
     source="Valverde 2017, TensorFlow tutorial 5, 5_customizedActivationRReLU.py in jmlipman/LAID",
     parts=(
-        *(
-            Part(f"with batch norm, ReLU is above {arm}", Difference("relu", arm, _NORMALISED), _BETTER)
-            for arm in _OTHERS[1:]
+        Part(
+            "with batch norm, ReLU is above the best of the others",
+            Lead("relu", _KIN, 1, _NORMALISED),
+            _BETTER,
         ),
         *(
-            Part(f"with batch norm, {_CODED} is below {arm}", Difference(_CODED, arm, _NORMALISED), _WORSE)
-            for arm in _OTHERS
-        ),
-        Part("without it, RReLU as coded is below relu", Difference(_CODED, "relu", _PLAIN), _WORSE, False),
-        *(
-            Part(f"{arm}, with it, is below relu", Difference(arm, "relu", _NORMALISED), _WORSE, False)
-            for arm in _READINGS
+            Part(
+                f"{norm}, {reading} is among the two worst of five",
+                Lead(reading, _OTHERS, 3, norm),
+                _WORSE,
+                reading == _CODED,
+            )
+            for reading in (_CODED, *_READINGS)
+            for norm in (_NORMALISED, _PLAIN)
         ),
     ),
     scales={
@@ -56,7 +59,7 @@ claim = Claim(
             studies=_studies("digits", "small_tutorial", 1e-3, 8),
         ),
         "desk": Scale(
-            8,
+            15,
             "2 epochs instead of 10, data in a new order in each; 4 seeds",
             proxy=True,
             studies=_studies("mnist", "tutorial", 1e-4, 4, epochs=2),
@@ -68,5 +71,7 @@ claim = Claim(
     remarks="""The script computes relu(x) - a relu(-x) with a from U(3, 8), one number per layer and
     batch, and 5.5 in testing: it multiplies the negative side by 3 to 8, where the text and Xu et al.
     divide by it. What it tested is a line that is five times as steep on its negative side. In a network
-    of vectors, one divisor per example and channel is one per element.""",
+    of vectors, one divisor per example and channel is one per element. Numbers are leads in points of
+    accuracy, seed by seed: over the best of the others, or over the third of ReLU, Leaky, PReLU and ELU,
+    which an arm among the two worst of five is below.""",
 )

@@ -15,13 +15,15 @@ XU_ARMS = {
 _OTHERS = ("relu", "leaky_relu(1/5.5)", "prelu")
 QUICK: dict[str, Any] = {"task": "mnist1d", "model": "cnn", "width": 16, "epochs": 15, "learning_rate": 0.05}
 DESK: dict[str, Any] = {
-    "data": "rectifiers.claims.cifar:load",
+    "data": "rectifiers.claims.cifar:few",
+    "width": 16,
+    "depth": 3,
     "model": "cnn",
     "epochs": 15,
     "learning_rate": 0.05,
 }
 QUICK_CHANGES = "MNIST-1D, three 1-D convolutions of 16 channels, 15 epochs instead of NIN on CIFAR-10"
-DESK_CHANGES = "CIFAR-10 as JPEG, three convolutions of 16 channels, 15 epochs, 5 seeds instead of NIN"
+DESK_CHANGES = "10,000 images of CIFAR-10 as JPEG, three convolutions of 16 channels, 15 epochs, not NIN"
 
 claim = Claim(
     name="rrelu-overfits-less",
@@ -56,7 +58,7 @@ claim = Claim(
         "quick": Scale(
             1, QUICK_CHANGES, proxy=True, studies={"main": {**QUICK, "arms": XU_ARMS, "seeds": 8}}
         ),
-        "desk": Scale(90, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
+        "desk": Scale(12, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
     },
     remarks="""Training error is that over the batches of the last epoch as they were trained on, so with
     random slopes for RReLU. As in the source, one learning rate serves all.""",

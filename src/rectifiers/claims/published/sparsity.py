@@ -23,6 +23,7 @@ def end(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
     )
 
 
+_PLAIN = {"seeds": 8, "steps": 300, "rate": 0.1}
 _HALF, _SOME, _NONE = Criterion("within", 0.5, 0.05), Criterion("above", 0.25, 0), Criterion("below", 0.01, 0)
 
 claim = Claim(
@@ -40,7 +41,12 @@ claim = Claim(
         ),
     ),
     scales={
-        "quick": Scale(0.2, settings={"seeds": 8, "depth": 4, "width": 64, "steps": 300, "rate": 0.1}),
+        "quick": Scale(0.3, "digits, 4 layers of 64 units", settings={**_PLAIN, "depth": 4, "width": 64}),
+        "desk": Scale(
+            3,
+            "MNIST, 3 layers of 500 units",
+            settings={**_PLAIN, "task": "mnist", "depth": 3, "width": 500},
+        ),
     },
-    remarks="Digits, 4 layers of 64 units, plain gradient descent, 300 steps of 64 samples, no penalty.",
+    remarks="Plain gradient descent, 300 steps of 64 samples, no penalty on activations.",
 )
