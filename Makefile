@@ -16,7 +16,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims differences statistics bench gpu-check bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ differences: $(SET_UP)  ## regenerate the page of what differs from torch on pur
 
 claims: $(SET_UP)  ## every claim at quick scale (minutes): does it come out as on record?
 	$(BIN)/python -m pytest -m claims $(ARGS)
+
+poster: $(SET_UP)  ## draw the README's list of claims from the records
+	$(BIN)/python tools/write_poster.py
 
 statistics: $(SET_UP)  ## simulate coverage, false alarms and power; writes benchmarks/STATISTICS.md
 	$(BIN)/python benchmarks/simulate_evidence.py

@@ -25,11 +25,10 @@ def on_files(files: Files, config: Any) -> Files:
         "guide/validity.md": _checks(),
         "claims/index.md": _claims(),
     }
-    for name in claims.names():
-        claim, records = claims.get(name), claims.recorded(name)
-        pages[f"claims/{name}.md"] = claim_page.page(claim, records)
+    for claim, records in _recorded():
+        pages[f"claims/{claim.name}.md"] = claim_page.page(claim, records)
         if records:
-            pages[f"claims/{name}.svg"] = claim_page.picture(claim, records[list(records)[-1]])
+            pages[f"claims/{claim.name}.svg"] = claim_page.picture(claim, records[list(records)[-1]])
     for name, record in registry.items():
         pages[f"activations/{name}.md"] = _page(record)
     for path, content in pages.items():
@@ -67,11 +66,14 @@ stated so that it can fail.
 """
 
 
+def _recorded() -> list[tuple[claims.Claim, dict[str, claims.Record]]]:
+    """Return the claims with their records."""
+    return [(claims.get(name), claims.recorded(name)) for name in claims.names()]
+
+
 def _claims() -> str:
     """Return the list of claims."""
-    names = claims.names()
-    found = {name: claims.recorded(name) for name in names}
-    return f"{_CLAIMS}\n{claim_page.index([claims.get(name) for name in names], found)}"
+    return f"{_CLAIMS}\n{claim_page.index(_recorded())}"
 
 
 _CHECKS = """# What is checked

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated
 
 NAMES = claims.names()
 RECORDS = [(name, scale) for name in NAMES for scale in claims.recorded(name)]
+ALL = [(claims.get(name), claims.recorded(name)) for name in NAMES]
 EXACT = ("softmax-shift", "maxout-encodes", "crelu-norm")
 
 
@@ -40,7 +41,7 @@ def test_records_match_their_plans(name: str, scale: str) -> None:
     assert [part.says for part in record.parts] == [part.says for part in claim.parts]
     assert record.proxy == claim.scale(scale).proxy
     verdicts = [
-        part.criterion.verdict(found.low, found.high, found.margin)  # type: ignore[union-attr]
+        part.criterion.verdict(found.low, found.high, found.margin)
         for part, found in zip(claim.parts, record.parts, strict=True)
     ]
     assert verdicts == [part.verdict for part in record.parts]
@@ -69,8 +70,16 @@ def test_pages_are_made_of_records(name: str) -> None:
 
 
 def test_the_index_lists_all() -> None:
-    index = _page.index([claims.get(name) for name in NAMES], {name: claims.recorded(name) for name in NAMES})
+    index = _page.index(ALL)
     assert all(f"[{name}]({name}.md)" in index for name in NAMES)
+
+
+POSTER = Path(__file__).parents[2] / "docs" / "assets" / "claims.svg"
+
+
+@pytest.mark.skipif(not POSTER.exists(), reason="the documentation is not installed with the package")
+def test_the_picture_of_the_list_is_made_of_the_records() -> None:
+    assert POSTER.read_text() == _page.poster(ALL), "make poster"
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -99,5 +108,5 @@ def test_figures_from_inside_are_of_the_network_that_was_asked_for() -> None:
     assert watched("relu", 1, depth=3, width=32) != start
     trained = watched("prelu", 0, depth=2, width=8, steps=20, rate=0.1)
     assert trained["slope 0"] != 0.25
-    assert set(trained) >= {"slope 1", "vanishing", "output", "rounding", "dead"}
+    assert set(trained) >= {"slope 1", "vanishing", "median", "rounding", "dead"}
     assert watched("prelu", 0, depth=2, width=8)["slope 1"] == 0.25

@@ -19,6 +19,7 @@ from rectifiers.claims import (
     Criterion,
     Difference,
     Interaction,
+    Lead,
     Part,
     Record,
     Scale,
@@ -75,6 +76,7 @@ def record(place: Path) -> Record:
             Part("loss", Difference("elu", "relu", norm="batch", quantity="train_loss"), ANY),
             Part("gap", Difference("elu", "relu", quantity="gap"), ANY),
             Part("interaction", Interaction("elu", "relu"), ANY),
+            Part("lead", Lead("elu", ("relu",)), ANY),
             Part("time", TimeToTarget("elu", "relu"), ANY, decides=False),
             Part("high enough", Share("relu", 10.0), Criterion("above", 0.2, 0)),
             Part("trend", Trend("elu", "relu", ((1, "main"), (2, "deeper"))), ANY),
@@ -97,7 +99,7 @@ def test_every_reading_gives_a_number_and_an_interval(record: Record) -> None:
     assert (found["exact"].value, found["exact"].low, found["exact"].n) == (0.5, 0.5, 0)
     assert found["mean"].value == 2.5
     assert found["share"].value == 0.9
-    for name in ("metric", "loss", "gap", "interaction", "trend"):
+    for name in ("metric", "loss", "gap", "interaction", "lead", "trend"):
         part = found[name]
         assert part.low is not None, name
         assert part.value is not None

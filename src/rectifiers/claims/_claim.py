@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from rectifiers.claims._code import code_of
+from rectifiers.claims._readings import Reading, code_of
+from rectifiers.comparison import compare
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.records.plan import content_hash
-
-if TYPE_CHECKING:
-    from rectifiers.claims._readings import Reading
 
 __all__ = ["SCALES", "Claim", "Criterion", "Part", "Scale", "Verdict"]
 
@@ -45,9 +44,9 @@ class Criterion:
         Without a direction, a finite size, or a tolerance.
     """
 
-    direction: str | None = None
-    size: float | None = None
-    tolerance: float | Literal["margin"] | None = None
+    direction: str = ""  # what is left out is refused in words
+    size: float = math.nan
+    tolerance: float | Literal["margin"] = math.nan
 
     def __post_init__(self) -> None:
         if self.direction not in _DIRECTIONS:
@@ -57,13 +56,15 @@ class Criterion:
             )
         if not isinstance(self.size, int | float) or not math.isfinite(self.size):
             raise ArgumentError(f"a criterion has a size, a finite number, but got {self.size!r}")
-        known = self.tolerance == "margin" or (
-            isinstance(self.tolerance, int | float) and 0 <= self.tolerance < math.inf
-        )
-        if not known:
+        number = isinstance(self.tolerance, int | float) and 0 <= self.tolerance < math.inf
+        if not number and self.tolerance != "margin":
             raise ArgumentError(
                 f"a criterion has a tolerance, a number >= 0 or 'margin', but got {self.tolerance!r}"
             )
+
+    def reach(self, margin: float | None) -> float | None:
+        """Return the tolerance as a number; None where it is the margin of a study that has none."""
+        return margin if isinstance(self.tolerance, str) else self.tolerance
 
     def verdict(self, low: float | None, high: float | None, margin: float | None = None) -> Verdict:
         """Return what an interval says; None is an end that is unbounded.
@@ -71,11 +72,9 @@ class Criterion:
         An interval whose excess over `size` is below the tolerance does not reproduce ``"above"``, even where
         it leaves out `size`: whatever excess there is, it is too small to care about.
         """
-        assert self.size is not None
-        tolerance = margin if self.tolerance == "margin" else self.tolerance
-        if tolerance is None:  # the study has no margin, because it did not get so far
+        tolerance = self.reach(margin)
+        if tolerance is None:  # the study did not get so far
             return "inconclusive"
-        assert not isinstance(tolerance, str)
         below = -math.inf if low is None else low - self.size
         above = math.inf if high is None else high - self.size
         if self.direction == "below":
@@ -113,7 +112,7 @@ class Part:
 
     says: str
     reads: Reading
-    criterion: Criterion | None = None
+    criterion: Criterion = None  # type: ignore[assignment]  # left out, it is refused in words
     decides: bool = True
 
     def __post_init__(self) -> None:
@@ -152,28 +151,19 @@ class Scale:
     def __post_init__(self) -> None:
         if self.proxy and not self.changes:
             raise ArgumentError("a proxy says what it changes, but got proxy=True and changes=''")
+        known = inspect.signature(compare).parameters.keys() - {"out", "progress", "report", "execution"}
         for name, study in self.studies.items():
-            _check_study(name, study)
-
-    def arms(self, study: str) -> tuple[str, ...]:
-        """Return the labels of a study's arms."""
-        return tuple(self.studies[study]["arms"])
-
-
-def _check_study(name: str, study: Mapping[str, Any]) -> None:
-    from rectifiers import comparison
-
-    known = inspect.signature(comparison.compare).parameters
-    for argument in study:
-        if argument not in known or argument in ("out", "progress", "report", "execution"):
-            raise UnknownNameError.of(f"argument of study {name!r}", argument, known)
-    if not isinstance(study.get("arms"), list | tuple | Mapping):
-        raise ArgumentError(f"study {name!r} lists its arms, or maps labels to them: arms=('relu', 'elu')")
-    if not isinstance(study.get("seeds"), int):
-        raise ArgumentError(
-            f"study {name!r} fixes its number of seeds, since its criterion is fixed, but got "
-            f"seeds={study.get('seeds')!r}"
-        )
+            for argument in study.keys() - known:
+                raise UnknownNameError.of(f"argument of study {name!r}", argument, known)
+            if not isinstance(study.get("arms"), list | tuple | Mapping):
+                raise ArgumentError(
+                    f"study {name!r} lists its arms, or maps labels to them: arms=('relu', 'elu')"
+                )
+            if not isinstance(study.get("seeds"), int):
+                raise ArgumentError(
+                    f"study {name!r} fixes its number of seeds, since its criterion is fixed, but got "
+                    f"seeds={study.get('seeds')!r}"
+                )
 
 
 @dataclass(frozen=True)
@@ -234,11 +224,11 @@ class Claim:
         at = self.scale(scale)
         return {
             "parts": [
-                [part.says, part.reads.plan(), dataclasses.astuple(_of(part)), part.decides]
+                [part.says, part.reads.plan(), dataclasses.astuple(part.criterion), part.decides]
                 for part in self.parts
             ],
             "proxy": at.proxy,
-            "studies": {name: _plain(study) for name, study in at.studies.items()},
+            "studies": _plain(at.studies),
             "settings": _plain(at.settings),
         }
 
@@ -259,19 +249,12 @@ class Claim:
         return self.scales[name]
 
 
-def _of(part: Part) -> Criterion:
-    assert part.criterion is not None
-    return part.criterion
-
-
 def _plain(value: Any) -> Any:
-    """Return a value of a plan as JSON-able ones: code by where it is and the hash of its module's code."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if callable(value):
-        return code_of(value)
-    raise ArgumentTypeError(f"a plan is made of numbers, texts, lists and functions, but got {value!r}")
+    """Return a value of a plan as JSON-able ones: code by its name and the hash of its module's code."""
+    return json.loads(json.dumps(value, default=_code))
+
+
+def _code(value: Any) -> str:
+    if not callable(value):
+        raise ArgumentTypeError(f"a plan is made of numbers, texts, lists and functions, but got {value!r}")
+    return code_of(value)

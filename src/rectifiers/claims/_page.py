@@ -1,4 +1,4 @@
-"""A claim and its records as a page, and a picture. No number is typed by hand."""
+"""A claim and its records as a page, and pictures. No number is typed by hand."""
 
 from __future__ import annotations
 
@@ -7,142 +7,154 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from rectifiers.claims._claim import Claim, Criterion
-from rectifiers.claims._record import PartRecord, Record
-from rectifiers.claims._words import numbers, short
+from rectifiers.claims._record import PartRecord, Record, short
 
-__all__ = ["index", "page", "picture"]
+__all__ = ["index", "page", "picture", "poster"]
 
 _COLOURS = {"reproduced": "#00986f", "not reproduced": "#c95400", "inconclusive": "#7a7f87"}
 _INK, _WIDTH, _ROW, _LEFT, _RIGHT = "#1a1d21", 760, 44, 20, 90
 
+Records = Mapping[str, Record]  # of one claim, by scale, the smallest first
 
-def index(claims: Iterable[Claim], records: Mapping[str, Mapping[str, Record]]) -> str:
+
+def index(claims: Iterable[tuple[Claim, Records]]) -> str:
     """Return the list of claims as a Markdown table, each with its verdict at the largest scale run."""
-    rows = ["| claim | who said it | verdict here | scale | minutes |", "|---|---|---|---|---|"]
-    for claim in claims:
-        found = records[claim.name]
-        last = found[list(found)[-1]] if found else None
-        verdict = f"**{last.text}**" if last else "not run yet"
-        scale = last.scale if last else "–"
-        minutes = _minutes(last.seconds / 60) if last else "–"
-        link = f"[{claim.name}]({claim.name}.md)"
-        rows.append(f"| {link}: {claim.title} | {claim.source} | {verdict} | {scale} | {minutes} |")
-    return "\n".join(rows) + "\n"
+    rows = []
+    for claim, records in claims:
+        found = ("not run yet", "–", "–")
+        for last in records.values():
+            only = " only" if last.scale == "quick" and "desk" in claim.scales else ""
+            found = (f"**{last.text}**", f"{last.scale}{only}", _minutes(last.seconds))
+        rows.append((f"[{claim.name}]({claim.name}.md): {claim.title}", claim.source, *found))
+    return _table("claim | who said it | verdict here | scale | minutes", rows) + "\n"
 
 
-def page(claim: Claim, records: Mapping[str, Record]) -> str:
+def page(claim: Claim, records: Records) -> str:
     """Return a claim as a Markdown page: headline, picture, numbers, commands."""
-    parts = [f"# {claim.title}"]
-    last = records[list(records)[-1]] if records else None
-    if last is None:
-        parts.append("**Not run yet.**")
-    else:
-        parts.append(f"**{_upper(last.text)}**, at scale *{last.scale}*. {_sentence(last)}")
-        parts.append(f"![What was measured, part by part]({claim.name}.svg)")
-    parts.append(f"## What was claimed\n\n{_flowing(claim.statement)}\n\n*{claim.source}*")
-    for record in reversed(list(records.values())):
-        parts.append(_result(claim, record))
-    parts.append(_scales(claim, records))
+    told = [f"# {claim.title}"]
+    found = list(records.values())[::-1]
+    for last in found[:1]:
+        told.append(f"**{_upper(last.text)}**, at scale *{last.scale}*. {_sentence(last)}")
+        told.append(f"![What was measured, part by part]({claim.name}.svg)")
+    told.append(f"## What was claimed\n\n{_flowing(claim.statement)}\n\n*{claim.source}*")
+    told += [_result(record) for record in found]
+    told.append(f"## Run it\n\n{_scales(claim, records)}")
     if claim.remarks:
-        parts.append(f"## Remarks\n\n{_flowing(claim.remarks)}")
-    return "\n\n".join(parts) + "\n"
+        told.append(f"## Remarks\n\n{_flowing(claim.remarks)}")
+    return "\n\n".join(told) + "\n"
 
 
 def picture(claim: Claim, record: Record) -> str:
     """Return the parts of a record as SVG: each a number with its interval, and what the criterion asks."""
-    shown = list(zip(claim.parts, record.parts, strict=True))
-    height = _ROW * len(shown) + 16
-    drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
-        f'height="{height}" font-family="sans-serif" font-size="13">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-    ]
-    for row, (part, found) in enumerate(shown):
-        assert part.criterion is not None
-        drawn += _row(part.criterion, found, 8 + row * _ROW)
-    return "\n".join([*drawn, "</svg>"]) + "\n"
+    drawn = []
+    for row, (part, found) in enumerate(zip(claim.parts, record.parts, strict=True)):
+        label = part.says if part.decides else f"({part.says})"
+        drawn += _line(label, found.verdict, row)
+        drawn += _axis(part.criterion, found, 38 + row * _ROW)
+    return _svg(drawn, _ROW * len(record.parts) + 16)
 
 
-def _row(criterion: Criterion, part: PartRecord, top: float) -> list[str]:
-    """Draw one part on an axis of its own: the values that reproduce it, and what was measured."""
-    colour, middle = _COLOURS[part.verdict], top + 30
-    label = escape(part.says if part.decides else f"({part.says})")
-    drawn = [
-        f'<text x="{_LEFT}" y="{top + 14}" fill="{_INK}">{label}</text>',
-        f'<text x="{_WIDTH - _LEFT}" y="{top + 14}" fill="{colour}" text-anchor="end">{part.verdict}</text>',
-        f'<text x="{_WIDTH - _LEFT}" y="{middle + 4}" fill="{_INK}" text-anchor="end" font-size="11">'
-        f"{escape(short(part.value))}</text>",
+def poster(claims: Iterable[tuple[Claim, Records]]) -> str:
+    """Return the list of claims with their verdicts as SVG."""
+    drawn: list[str] = []
+    rows = [(claim.title, record) for claim, records in claims for record in list(records.values())[-1:]]
+    for row, (title, record) in enumerate(rows):
+        drawn += _line(title, record.verdict, row, 24, " (proxy)" if record.proxy else "")
+    return _svg(drawn, 24 * len(rows) + 16)
+
+
+def _svg(drawn: list[str], height: int) -> str:
+    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">'
+    ground = f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>'
+    return "\n".join([head, ground, *drawn, "</svg>"]) + "\n"
+
+
+def _line(label: str, verdict: str, row: int, height: int = _ROW, aside: str = "") -> list[str]:
+    """Write what was claimed on the left and the verdict on the right."""
+    top, colour = 22 + row * height, _COLOURS[verdict]
+    return [
+        _text(_LEFT, top, label, "start", _INK),
+        _text(_WIDTH - _LEFT, top, verdict + aside, "end", colour),
     ]
-    assert criterion.size is not None
-    tolerance = part.margin if criterion.tolerance == "margin" else criterion.tolerance
-    reach = float(tolerance or 0.0) if not isinstance(tolerance, str) else 0.0
+
+
+def _text(x: float, y: float, text: str, anchor: str, colour: str, more: str = "") -> str:
+    return f'<text x="{x}" y="{y}" fill="{colour}" text-anchor="{anchor}"{more}>{escape(text)}</text>'
+
+
+def _axis(criterion: Criterion, part: PartRecord, y: float) -> list[str]:
+    """Draw a part on an axis of its own: the values that reproduce it, and what was measured."""
+    colour, reach = _COLOURS[part.verdict], criterion.reach(part.margin) or 0.0
     ends = [v for v in (part.value, part.low, part.high) if v is not None and math.isfinite(v)]
     marks = [*ends, criterion.size - reach, criterion.size + reach]
-    low, high = min(marks), max(marks)
-    pad = 0.08 * (high - low) or 1.0
-    low, high = low - pad, high + pad
+    pad = 0.08 * (max(marks) - min(marks)) or 1.0
+    low, high = min(marks) - pad, max(marks) + pad
 
-    def x(value: float) -> float:
-        return round(_LEFT + (value - low) / (high - low) * (_WIDTH - 2 * _LEFT - _RIGHT), 1)
+    def x(value: float | None, unbounded: float) -> float:
+        at = (unbounded if value is None else value) - low
+        return round(_LEFT + at / (high - low) * (_WIDTH - 2 * _LEFT - _RIGHT), 1)
 
-    target = {
-        "above": (criterion.size, high),
-        "below": (low, criterion.size),
-        "within": (criterion.size - reach, criterion.size + reach),
-    }[str(criterion.direction)]
-    start, end = x(target[0]), x(target[1])
-    wide = max(2.0, round(end - start, 1))
-    drawn.append(f'<rect x="{start}" y="{middle - 8}" width="{wide}" height="16" fill="#dfe9e5"/>')
-    drawn.append(f'<line x1="{x(low)}" x2="{x(high)}" y1="{middle}" y2="{middle}" stroke="#c8ccd1"/>')
-    if part.value is not None or ends:
-        left, right = x(low if part.low is None else part.low), x(high if part.high is None else part.high)
-        drawn.append(
-            f'<line x1="{left}" x2="{right}" y1="{middle}" y2="{middle}" stroke="{colour}" stroke-width="3"/>'
-        )
+    def bar(start: float, end: float, stroke: str, width: int) -> str:
+        return f'<line x1="{start}" x2="{end}" y1="{y}" y2="{y}" stroke="{stroke}" stroke-width="{width}"/>'
+
+    within = criterion.direction == "within"
+    start = low if criterion.direction == "below" else criterion.size - within * reach
+    end = high if criterion.direction == "above" else criterion.size + within * reach
+    left, right = x(start, low), x(end, high)
+    drawn = [
+        _text(_WIDTH - _LEFT, y + 4, short(part.value), "end", _INK, ' font-size="11"'),
+        bar(left, max(right, left + 2), "#dfe9e5", 16),
+        bar(x(low, low), x(high, high), "#c8ccd1", 1),
+    ]
+    if ends:
+        drawn.append(bar(x(part.low, low), x(part.high, high), colour, 3))
     if part.value is not None:
-        drawn.append(f'<circle cx="{x(part.value)}" cy="{middle}" r="5" fill="{colour}"/>')
+        drawn.append(f'<circle cx="{x(part.value, low)}" cy="{y}" r="5" fill="{colour}"/>')
     return drawn
 
 
 def _sentence(record: Record) -> str:
     """Return which of the deciding parts hold, in a sentence."""
-    groups = []
-    for verdict in _COLOURS:
-        said = [part.says for part in record.parts if part.decides and part.verdict == verdict]
-        if said:
-            groups.append(f"{_upper(verdict)}: {'; '.join(said)}.")
-    return " ".join(groups)
+    said = {
+        verdict: "; ".join(p.says for p in record.parts if p.decides and p.verdict == verdict)
+        for verdict in _COLOURS
+    }
+    return " ".join(f"{_upper(verdict)}: {parts}." for verdict, parts in said.items() if parts)
 
 
-def _result(claim: Claim, record: Record) -> str:
-    rows = ["| part | measured | needed | seeds | verdict |", "|---|---|---|---|---|"]
+def _result(record: Record) -> str:
+    rows = []
     for part in record.parts:
         says = part.says if part.decides else f"*{part.says}* (does not decide)"
         note = f"; {part.note}" if part.note else ""
-        seeds = str(part.n) if part.n else "exact"
-        rows.append(f"| {says} | {numbers(part)}{note} | {part.criterion} | {seeds} | {part.verdict} |")
+        rows.append((says, part.numbers + note, part.criterion, str(part.n or "exact"), part.verdict))
+    table = _table("part | measured | needed | seeds | verdict", rows)
     where = ", ".join(
         f"{key} {record.environment[key]}" for key in ("torch", "cpu") if key in record.environment
     )
-    took = f"{_minutes(record.seconds / 60)} min of processor time"
+    took = f"{_minutes(record.seconds)} min of processor time"
     made = f"Made by `{record.command}` on {record.made} in {took} ({where})."
-    table = "\n".join(rows)
     return f"## Result at scale *{record.scale}*: {record.text}\n\n{table}\n\n{made}"
 
 
-def _scales(claim: Claim, records: Mapping[str, Record]) -> str:
-    rows = ["| scale | what it changes | minutes | command |", "|---|---|---|---|"]
+def _scales(claim: Claim, records: Records) -> str:
+    rows = []
     for name, scale in claim.scales.items():
-        changes = scale.changes or "nothing"
-        proxy = "proxy: " if scale.proxy else ""
-        measured = records.get(name)
-        about = _minutes(measured.seconds / 60) if measured else f"about {_minutes(scale.minutes)}"
-        command = f"`rectifiers claims run {claim.name} --scale {name}`"
-        rows.append(f"| {name} | {proxy}{changes} | {about} | {command} |")
-    return "## Run it\n\n" + "\n".join(rows)
+        changes = ("proxy: " if scale.proxy else "") + (scale.changes or "nothing")
+        known = name in records
+        about = _minutes(records[name].seconds) if known else f"about {_minutes(60 * scale.minutes)}, not run"
+        rows.append((name, changes, about, f"`rectifiers claims run {claim.name} --scale {name}`"))
+    return _table("scale | what it changes | minutes | command", rows)
 
 
-def _minutes(minutes: float) -> str:
+def _table(head: str, rows: Iterable[tuple[str, ...]]) -> str:
+    ruler = "---|" * len(head.split("|"))
+    return "\n".join([f"| {head} |", f"|{ruler}", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
     return "less than .1" if minutes < 0.1 else f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 

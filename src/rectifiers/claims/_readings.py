@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from rectifiers.claims._code import code_of
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from rectifiers.evidence import paired, share
 from rectifiers.records import contrasts
@@ -31,6 +32,7 @@ __all__ = [
     "Share",
     "TimeToTarget",
     "Trend",
+    "code_of",
 ]
 
 _MOST_FAILED = 0.1  # of all seeds
@@ -54,9 +56,9 @@ class Measured:
         What it leaves out, in one line.
     """
 
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
     n: int = 0
     margin: float | None = None
     note: str = ""
@@ -70,17 +72,11 @@ class Count(NamedTuple):
 
 
 class Reading(ABC):
-    """What is measured, in the terms of a plan.
+    """What is measured, in the terms of a plan."""
 
-    Attributes
-    ----------
-    studies, arms, norms : tuple of str
-        The studies it reads, and the arms and normalisations in each of them.
-    """
-
-    studies: tuple[str, ...] = ()
-    arms: tuple[str, ...] = ()
-    norms: tuple[str, ...] = ("none",)
+    @abstractmethod
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return study, arm and normalisation of all runs that it reads."""
 
     @abstractmethod
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
@@ -88,16 +84,15 @@ class Reading(ABC):
 
     def check(self, scale: Scale, where: str) -> None:
         """Raise `ArgumentError` if the plan of a scale does not measure this."""
-        for study in self.studies:
-            if study not in scale.studies:
-                raise UnknownNameError.of(f"study, read by {where},", study, scale.studies)
-            for arm in self.arms:
-                if arm not in scale.arms(study):
-                    raise UnknownNameError.of(f"arm, read by {where},", arm, scale.arms(study))
-            norms = scale.studies[study].get("norms", ("none",))
-            for norm in self.norms:
-                if norm not in norms:
-                    raise UnknownNameError.of(f"norm, read by {where},", norm, norms)
+        for study, arm, norm in self.cells():
+            plan = scale.studies.get(study, {})
+            for kind, name, known in (
+                ("study", study, scale.studies),
+                ("arm", arm, plan.get("arms", ())),
+                ("norm", norm, plan.get("norms", ("none",))),
+            ):
+                if name not in known:
+                    raise UnknownNameError.of(f"{kind}, read by {where},", name, known)
 
     def plan(self) -> list[Any]:
         """Return what identifies it, as JSON-able values."""
@@ -124,6 +119,10 @@ class Computed(Reading):
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "arguments", arguments)
 
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return nothing: no study is read."""
+        return []
+
     def check(self, scale: Scale, where: str) -> None:
         """Raise if the function does not take the settings."""
         try:
@@ -137,8 +136,7 @@ class Computed(Reading):
         """Call the function and take the interval that belongs to what it returned."""
         found = self.function(**settings, **self.arguments)
         if isinstance(found, Count):
-            low, high = share.interval(*found, alpha=alpha)
-            return Measured(found.successes / found.n, low, high, found.n)
+            return _share(*found, alpha)
         values = np.asarray(found, dtype=np.float64)
         if values.ndim == 0:
             exact = float(values)
@@ -148,7 +146,9 @@ class Computed(Reading):
                 f"{self.function.__name__} returns a number, a Count or one number per seed, but returned "
                 f"an array of shape {values.shape}"
             )
-        return _of(paired.compare(values, np.zeros_like(values), margin=0.0, alpha=alpha))
+        return Measured(
+            *paired.compare(values, np.zeros_like(values), margin=0.0, alpha=alpha).ends, len(values)
+        )
 
     def plan(self) -> list[Any]:
         """Return the function's name with a hash of its module's code, and the arguments."""
@@ -156,23 +156,7 @@ class Computed(Reading):
 
 
 @dataclass(frozen=True)
-class _OfStudy(Reading):
-    """Something about an arm and its control in one study."""
-
-    arm: str
-    control: str
-    study: str = "main"
-    norm: str = "none"
-    quantity: str = "metric"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "studies", (self.study,))
-        object.__setattr__(self, "arms", (self.arm, self.control))
-        object.__setattr__(self, "norms", (self.norm,))
-
-
-@dataclass(frozen=True)
-class Difference(_OfStudy):
+class Difference(Reading):
     """Mean difference of a quantity between an arm and its control, paired by seed.
 
     Parameters
@@ -183,58 +167,38 @@ class Difference(_OfStudy):
         See `rectifiers.records.contrasts.series`.
     """
 
-    def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
-        """Take Student's interval."""
-        study = studies[self.study]
-        options: dict[str, Any] = {"norm": self.norm, "quantity": self.quantity, "alpha": alpha}
-        return _of(contrasts.difference(study, self.arm, self.control, **options), study)
-
-
-@dataclass(frozen=True)
-class Lead(Reading):
-    """How far an arm's metric is above the `place`-th highest of some others, seed by seed.
-
-    Above 0 with place 1 the arm is best; below 0 with the last place but one it is among the two worst.
-    """
-
     arm: str
-    others: tuple[str, ...]
-    place: int = 1
+    control: str
     study: str = "main"
     norm: str = "none"
+    quantity: str = "metric"
+    _contrast: ClassVar[Any] = staticmethod(contrasts.difference)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "studies", (self.study,))
-        object.__setattr__(self, "arms", (self.arm, *self.others))
-        object.__setattr__(self, "norms", (self.norm,))
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return the arm and its control."""
+        return [(self.study, arm, self.norm) for arm in (self.arm, self.control)]
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take Student's interval."""
         study = studies[self.study]
-        return _of(
-            contrasts.lead(study, self.arm, self.others, self.place, norm=self.norm, alpha=alpha), study
-        )
+        options = {"norm": self.norm, "quantity": self.quantity, "alpha": alpha}
+        return _of(self._contrast(study, self.arm, self.control, **options), study)
 
 
 @dataclass(frozen=True)
-class Interaction(_OfStudy):
+class Interaction(Difference):
     """How much more an arm gains over its control with a normalisation than without it, paired by seed."""
 
     norm: str = "batch"
+    _contrast: ClassVar[Any] = staticmethod(contrasts.interaction)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "norms", ("none", self.norm))
-
-    def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
-        """Take Student's interval of the differences of differences."""
-        study = studies[self.study]
-        options: dict[str, Any] = {"norm": self.norm, "quantity": self.quantity, "alpha": alpha}
-        return _of(contrasts.interaction(study, self.arm, self.control, **options), study)
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return both with the normalisation and without."""
+        return [(study, arm, norm) for study, arm, with_ in super().cells() for norm in ("none", with_)]
 
 
 @dataclass(frozen=True)
-class TimeToTarget(_OfStudy):
+class TimeToTarget(Difference):
     """How many times sooner an arm reaches the study's target than its control."""
 
     def check(self, scale: Scale, where: str) -> None:
@@ -255,6 +219,31 @@ class TimeToTarget(_OfStudy):
 
 
 @dataclass(frozen=True)
+class Lead(Reading):
+    """How far an arm's metric is above the `place`-th highest of some others, seed by seed.
+
+    Above 0 with place 1 the arm is best; below 0 with the last place but one it is among the two worst.
+    """
+
+    arm: str
+    others: tuple[str, ...]
+    place: int = 1
+    study: str = "main"
+    norm: str = "none"
+
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return the arm and the others."""
+        return [(self.study, arm, self.norm) for arm in (self.arm, *self.others)]
+
+    def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
+        """Take Student's interval."""
+        study = studies[self.study]
+        return _of(
+            contrasts.lead(study, self.arm, self.others, self.place, norm=self.norm, alpha=alpha), study
+        )
+
+
+@dataclass(frozen=True)
 class Share(Reading):
     """Share of an arm's runs whose metric is at least `level`; failed runs are not among them."""
 
@@ -263,19 +252,14 @@ class Share(Reading):
     study: str = "main"
     norm: str = "none"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "studies", (self.study,))
-        object.__setattr__(self, "arms", (self.arm,))
-        object.__setattr__(self, "norms", (self.norm,))
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return the arm."""
+        return [(self.study, self.arm, self.norm)]
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take the exact interval of a share."""
         values = contrasts.series(studies[self.study], self.arm, self.norm)
-        if not values:
-            return Measured(None, None, None)
-        successes = sum(value is not None and value >= self.level for value in values)
-        low, high = share.interval(successes, len(values), alpha=alpha)
-        return Measured(successes / len(values), low, high, len(values))
+        return _share(sum(value is not None and value >= self.level for value in values), len(values), alpha)
 
 
 @dataclass(frozen=True)
@@ -296,30 +280,48 @@ class Trend(Reading):
     norm: str = "none"
     quantity: str = "metric"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "studies", tuple(study for _, study in self.along))
-        object.__setattr__(self, "arms", (self.arm, self.control))
-        object.__setattr__(self, "norms", (self.norm,))
+    def cells(self) -> list[tuple[str, str, str]]:
+        """Return the arm and its control in every study."""
+        return [(study, arm, self.norm) for _, study in self.along for arm in (self.arm, self.control)]
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Take Student's interval of the slopes of single seeds."""
-        found = contrasts.trend(
-            {value: studies[study] for value, study in self.along},
-            self.arm,
-            self.control,
-            norm=self.norm,
-            quantity=self.quantity,
-            alpha=alpha,
-        )
-        margin = studies[self.along[0][1]].margin
-        return Measured(found.slope, found.low, found.high, found.n, None if margin is None else margin.value)
+        levels = {value: studies[study] for value, study in self.along}
+        options: dict[str, Any] = {"norm": self.norm, "quantity": self.quantity, "alpha": alpha}
+        found = contrasts.trend(levels, self.arm, self.control, **options)
+        margin = _margin(studies[self.along[0][1]])
+        return Measured(found.slope, found.low, found.high, found.n, margin)
 
 
-def _of(found: paired.PairedComparison, study: Study | None = None) -> Measured:
+def _share(successes: int, n: int, alpha: float) -> Measured:
+    return Measured(successes / n, *share.interval(successes, n, alpha=alpha), n) if n else Measured()
+
+
+def _margin(study: Study) -> float | None:
+    return None if study.margin is None else study.margin.value
+
+
+def _of(found: paired.PairedComparison, study: Study) -> Measured:
     """Return a comparison, without an interval where so many runs failed that survivors mislead."""
-    margin = None if study is None or study.margin is None else study.margin.value
-    seeds = found.n if study is None else study.plan.seeds
-    note = "" if found.n == seeds else f"in {seeds - found.n} of {seeds} seeds a run failed"
-    if seeds - found.n > _MOST_FAILED * seeds:
+    margin = _margin(study)
+    failed = study.plan.seeds - found.n
+    note = f"in {failed} of {study.plan.seeds} seeds a run failed" if failed else ""
+    if failed > _MOST_FAILED * study.plan.seeds:
         return Measured(found.difference, None, None, found.n, margin, f"{note}: too many for a verdict")
-    return Measured(found.difference, found.low, found.high, found.n, margin, note)
+    return Measured(*found.ends, found.n, margin, note)
+
+
+def code_of(function: Any) -> str:
+    """Return a function's name with a hash of the code it shares a module with, and of what claims share.
+
+    Texts and numbers of the module are left out: those that matter are in the plan.
+    """
+    home = function.__module__
+    own = []
+    for value in map(inspect.unwrap, filter(callable, vars(sys.modules[home]).values())):
+        place = getattr(value, "__module__", "") or ""
+        shared = inspect.isfunction(value) and place.startswith("rectifiers.claims.")
+        if shared or (place == home and (inspect.isfunction(value) or inspect.isclass(value))):
+            own.append(inspect.getsource(value))
+    digest = hashlib.sha256("\n".join(sorted(own)).encode()).hexdigest()
+    return f"{function.__qualname__}:{digest[:16]}"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from rectifiers.claims._claim import SCALES, Claim, Verdict
-from rectifiers.claims._words import lines
 from rectifiers.errors import SchemaError, StoreError
 
-__all__ = ["COMMITTED", "PartRecord", "Record", "recorded"]
+__all__ = ["COMMITTED", "PartRecord", "Record", "recorded", "short"]
 
 COMMITTED = Path(__file__).parent / "records"
 """Where the records are kept that come with the package; the pages are made of them."""
@@ -49,6 +48,16 @@ class PartRecord:
     verdict: Verdict
     decides: bool
     note: str = ""
+
+    @property
+    def numbers(self) -> str:
+        """The measured value with its interval, in words."""
+        if self.n == 0 and self.value is not None:
+            return short(self.value)
+        if self.value is None and self.low is None and self.high is None:
+            return "nothing"
+        low, high = ("unbounded" if end is None else short(end) for end in (self.low, self.high))
+        return f"{short(self.value)} ({low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -101,40 +110,47 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-able values, as ``rectifiers claims run --json`` prints it."""
-        return {"schema": _SCHEMA, **dataclasses.asdict(self), "parts": [vars(part) for part in self.parts]}
+        return {"schema": _SCHEMA, **dataclasses.asdict(self)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Rebuild a record from `to_json`."""
         values = dict(value)
         if (schema := values.pop("schema", None)) != _SCHEMA:
-            raise SchemaError(
-                f"a record has schema {_SCHEMA}, but this one has {schema}: run the claim again"
-            )
-        parts = tuple(PartRecord(**part) for part in values.pop("parts"))
-        return cls(**values, parts=parts)
+            raise SchemaError(f"a record has schema {_SCHEMA}, but this one {schema}: run the claim again")
+        return cls(**{**values, "parts": tuple(PartRecord(**part) for part in values["parts"])})
 
     def write(self, directory: str | Path) -> Path:
         """Write it as ``NAME.SCALE.json`` and return the path."""
         path = Path(directory) / f"{self.claim}.{self.scale}.json"
+        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+            path.write_text(f"{text}\n")
         except OSError as error:
-            raise StoreError(
-                f"cannot write {path}: {error.strerror or error}; choose another --out"
-            ) from error
+            raise StoreError(f"cannot write {path}: {error.strerror}; choose another --out") from error
         return path
 
     def __str__(self) -> str:
-        return "\n".join(lines(self))
+        told = [f"{self.claim}: {self.text}, at scale {self.scale}"]
+        for part in self.parts:
+            aside = "" if part.decides else " [does not decide]"
+            told.append(f"  {part.verdict:<14}  {part.says}: {part.numbers} (needs {part.criterion}){aside}")
+            if part.note:
+                told.append(f"                  {part.note}")
+        return "\n".join(told)
 
 
 def recorded(name: str, directory: Path = COMMITTED) -> dict[str, Record]:
     """Return the records of a claim that come with the package, by scale, the smallest first."""
-    found = {}
-    for scale in SCALES:
-        path = directory / f"{name}.{scale}.json"
-        if path.is_file():
-            found[scale] = Record.from_json(json.loads(path.read_text()))
-    return found
+    paths = {scale: directory / f"{name}.{scale}.json" for scale in SCALES}
+    return {
+        scale: Record.from_json(json.loads(path.read_text()))
+        for scale, path in paths.items()
+        if path.is_file()
+    }
+
+
+def short(value: float | None) -> str:
+    """Return a number with three digits that count."""
+    return "?" if value is None else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")

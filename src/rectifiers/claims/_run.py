@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Verdict
+from rectifiers.claims._claim import Claim, Part, Verdict
 from rectifiers.claims._readings import Measured
 from rectifiers.claims._record import PartRecord, Record
+from rectifiers.comparison import compare
 from rectifiers.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -100,13 +101,16 @@ def run(
     >>> rectifiers.claims.run("softmax-shift").verdict  # doctest: +SKIP
     'reproduced'
     """
-    if not isinstance(claim, Claim):
-        claim = load(claim)
+    import torch
+
+    from rectifiers.study.environment import environment
+
+    claim = claim if isinstance(claim, Claim) else load(claim)
     at, started = claim.scale(scale), sum(os.times()[:4])
     directory = Path("runs", "claims") if out is None else Path(out)
     studies, said = _train(claim, scale, directory, jobs, progress)
     alpha = _ALPHA / len(claim.parts)
-    parts = tuple(_judge(part, studies, dict(at.settings), alpha, said) for part in claim.parts)
+    parts = tuple(_judge(part, studies, at.settings, alpha, said) for part in claim.parts)
     record = Record(
         claim=claim.name,
         scale=scale,
@@ -116,7 +120,7 @@ def run(
         plan=claim.hash(scale),
         studies=said,
         seconds=round(sum(os.times()[:4]) - started, 1),
-        environment=_environment(),
+        environment=environment(torch.device("cpu"), torch.get_num_threads()),
         made=datetime.now(UTC).date().isoformat(),
     )
     record.write(directory)
@@ -127,19 +131,14 @@ def _train(
     claim: Claim, scale: str, directory: Path, jobs: int | None, progress: bool | None
 ) -> tuple[dict[str, Study], dict[str, str]]:
     """Carry out the studies; return those that mean something, and what each found in a sentence."""
-    planned, keys = claim.scale(scale).studies, claim.plan(scale)["studies"]
-    if not planned:
-        return {}, {}
-    import rectifiers
+    from rectifiers.study import Execution
 
-    studies, said = {}, {}
-    for name, arguments in planned.items():
+    keys, studies, said = claim.plan(scale)["studies"], {}, {}
+    for name, arguments in claim.scale(scale).studies.items():
         # by its arguments, so that claims and scales share runs
         place = directory / "studies" / content_hash(keys[name])[:12]
-        execution = rectifiers.Execution(jobs=jobs)
-        result = rectifiers.compare(
-            **arguments, out=place, execution=execution, progress=progress, report=False
-        )
+        options: dict[str, Any] = {"out": place, "execution": Execution(jobs=jobs), "progress": progress}
+        result = compare(**arguments, **options, report=False)
         said[name] = result.summary.recommendation.sentence
         if result.summary.valid:
             studies[name] = result.study
@@ -147,27 +146,18 @@ def _train(
 
 
 def _judge(
-    part: Part, studies: dict[str, Study], settings: dict[str, Any], alpha: float, said: dict[str, str]
+    part: Part, studies: dict[str, Study], settings: Mapping[str, Any], alpha: float, said: dict[str, str]
 ) -> PartRecord:
-    lost = [name for name in part.reads.studies if name not in studies]
+    lost = [study for study, _, _ in part.reads.cells() if study not in studies]
     if lost:
-        measured = Measured(None, None, None, note=f"study {lost[0]} means nothing: {said[lost[0]]}")
+        found = Measured(note=f"study {lost[0]} means nothing: {said[lost[0]]}")
     else:
-        measured = part.reads.read(studies, settings, alpha)
-    criterion = part.criterion
-    assert isinstance(criterion, Criterion)
-    return PartRecord(
-        says=part.says,
-        criterion=str(criterion).replace("the margin", f"{measured.margin or 0:.3g}, the margin"),
-        value=measured.value,
-        low=measured.low,
-        high=measured.high,
-        n=measured.n,
-        margin=measured.margin if criterion.tolerance == "margin" else None,
-        verdict=criterion.verdict(measured.low, measured.high, measured.margin),
-        decides=part.decides,
-        note=measured.note,
-    )
+        found = part.reads.read(studies, settings, alpha)
+    criterion, verdict = part.criterion, part.criterion.verdict(found.low, found.high, found.margin)
+    needs = str(criterion).replace("the margin", f"{found.margin or 0:.3g}, the margin")
+    margin = found.margin if criterion.tolerance == "margin" else None
+    measured = {**vars(found), "margin": margin}
+    return PartRecord(part.says, needs, verdict=verdict, decides=part.decides, **measured)
 
 
 def _overall(parts: Sequence[PartRecord]) -> Verdict:
@@ -175,11 +165,3 @@ def _overall(parts: Sequence[PartRecord]) -> Verdict:
     if found == {"reproduced"}:
         return "reproduced"
     return "not reproduced" if "not reproduced" in found else "inconclusive"
-
-
-def _environment() -> dict[str, str]:
-    import torch
-
-    from rectifiers.study.environment import environment
-
-    return environment(torch.device("cpu"), torch.get_num_threads())

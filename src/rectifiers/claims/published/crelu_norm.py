@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 
 
 def ratios(vectors: int, features: int, way: str) -> np.ndarray:
@@ -62,8 +61,7 @@ claim = Claim(
     title="CReLU keeps the norm, forward and backward",
     statement="""CReLU leaves the norm of its input as it is, and that of gradients on their way back, so
     that signals neither grow nor shrink.""",
-    source="Said of CReLU in introductions to it; its paper (Shang et al. 2016, section 2.2) has a "
-    "reconstruction property, which is another thing",
+    source="Introductions to CReLU; the property in its paper, Shang et al. 2016, is another: reconstruction",
     parts=tuple(
         Part(says, Computed(function, way=way), Criterion(*criterion), decides)
         for says, function, way, criterion, decides in _PARTS

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from rectifiers.activations import registry
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed, Difference, Trend
+from rectifiers.claims import Claim, Computed, Criterion, Difference, Part, Scale, Trend
 
 _DEPTHS = (2, 4, 8, 16, 32)
 _KIN = ("prelu", "leaky_relu(1/5.5)")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Difference, Interaction
+from rectifiers.claims import Claim, Criterion, Difference, Interaction, Part, Scale
 
 _COMMON: dict[str, Any] = {"arms": ("elu", "relu", "leaky_relu(0.1)"), "norms": ("none", "batch"), "depth": 8}
 _COMMON |= {"learning_rate": (0.02, 0.05, 0.1), "seeds": 8}
+_DESK = {"task": "mnist", "epochs": 3, "tuning_seeds": 1}
+_CHANGES = "8 layers instead of CIFAR-100 and 11 convolutions"
 _MORE = Criterion("above", 0, 0)
 
 claim = Claim(
@@ -24,18 +25,8 @@ claim = Claim(
         Part("with it, ELU is above ReLU", Difference("elu", "relu", norm="batch"), _MORE, decides=False),
     ),
     scales={
-        "quick": Scale(
-            0.7,
-            "digits and 8 layers of 64 units instead of CIFAR-100 and 11 convolutions",
-            proxy=True,
-            studies={"main": {**_COMMON, "task": "digits"}},
-        ),
-        "desk": Scale(
-            8,
-            "MNIST, 3 epochs, and 8 layers of 128 units instead of CIFAR-100 and 11 convolutions",
-            proxy=True,
-            studies={"main": {**_COMMON, "task": "mnist", "epochs": 3, "tuning_seeds": 1}},
-        ),
+        "quick": Scale(0.7, f"digits, 64 units, {_CHANGES}", True, {"main": {**_COMMON, "task": "digits"}}),
+        "desk": Scale(8, f"MNIST, 128 units, 3 epochs, {_CHANGES}", True, {"main": {**_COMMON, **_DESK}}),
     },
     remarks="An interaction is what batch norm gives the one, less what it gives the other, in points.",
 )

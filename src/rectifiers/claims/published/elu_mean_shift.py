@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed, Difference
+from rectifiers.claims import Claim, Computed, Criterion, Difference, Part, Scale
 from rectifiers.claims._watched import watched
 
 
@@ -17,14 +16,15 @@ def nearer(seeds: int, arm: str, **settings: Any) -> Any:
     return np.subtract(*np.abs(found).T)
 
 
-_COMMON: dict[str, Any] = {
-    "arms": ("relu", "elu", "leaky_relu(0.1)"),
-    "model": "mlp",
-    "depth": 8,
-    "batch_size": 64,
-}
-_COMMON |= {"learning_rate": 0.01, "momentum": 0.0, "schedule": "constant"}
+_LEAKY = "leaky_relu(0.1)"
+_COMMON: dict[str, Any] = {"arms": ("relu", "elu", _LEAKY), "model": "mlp", "depth": 8}
+_COMMON |= {"batch_size": 64, "learning_rate": 0.01, "momentum": 0.0, "schedule": "constant"}
 _WATCHED: dict[str, Any] = {"seeds": 5, "depth": 8, "rate": 0.01}
+
+_DIGITS, _MNIST = {"task": "digits", "width": 64}, {"task": "mnist", "width": 128}
+_QUICK = {**_COMMON, **_DIGITS, "epochs": 60, "seeds": 8}
+_DESK = {**_COMMON, **_MNIST, "epochs": 10, "seeds": 5}
+_FULL = {**_DESK, "epochs": 300}
 _LOWER = Criterion("below", 0, 0)
 
 claim = Claim(
@@ -36,32 +36,18 @@ claim = Claim(
     source="Clevert, Unterthiner & Hochreiter 2015, ELU, experiments on MNIST",
     parts=(
         Part("median unit activation nearer 0 than ReLU's", Computed(nearer, arm="relu"), _LOWER),
-        Part("median unit activation nearer 0 than Leaky's", Computed(nearer, arm="leaky_relu(0.1)"), _LOWER),
+        Part("median unit activation nearer 0 than Leaky's", Computed(nearer, arm=_LEAKY), _LOWER),
         Part("training loss below ReLU's", Difference("elu", "relu", quantity="train_loss"), _LOWER),
-        Part(
-            "training loss below Leaky's", Difference("elu", "leaky_relu(0.1)", quantity="train_loss"), _LOWER
-        ),
+        Part("training loss below Leaky's", Difference("elu", _LEAKY, quantity="train_loss"), _LOWER),
     ),
     scales={
         "quick": Scale(
-            0.6,
-            "digits of 8 x 8 instead of MNIST, 64 units, 60 epochs",
-            proxy=True,
-            studies={"main": {**_COMMON, "task": "digits", "width": 64, "epochs": 60, "seeds": 8}},
-            settings={**_WATCHED, "task": "digits", "width": 64, "steps": 600},
+            1, "digits, 64 units, 60 epochs", True, {"main": _QUICK}, {**_WATCHED, **_DIGITS, "steps": 600}
         ),
         "desk": Scale(
-            12,
-            "10 epochs instead of 300",
-            proxy=True,
-            studies={"main": {**_COMMON, "task": "mnist", "width": 128, "epochs": 10, "seeds": 5}},
-            settings={**_WATCHED, "task": "mnist", "width": 128, "steps": 4000},
+            12, "10 epochs instead of 300", True, {"main": _DESK}, {**_WATCHED, **_MNIST, "steps": 4000}
         ),
-        "full": Scale(
-            300,
-            studies={"main": {**_COMMON, "task": "mnist", "width": 128, "epochs": 300, "seeds": 5}},
-            settings={**_WATCHED, "task": "mnist", "width": 128, "steps": 234000},
-        ),
+        "full": Scale(300, studies={"main": _FULL}, settings={**_WATCHED, **_MNIST, "steps": 234000}),
     },
     remarks="""The loss is the mean over the batches of the last epoch. A unit's activation is its mean over
     1,000 training samples after a training of its own; the median is over all hidden units, as in the paper,

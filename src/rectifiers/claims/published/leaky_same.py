@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Difference
+from rectifiers.claims import Claim, Criterion, Difference, Part, Scale
 
-_COMMON: dict[str, Any] = {"arms": ("relu", "leaky_relu(0.01)", "prelu")}
-_QUICK = {**_COMMON, "seeds": 12, "learning_rate": (0.02, 0.05, 0.1, 0.2)}
-_DESK = {**_COMMON, "learning_rate": (0.02, 0.05, 0.1)}
+_ARMS: dict[str, Any] = {"arms": ("relu", "leaky_relu(0.01)", "prelu")}
+_GRID = {**_ARMS, "learning_rate": (0.02, 0.05, 0.1)}
+_WIDER = {**_ARMS, "learning_rate": (0.02, 0.05, 0.1, 0.2), "seeds": 12}
 _CIFAR = {"data": "rectifiers.claims.cifar:few", "model": "cnn", "width": 16, "depth": 3, "epochs": 10}
+_QUICK = {"the first": {**_WIDER, "task": "digits"}, "the second": {**_WIDER, "task": "mnist1d", "width": 64}}
+_DESK = {
+    "the first": {**_GRID, "task": "mnist", "seeds": 24},
+    "the second": {**_GRID, **_CIFAR, "seeds": 8, "tuning_seeds": 1},
+}
+_CHANGES = "instead of speech and ImageNet"
 _SAME = Criterion("within", 0, "margin")
 
 claim = Claim(
@@ -25,24 +30,8 @@ claim = Claim(
         for arm in ("leaky_relu(0.01)", "prelu")
     ),
     scales={
-        "quick": Scale(
-            0.7,
-            "digits and MNIST-1D instead of speech and ImageNet",
-            proxy=True,
-            studies={
-                "the first": {**_QUICK, "task": "digits"},
-                "the second": {**_QUICK, "task": "mnist1d", "width": 64},
-            },
-        ),
-        "desk": Scale(
-            12,
-            "MNIST and 10,000 images of CIFAR-10 as JPEG instead of speech and ImageNet",
-            proxy=True,
-            studies={
-                "the first": {**_DESK, "task": "mnist", "seeds": 24},
-                "the second": {**_DESK, **_CIFAR, "seeds": 8, "tuning_seeds": 1},
-            },
-        ),
+        "quick": Scale(1, f"digits and MNIST-1D {_CHANGES}", True, _QUICK),
+        "desk": Scale(12, f"MNIST and 10,000 images of CIFAR-10 as JPEG {_CHANGES}", True, _DESK),
     },
     remarks="""The margin is one standard error of accuracy on the test set. The claim is an equivalence,
     which the absence of a significant difference would not show.""",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Difference
-from rectifiers.claims.published.rrelu_overfits_less import DESK, DESK_CHANGES, QUICK, QUICK_CHANGES, XU_ARMS
+from rectifiers.claims import Claim, Criterion, Difference, Part, Scale
+from rectifiers.claims.published.rrelu_overfits_less import DESK, DESK_CHANGES, QUICK, QUICK_CHANGES
 
 _BETTER = Criterion("above", 0, 0)
 
@@ -19,11 +18,6 @@ claim = Claim(
         Part("1/5.5 is above ReLU", Difference("leaky_relu(1/5.5)", "relu"), _BETTER),
         Part("1/100 is above ReLU", Difference("leaky_relu(0.01)", "relu"), _BETTER, decides=False),
     ),
-    scales={
-        "quick": Scale(
-            1, QUICK_CHANGES, proxy=True, studies={"main": {**QUICK, "arms": XU_ARMS, "seeds": 8}}
-        ),
-        "desk": Scale(12, DESK_CHANGES, proxy=True, studies={"main": {**DESK, "arms": XU_ARMS, "seeds": 5}}),
-    },
+    scales={"quick": Scale(1, QUICK_CHANGES, True, QUICK), "desk": Scale(12, DESK_CHANGES, True, DESK)},
     remarks="The runs are those of rrelu-overfits-less.",
 )

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 
 _CONVEX: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "x²": np.square,
@@ -66,7 +65,7 @@ claim = Claim(
     name="maxout-encodes",
     title="Maxout encodes ReLU and the absolute value, and approximates any convex function",
     statement="A Maxout unit is ReLU or the absolute value exactly, and nearly any convex function.",
-    source="Goodfellow et al. 2013, Maxout networks, section 3 and figure 1",
+    source="Goodfellow et al. 2013, Maxout networks",
     parts=(
         Part("two pieces are ReLU", Computed(encoding_error, of="relu"), _NOTHING),
         Part("two pieces are the absolute value", Computed(encoding_error, of="abs"), _NOTHING),

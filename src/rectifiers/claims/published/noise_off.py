@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from rectifiers.activations import registry
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed, Difference
+from rectifiers.claims import Claim, Computed, Criterion, Difference, Part, Scale
 
 # leaky's slopes, in the paper's experiments the second; else PReLU's initial one and RReLU's outside training
 _SLOPES = {"leaky_relu(0.01)": (0.01,), "leaky_relu(0.1)": (0.1,)}

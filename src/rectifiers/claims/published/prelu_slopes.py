@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 from rectifiers.claims._watched import watched
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Lead
+from rectifiers.claims import Claim, Criterion, Lead, Part, Scale
 
 _CODED = "RReLU as coded"
 _READINGS = {
@@ -16,7 +15,8 @@ _READINGS = {
 _OTHERS = ("relu", "leaky_relu(0.01)", "prelu", "elu")
 _ARMS = {**{arm: arm for arm in _OTHERS}, _CODED: "rrelu(3, 8, per=call)", **_READINGS}
 _PLAIN, _NORMALISED = "without batch norm", "with batch norm"
-_KIN = (*_OTHERS[1:], _CODED)
+_BEST = Lead("relu", (*_OTHERS[1:], _CODED), 1, _NORMALISED)
+_SMALL, _ORDER = ("digits", "small_tutorial"), "data in a new order in every epoch"
 _WORSE, _BETTER = Criterion("below", 0, 0), Criterion("above", 0, 0)
 
 
@@ -35,11 +35,7 @@ claim = Claim(
     the worst.""",
     source="Valverde 2017, TensorFlow tutorial 5, 5_customizedActivationRReLU.py in jmlipman/LAID",
     parts=(
-        Part(
-            "with batch norm, ReLU is above the best of the others",
-            Lead("relu", _KIN, 1, _NORMALISED),
-            _BETTER,
-        ),
+        Part("with batch norm, ReLU is above the best of the others", _BEST, _BETTER),
         *(
             Part(
                 f"{norm}, {reading} is among the two worst of five",
@@ -52,21 +48,11 @@ claim = Claim(
         ),
     ),
     scales={
-        "quick": Scale(
-            0.6,
-            "digits of 8 x 8 instead of MNIST, 64-256-64-10, rate 1e-3, data in a new order in every epoch",
-            proxy=True,
-            studies=_studies("digits", "small_tutorial", 1e-3, 8),
-        ),
+        "quick": Scale(0.6, f"digits, 64-256-64-10, rate 1e-3, {_ORDER}", True, _studies(*_SMALL, 1e-3, 8)),
         "desk": Scale(
-            15,
-            "2 epochs instead of 10, data in a new order in each; 4 seeds",
-            proxy=True,
-            studies=_studies("mnist", "tutorial", 1e-4, 4, epochs=2),
+            15, f"2 epochs, 4 seeds, {_ORDER}", True, _studies("mnist", "tutorial", 1e-4, 4, epochs=2)
         ),
-        "full": Scale(
-            60, "data in a new order in every epoch; 5 seeds", studies=_studies("mnist", "tutorial", 1e-4, 5)
-        ),
+        "full": Scale(60, f"5 seeds, {_ORDER}", studies=_studies("mnist", "tutorial", 1e-4, 5)),
     },
     remarks="""The script computes relu(x) - a relu(-x) with a from U(3, 8), one number per layer and
     batch, and 5.5 in testing: it multiplies the negative side by 3 to 8, where the text and Xu et al.

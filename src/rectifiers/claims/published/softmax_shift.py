@@ -7,8 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from rectifiers.activations import registry
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 
 # inputs, what was printed, the unit of its last digit
 _PRINTED = {

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 from rectifiers.claims._watched import watched
 
 
@@ -31,7 +30,7 @@ claim = Claim(
     title="Rectifiers give true zeros, about half of all outputs at the start",
     statement="""A network of rectifiers is sparse: about half of the units put out exactly 0 when it
     starts, and many do after training; smooth and leaky units put out none.""",
-    source="Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks, section 3",
+    source="Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks",
     parts=(
         Part("about half at the start", Computed(start, arm="relu"), _HALF),
         Part("more than a quarter at the end", Computed(end, arm="relu"), _SOME),

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 from rectifiers.claims._watched import watched
 
 
@@ -43,8 +42,8 @@ claim = Claim(
         ),
     ),
     scales={
-        "quick": Scale(0.2, "30 layers of 64", settings={"seeds": 10, "depth": 30, "width": 64}),
-        "desk": Scale(1, "50 layers of 128", settings={"seeds": 20, "depth": 50, "width": 128}),
+        "quick": Scale(0.2, "20 layers of 64", settings={"seeds": 10, "depth": 20, "width": 64}),
+        "desk": Scale(0.6, "25 layers of 128", settings={"seeds": 20, "depth": 25, "width": 128}),
     },
     remarks="""Numbers are log10 of the gradient's root mean square at the first layer over that at
     the last, at the start of training: lost means less than a hundredth, kept more than a tenth. Lost to

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Share
+from rectifiers.claims import Claim, Criterion, Part, Scale, Share
 
 _ARMS = {
     "right": "leaky_relu(0.01)",

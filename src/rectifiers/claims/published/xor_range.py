@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from rectifiers.claims._claim import Claim, Criterion, Part, Scale
-from rectifiers.claims._readings import Computed, Count
+from rectifiers.claims import Claim, Computed, Count, Criterion, Part, Scale
 
 
 @functools.cache
