@@ -68,7 +68,7 @@ stated so that it can fail.
 
 def _recorded() -> list[tuple[claims.Claim, dict[str, claims.Record]]]:
     """Return the claims with their records."""
-    return [(claims.get(name), claims.recorded(name)) for name in claims.names()]
+    return [(claims.load(name), claims.recorded(name)) for name in claims.names()]
 
 
 def _claims() -> str:

@@ -8,5 +8,5 @@ from rectifiers import claims
 from rectifiers.claims import _page
 
 if __name__ == "__main__":
-    drawn = _page.poster((claims.get(name), claims.recorded(name)) for name in claims.names())
+    drawn = _page.poster((claims.load(name), claims.recorded(name)) for name in claims.names())
     (Path(__file__).parents[1] / "docs" / "assets" / "claims.svg").write_text(drawn)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated
 
 NAMES = claims.names()
 RECORDS = [(name, scale) for name in NAMES for scale in claims.recorded(name)]
-ALL = [(claims.get(name), claims.recorded(name)) for name in NAMES]
+ALL = [(claims.load(name), claims.recorded(name)) for name in NAMES]
 EXACT = ("softmax-shift", "maxout-encodes", "crelu-norm")
 
 
@@ -36,7 +36,7 @@ def test_a_claim_is_one_short_file(name: str) -> None:
 @pytest.mark.parametrize("name, scale", RECORDS)
 def test_records_match_their_plans(name: str, scale: str) -> None:
     """Another criterion, plan or computation needs another run of the claim."""
-    claim, record = claims.get(name), claims.recorded(name)[scale]
+    claim, record = claims.load(name), claims.recorded(name)[scale]
     assert record.matches(claim)
     assert [part.says for part in record.parts] == [part.says for part in claim.parts]
     assert record.proxy == claim.scale(scale).proxy
@@ -54,7 +54,7 @@ def test_every_record_is_of_a_claim() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pages_are_made_of_records(name: str) -> None:
-    claim, records = claims.get(name), claims.recorded(name)
+    claim, records = claims.load(name), claims.recorded(name)
     page = _page.page(claim, records)
     for record in records.values():
         assert record.text in page.lower()

@@ -3,9 +3,9 @@
 A claim is one file: a statement, its source, criteria written before anything runs, and a plan.
 
 - `rectifiers.claims.run`: run one and say whether it is reproduced.
-- `rectifiers.claims.get`, `names`: the published ones; `recorded`: what was found when they were run.
+- `names`: of the published ones; `load`: one by name, or by file; `recorded`: what was found when it was run.
 - `Claim`, `Part`, `Criterion`, `Scale`: what a claim of one's own is made of, and what its parts read:
-  `Computed`, `Difference`, `Interaction`, `TimeToTarget`, `Share`, `Trend`.
+  `Computed`, `Difference`, `Interaction`, `Lead`, `TimeToTarget`, `Share`, `Trend`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from rectifiers.claims._readings import (
     Difference,
     Interaction,
     Lead,
-    Measured,
-    Reading,
     Share,
     TimeToTarget,
     Trend,
@@ -34,16 +32,13 @@ __all__ = [
     "Difference",
     "Interaction",
     "Lead",
-    "Measured",
     "Part",
     "PartRecord",
-    "Reading",
     "Record",
     "Scale",
     "Share",
     "TimeToTarget",
     "Trend",
-    "get",
     "load",
     "names",
     "recorded",
@@ -56,14 +51,3 @@ def names() -> tuple[str, ...]:
     from rectifiers.claims.published import registry
 
     return tuple(registry)
-
-
-def get(name: str) -> Claim:
-    """Return a published claim.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none of that name.
-    """
-    return load(name)

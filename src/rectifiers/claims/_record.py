@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rectifiers.claims._claim import SCALES, Claim, Verdict
+from rectifiers.claims._readings import Measured
 from rectifiers.errors import SchemaError, StoreError
 
 __all__ = ["COMMITTED", "PartRecord", "Record", "recorded", "short"]
@@ -19,35 +20,22 @@ COMMITTED = Path(__file__).parent / "records"
 _SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class PartRecord:
+@dataclass(frozen=True, kw_only=True)
+class PartRecord(Measured):
     """What was measured for one part.
 
     Attributes
     ----------
     says, criterion : str
         What was claimed, and what had to be measured, in words.
-    value, low, high : float or None
-        What was measured, with its interval; an end that is None is unbounded.
-    n : int
-        Seeds it rests on; 0 where it is exact.
-    margin : float or None
-        The study's, where the criterion uses it.
     verdict : {"reproduced", "not reproduced", "inconclusive"}
     decides : bool
-    note : str
     """
 
     says: str
     criterion: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    margin: float | None
     verdict: Verdict
     decides: bool
-    note: str = ""
 
     @property
     def numbers(self) -> str:

@@ -153,11 +153,13 @@ def _judge(
         found = Measured(note=f"study {lost[0]} means nothing: {said[lost[0]]}")
     else:
         found = part.reads.read(studies, settings, alpha)
-    criterion, verdict = part.criterion, part.criterion.verdict(found.low, found.high, found.margin)
-    needs = str(criterion).replace("the margin", f"{found.margin or 0:.3g}, the margin")
-    margin = found.margin if criterion.tolerance == "margin" else None
-    measured = {**vars(found), "margin": margin}
-    return PartRecord(part.says, needs, verdict=verdict, decides=part.decides, **measured)
+    return PartRecord(
+        **vars(found),
+        says=part.says,
+        criterion=str(part.criterion).replace("the margin", f"{found.margin or 0:.3g}, the margin"),
+        verdict=part.criterion.verdict(found.low, found.high, found.margin),
+        decides=part.decides,
+    )
 
 
 def _overall(parts: Sequence[PartRecord]) -> Verdict:

@@ -46,30 +46,29 @@ def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     content = path.read_bytes()
     if (got := hashlib.sha256(content).hexdigest()) != _SHA256:
         raise DataError(f"{path} was altered: its SHA-256 must be {_SHA256}, got {got}")
-    images: dict[str, list[np.ndarray]] = {"train": [], "test": []}
-    names: dict[str, list[str]] = {"train": [], "test": []}
+    found: dict[str, list[tuple[str, np.ndarray]]] = {"train": [], "test": []}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:xz") as archive:
         for member in archive:
-            if member.isfile() and member.name.endswith(".jpg"):
+            file = archive.extractfile(member) if member.name.endswith(".jpg") else None
+            if file is not None:
                 *_, part, name, _ = Path(member.name).parts
-                file = archive.extractfile(member)
-                assert file is not None
-                images[part].append(np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1))
-                names[part].append(name)
-    train, test = (np.stack(images[part]) for part in ("train", "test"))
-    classes = sorted(set(names["train"]))
-    labels = [torch.tensor([classes.index(name) for name in names[part]]) for part in ("train", "test")]
-    train_x, test_x = standardised_bytes(train, test)
-    return train_x, labels[0], test_x, labels[1]
+                found[part].append((name, np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1)))
+    classes = sorted({name for name, _ in found["train"]})
+    train_y, test_y = (torch.tensor([classes.index(name) for name, _ in part]) for part in found.values())
+    train_x, test_x = standardised_bytes(*(np.stack([image for _, image in part]) for part in found.values()))
+    return train_x, train_y, test_x, test_y
+
+
+def _every(step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    train_x, train_y, test_x, test_y = load()
+    return train_x[::step].clone(), train_y[::step].clone(), test_x, test_y
 
 
 def few() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return one in five of the training images, 1,000 of each class, with all test images."""
-    train_x, train_y, test_x, test_y = load()
-    return train_x[::5].clone(), train_y[::5].clone(), test_x, test_y
+    return _every(5)
 
 
 def fewer() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return one in ten of the training images, 500 of each class, with all test images."""
-    train_x, train_y, test_x, test_y = load()
-    return train_x[::10].clone(), train_y[::10].clone(), test_x, test_y
+    return _every(10)

@@ -60,7 +60,7 @@ def list_(context: typer.Context) -> None:
         found = "not run yet"
         for last in claims.recorded(name).values():
             found = f"{last.text}, {last.scale}, {last.seconds / 60:.1f} min"
-        typer.echo(f"{name:<{width}}  {found:<42}  {claims.get(name).title}")
+        typer.echo(f"{name:<{width}}  {found:<42}  {claims.load(name).title}")
     typer.echo("\nrectifiers claims show NAME; rectifiers claims run NAME --scale quick")
 
 

@@ -21,6 +21,7 @@ def more(seeds: int, arm: str, rates: tuple[float, float], **settings: Any) -> A
     return high - low
 
 
+_BOTH, _MNIST = {"seeds": 8, "depth": 4}, {"task": "mnist", "width": 128}
 _SOME, _NONE, _MORE = Criterion("above", 0.05, 0), Criterion("below", 0.01, 0), Criterion("above", 0, 0.01)
 
 claim = Claim(
@@ -39,14 +40,8 @@ claim = Claim(
         ),
     ),
     scales={
-        "quick": Scale(
-            0.5, "digits, 64 units, 300 steps", settings={"seeds": 8, "depth": 4, "width": 64, "steps": 300}
-        ),
-        "desk": Scale(
-            4,
-            "MNIST, 128 units, 1,000 steps",
-            settings={"seeds": 8, "task": "mnist", "depth": 4, "width": 128, "steps": 1000},
-        ),
+        "quick": Scale(0.5, "digits, 64 units, 300 steps", settings={**_BOTH, "width": 64, "steps": 300}),
+        "desk": Scale(4, "MNIST, 128 units, 1,000 steps", settings={**_BOTH, **_MNIST, "steps": 1000}),
     },
     remarks="""Four hidden layers, plain gradient descent; dead means a derivative of 0 on every sample of
     the last quarter of the steps.""",

@@ -28,6 +28,9 @@ def of_layer(layer: int, **settings: Any) -> Any:
 
 
 _PLAIN = {"seeds": 8, "width": 16, "model": "cnn"}
+_QUICK = {"depth": 4, "steps": 400, "rate": 0.1}
+_DESK = {"task": "mnist", "depth": 6, "steps": 600, "rate": 0.02}
+_CHANGES = "of 16 channels instead of ImageNet and 14 layers"
 _ABOVE = Criterion("above", 0, 0)
 
 claim = Claim(
@@ -39,25 +42,13 @@ claim = Claim(
     parts=(
         Part("the first layer's slope is above the mean of the others", Computed(first_above_others), _ABOVE),
         *(
-            Part(
-                f"layer {layer + 1}: the slope grows", Computed(of_layer, layer=layer), _ABOVE, decides=False
-            )
+            Part(f"layer {layer + 1}: the slope grows", Computed(of_layer, layer=layer), _ABOVE, False)
             for layer in range(4)
         ),
     ),
     scales={
-        "quick": Scale(
-            0.6,
-            "digits and four convolutions of 16 channels instead of ImageNet and 14 layers",
-            proxy=True,
-            settings={**_PLAIN, "depth": 4, "steps": 400, "rate": 0.1},
-        ),
-        "desk": Scale(
-            6,
-            "MNIST and six convolutions of 16 channels instead of ImageNet and 14 layers",
-            proxy=True,
-            settings={**_PLAIN, "task": "mnist", "depth": 6, "steps": 600, "rate": 0.02},
-        ),
+        "quick": Scale(0.6, f"digits, four convolutions {_CHANGES}", True, settings={**_PLAIN, **_QUICK}),
+        "desk": Scale(6, f"MNIST, six convolutions {_CHANGES}", True, settings={**_PLAIN, **_DESK}),
     },
     remarks="Slopes are means over the channels of a layer; what is shown for a layer is its slope less .25.",
 )

@@ -29,10 +29,10 @@ def _studies(task: str, model: str, rate: float, seeds: int, epochs: int = 10) -
 
 claim = Claim(
     name="rrelu-divisors",
-    title="ReLU with batch norm is best, and RReLU is among the worst of ReLU, Leaky, PReLU, RReLU and ELU",
+    title="ReLU with batch norm is best, and RReLU among the worst of five",
     statement="""In a tutorial on MNIST (784-1024-128-10, Xavier, Adam at 1e-4, batches of 60, 10 epochs,
     with and without batch norm before the activation) ReLU with normalisation was best and RReLU among
-    the worst.""",
+    the worst of ReLU, Leaky, PReLU, RReLU and ELU.""",
     source="Valverde 2017, TensorFlow tutorial 5, 5_customizedActivationRReLU.py in jmlipman/LAID",
     parts=(
         Part("with batch norm, ReLU is above the best of the others", _BEST, _BETTER),

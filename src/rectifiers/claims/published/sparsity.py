@@ -22,7 +22,9 @@ def end(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
     )
 
 
+_OTHERS = ("leaky_relu(0.01)", "elu", "tanh")
 _PLAIN = {"seeds": 8, "steps": 300, "rate": 0.1}
+_MNIST = {"task": "mnist", "depth": 3, "width": 500}
 _HALF, _SOME, _NONE = Criterion("within", 0.5, 0.05), Criterion("above", 0.25, 0), Criterion("below", 0.01, 0)
 
 claim = Claim(
@@ -34,18 +36,11 @@ claim = Claim(
     parts=(
         Part("about half at the start", Computed(start, arm="relu"), _HALF),
         Part("more than a quarter at the end", Computed(end, arm="relu"), _SOME),
-        *(
-            Part(f"none with {arm}", Computed(end, arm=arm), _NONE)
-            for arm in ("leaky_relu(0.01)", "elu", "tanh")
-        ),
+        *(Part(f"none with {arm}", Computed(end, arm=arm), _NONE) for arm in _OTHERS),
     ),
     scales={
         "quick": Scale(0.3, "digits, 4 layers of 64 units", settings={**_PLAIN, "depth": 4, "width": 64}),
-        "desk": Scale(
-            3,
-            "MNIST, 3 layers of 500 units",
-            settings={**_PLAIN, "task": "mnist", "depth": 3, "width": 500},
-        ),
+        "desk": Scale(3, "MNIST, 3 layers of 500 units", settings={**_PLAIN, **_MNIST}),
     },
     remarks="Plain gradient descent, 300 steps of 64 samples, no penalty on activations.",
 )

@@ -14,7 +14,7 @@ _CHANGES = "a 2-4-1 network on inputs -1 and 1, sgd, each arm's rate chosen on a
 
 claim = Claim(
     name="wrong-derivative",
-    title="XOR is not learned when leaky ReLU's derivative is computed for the whole array at once",
+    title="XOR is not learned with leaky ReLU's derivative taken of a whole array",
     statement="""A network whose code tests an array as a whole, and so multiplies all gradients by one
     number, does not learn XOR; with the derivative taken element by element it does.""",
     source="An answer on a Q&A site about a network that does not learn XOR",

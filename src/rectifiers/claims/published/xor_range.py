@@ -63,7 +63,7 @@ _CELLS = [(h, o) for h in ("relu", "leaky_relu", "tanh", "sigmoid") for o in ("l
 
 claim = Claim(
     name="xor-range",
-    title="ReLU does not suit binary inputs and targets: match the activation's range to the target's",
+    title="ReLU does not suit binary targets: match the activation's range to theirs",
     statement="""ReLU is the wrong activation for inputs and targets of 0 and 1, such as XOR; an
     activation should have the range of the targets.""",
     source="An answer on a Q&A site about networks of ReLUs that do not learn XOR",
