@@ -77,6 +77,7 @@ def record(place: Path) -> Record:
             Part("gap", Difference("elu", "relu", quantity="gap"), ANY),
             Part("interaction", Interaction("elu", "relu"), ANY),
             Part("lead", Lead("elu", ("relu",)), ANY),
+            Part("place", Lead("elu", ("relu", "elu"), place=2), ANY),
             Part("time", TimeToTarget("elu", "relu"), ANY, decides=False),
             Part("high enough", Share("relu", 10.0), Criterion("above", 0.2, 0)),
             Part("trend", Trend("elu", "relu", ((1, "main"), (2, "deeper"))), ANY),
@@ -107,6 +108,9 @@ def test_every_reading_gives_a_number_and_an_interval(record: Record) -> None:
         assert part.low < part.value < part.high
         assert part.n == 6
     assert found["metric"].margin == 2.0
+    assert found["lead"].value == found["metric"].value  # over the only other
+    assert found["place"].value is not None
+    assert found["place"].value >= max(0.0, found["metric"].value or 0.0)  # over the lower of ELU and ReLU
     assert found["high enough"].value == 1.0
 
 

@@ -21,12 +21,12 @@ def index(claims: Iterable[tuple[Claim, Records]]) -> str:
     """Return the list of claims as a Markdown table, each with its verdict at the largest scale run."""
     rows = []
     for claim, records in claims:
-        found = ("not run yet", "–", "–")
+        found = ("not run yet", "–")
         for last in records.values():
             only = " only" if last.scale == "quick" and "desk" in claim.scales else ""
-            found = (f"**{last.text}**", f"{last.scale}{only}", _minutes(last.seconds))
+            found = (f"**{last.text}**", f"{last.scale}{only}, {_minutes(last.seconds)} min")
         rows.append((f"[{claim.name}]({claim.name}.md): {claim.title}", claim.source, *found))
-    return _table("claim | who said it | verdict here | scale | minutes", rows) + "\n"
+    return _table("claim | who said it | verdict here | scale", rows) + "\n"
 
 
 def page(claim: Claim, records: Records) -> str:

@@ -33,7 +33,7 @@ claim = Claim(
     statement="""In a tutorial on MNIST (784-1024-128-10, Xavier, Adam at 1e-4, batches of 60, 10 epochs,
     with and without batch norm before the activation) ReLU with normalisation was best and RReLU among
     the worst of ReLU, Leaky, PReLU, RReLU and ELU.""",
-    source="Valverde 2017, TensorFlow tutorial 5, 5_customizedActivationRReLU.py in jmlipman/LAID",
+    source="Valverde 2017, TensorFlow tutorial 5 and its script (jmlipman/LAID)",
     parts=(
         Part("with batch norm, ReLU is above the best of the others", _BEST, _BETTER),
         *(

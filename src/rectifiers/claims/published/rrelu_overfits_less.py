@@ -28,7 +28,7 @@ claim = Claim(
     title="RReLU has higher training and lower test error than ReLU, Leaky and PReLU",
     statement="""Random slopes regularise: on small data sets RReLU ends with a higher training error and
     a lower test error than its deterministic relatives, all trained with the same settings.""",
-    source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations, its tables",
+    source="Xu, Wang, Chen & Li 2015, Empirical evaluation of rectified activations",
     parts=tuple(
         Part(f"{what} {arm}'s", Difference(_RRELU, arm, quantity=of), Criterion(way, 0, 0), decides)
         for what, of, way, decides in _SAID
