@@ -184,7 +184,7 @@ class Claim:
     scales : mapping of str to Scale
         By ``"quick"``, ``"desk"`` and ``"full"``; one is enough.
     remarks : str
-        What else a reader of the result should know.
+        How it is tested, and what else a reader of the result should know.
 
     Raises
     ------

@@ -34,13 +34,13 @@ def page(claim: Claim, records: Records) -> str:
     told = [f"# {claim.title}"]
     found = list(records.values())[::-1]
     for last in found[:1]:
-        told.append(f"**{_upper(last.text)}**, at scale *{last.scale}*. {_sentence(last)}")
+        told.append(f"**{last.text.capitalize()}**, at scale *{last.scale}*. {_sentence(last)}")
         told.append(f"![What was measured, part by part]({claim.name}.svg)")
     told.append(f"## What was claimed\n\n{_flowing(claim.statement)}\n\n*{claim.source}*")
+    if claim.remarks:
+        told.append(f"## How it is tested\n\n{_flowing(claim.remarks)}")
     told += [_result(record) for record in found]
     told.append(f"## Run it\n\n{_scales(claim, records)}")
-    if claim.remarks:
-        told.append(f"## Remarks\n\n{_flowing(claim.remarks)}")
     return "\n\n".join(told) + "\n"
 
 
@@ -120,7 +120,7 @@ def _sentence(record: Record) -> str:
         verdict: "; ".join(p.says for p in record.parts if p.decides and p.verdict == verdict)
         for verdict in _COLOURS
     }
-    return " ".join(f"{_upper(verdict)}: {parts}." for verdict, parts in said.items() if parts)
+    return " ".join(f"{verdict.capitalize()}: {parts}." for verdict, parts in said.items() if parts)
 
 
 def _result(record: Record) -> str:
@@ -156,10 +156,6 @@ def _table(head: str, rows: Iterable[tuple[str, ...]]) -> str:
 def _minutes(seconds: float) -> str:
     minutes = seconds / 60
     return "less than .1" if minutes < 0.1 else f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _flowing(text: str) -> str:
