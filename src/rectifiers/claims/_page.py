@@ -12,7 +12,7 @@ from rectifiers.claims._record import PartRecord, Record, short
 __all__ = ["index", "page", "picture", "poster"]
 
 _COLOURS = {"reproduced": "#00986f", "not reproduced": "#c95400", "inconclusive": "#7a7f87"}
-_INK, _WIDTH, _ROW, _LEFT, _RIGHT = "#1a1d21", 760, 44, 20, 90
+_INK, _WIDTH, _ROW, _LEFT, _RIGHT = "#1a1d21", 760, 44, 20, 190
 
 Records = Mapping[str, Record]  # of one claim, by scale, the smallest first
 
@@ -46,10 +46,10 @@ def page(claim: Claim, records: Records) -> str:
 
 def picture(claim: Claim, record: Record) -> str:
     """Return the parts of a record as SVG: each a number with its interval, and what the criterion asks."""
-    drawn = []
+    drawn: list[str] = []
     for row, (part, found) in enumerate(zip(claim.parts, record.parts, strict=True)):
         label = part.says if part.decides else f"({part.says})"
-        drawn += _line(label, found.verdict, row)
+        drawn.append(_text(_LEFT, 22 + row * _ROW, label, "start", _INK))
         drawn += _axis(part.criterion, found, 38 + row * _ROW)
     return _svg(drawn, _ROW * len(record.parts) + 16)
 
@@ -59,7 +59,8 @@ def poster(claims: Iterable[tuple[Claim, Records]]) -> str:
     drawn: list[str] = []
     rows = [(claim.title, record) for claim, records in claims for record in list(records.values())[-1:]]
     for row, (title, record) in enumerate(rows):
-        drawn += _line(title, record.verdict, row, 24, " (proxy)" if record.proxy else "")
+        drawn.append(_text(_LEFT, 22 + 24 * row, title, "start", _INK))
+        drawn.append(_text(_WIDTH - _LEFT, 22 + 24 * row, record.text, "end", _COLOURS[record.verdict]))
     return _svg(drawn, 24 * len(rows) + 16)
 
 
@@ -70,17 +71,8 @@ def _svg(drawn: list[str], height: int) -> str:
     return "\n".join([head, ground, *drawn, "</svg>"]) + "\n"
 
 
-def _line(label: str, verdict: str, row: int, height: int = _ROW, aside: str = "") -> list[str]:
-    """Write what was claimed on the left and the verdict on the right."""
-    top, colour = 22 + row * height, _COLOURS[verdict]
-    return [
-        _text(_LEFT, top, label, "start", _INK),
-        _text(_WIDTH - _LEFT, top, verdict + aside, "end", colour),
-    ]
-
-
-def _text(x: float, y: float, text: str, anchor: str, colour: str, more: str = "") -> str:
-    return f'<text x="{x}" y="{y}" fill="{colour}" text-anchor="{anchor}"{more}>{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, colour: str) -> str:
+    return f'<text x="{x}" y="{y}" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _axis(criterion: Criterion, part: PartRecord, y: float) -> list[str]:
@@ -103,7 +95,8 @@ def _axis(criterion: Criterion, part: PartRecord, y: float) -> list[str]:
     end = high if criterion.direction == "above" else criterion.size + within * reach
     left, right = x(start, low), x(end, high)
     drawn = [
-        _text(_WIDTH - _LEFT, y + 4, short(part.value), "end", _INK, ' font-size="11"'),
+        _text(_WIDTH - _RIGHT, y + 4, short(part.value), "start", _INK),
+        _text(_WIDTH - _LEFT, y + 4, part.verdict, "end", colour),
         bar(left, max(right, left + 2), "#dfe9e5", 16),
         bar(x(low, low), x(high, high), "#c8ccd1", 1),
     ]
