@@ -60,9 +60,10 @@ _CLAIMS = """# Claims
 What has been said about rectifiers, run again by this library's protocol: paired seeds, a learning rate
 chosen for every activation, and a criterion that was written before anything ran. Each claim is one file
 with its plan; a verdict is **reproduced**, **not reproduced** or **inconclusive**, and that of a *proxy*
-is about something like the claim, at a scale anyone can afford. No number on these pages is typed by
-hand: they are made of the records of `rectifiers claims run`. [A claim of your own](state.md) can be
-stated so that it can fail.
+is about something like the claim, at a scale anyone can afford. *Quick* takes about a minute on two cores,
+*desk* up to 20; *quick only* says that the plan for the desk has not been run here. No number on these pages
+is typed by hand: they are made of the records of `rectifiers claims run`.
+[A claim of your own](state.md) can be stated so that it can fail.
 """
 
 
