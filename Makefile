@@ -16,7 +16,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning clean
+.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning bench-watch clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -106,6 +106,9 @@ bench-study: $(SET_UP_BENCH)  ## whole studies beside a loop by hand, Optuna, Ra
 
 bench-tuning: $(SET_UP)  ## what choosing rates costs against the whole grid; writes benchmarks/TUNING.md
 	$(BIN)/python benchmarks/tuning.py $(ARGS)
+
+bench-watch: $(SET_UP_BENCH)  ## what `watch` costs beside its peers (minutes); writes benchmarks/WATCH.md
+	$(BIN)/python benchmarks/watch_overhead.py $(ARGS)
 
 clean:  ## remove what was made (not .venv, not runs/)
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

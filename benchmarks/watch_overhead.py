@@ -1,14 +1,21 @@
-"""What `rectifiers.watch` costs: ``python benchmarks/watch_overhead.py``; writes benchmarks/WATCH.md.
+"""What `rectifiers.watch` costs, beside its peers: ``python benchmarks/watch_overhead.py``; writes WATCH.md.
 
-Steps with and without are interleaved in one process on one thread. A figure compares the fastest steps by
-processor time, on which other work on the machine counts least. Beside it: forward hooks that compute three
-of the means.
+Blocks of training steps with and without are interleaved in one process on one thread. A cost is the median
+over rounds of a block's time per step over that of the block without in the same round, by processor time,
+which counts the threads of a writer as well.
+
+Beside it, on every step and at the same places, on the whole of each activation, in forward alone: hooks that
+compute five of its means; the histograms of `torch.utils.tensorboard.SummaryWriter`; the same five means by
+torch-module-monitor. What is not installed is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
+import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +27,8 @@ from torch import Tensor, nn
 
 import rectifiers
 
-BATCH = 64
+BATCH, SIZE = 64, 16
+PAGE = Path(__file__).parent / "WATCH.md"
 
 
 class Block(nn.Module):
@@ -42,7 +50,7 @@ class Block(nn.Module):
 
 
 def resnet() -> nn.Module:
-    """ResNet-18's shape for 32 x 32 images."""
+    """ResNet-18's shape for small images."""
     widths = [
         (64, 64, 1),
         (64, 64, 1),
@@ -60,52 +68,139 @@ def resnet() -> nn.Module:
 
 
 class Transformer(nn.Module):
-    """ViT-tiny's shape for 32 x 32 images: 65 tokens of 192 features, 12 layers."""
+    """ViT-tiny's shape for small images: 17 tokens of 192 features, 12 layers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.patch = nn.Conv2d(3, 192, 4, 4)
+        self.patch, self.token = nn.Conv2d(3, 192, 4, 4), nn.Parameter(torch.zeros(1, 1, 192))
         layer = nn.TransformerEncoderLayer(192, 3, 768, 0.0, "gelu", batch_first=True, norm_first=True)
-        self.layers, self.head = (
-            nn.TransformerEncoder(layer, 12, enable_nested_tensor=False),
-            nn.Linear(192, 10),
-        )
+        self.layers = nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)
+        self.head = nn.Linear(192, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.layers(self.patch(x).flatten(2).transpose(1, 2)).mean(1))
+        patches = self.patch(x).flatten(2).transpose(1, 2)
+        return self.head(self.layers(torch.cat((self.token.expand(len(x), -1, -1), patches), 1))[:, 0])
 
 
 def mlp() -> nn.Module:
     layers = [part for _ in range(4) for part in (nn.Linear(1024, 1024), nn.ReLU())]
-    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 1024), nn.ReLU(), *layers, nn.Linear(1024, 10))
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE**2, 1024), nn.ReLU(), *layers, nn.Linear(1024, 10))
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "ResNet-18": (resnet, 7),
+    "ViT-tiny": (Transformer, 8),
+    "MLP, 5 x 1024": (mlp, 40),
+}
+"""What builds it, and rounds."""
+
+MEANS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda y: y.mean(),
+    "square": lambda y: y.square().mean(),
+    "zeros": lambda y: (y == 0).float().mean(),
+    "size": lambda y: y.abs().mean(),
+    "largest": lambda y: y.amax(),
+}
+
+
+def places(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules that put out as many numbers as the activations: those, or what a function is given by."""
+    found = {name: m for name, m in model.named_modules() if isinstance(m, nn.ReLU)}
+    return found or {name: m for name, m in model.named_modules() if name.endswith("linear1")}
+
+
+Step = Callable[[], None]
 
 
 @contextlib.contextmanager
-def watched(model: nn.Module, every: int) -> Iterator[None]:
-    with rectifiers.watch(model, every=every):
-        yield
+def plain(model: nn.Module, step: Step) -> Iterator[Step]:
+    yield step
+
+
+def watched(every: int) -> Any:
+    @contextlib.contextmanager
+    def arm(model: nn.Module, step: Step) -> Iterator[Step]:
+        with rectifiers.watch(model, every=every):
+            yield step
+
+    return arm
 
 
 @contextlib.contextmanager
-def hooks(model: nn.Module, every: int) -> Iterator[None]:
-    """Mean, standard deviation and zeros of every activation module's outputs, by plain forward hooks."""
-    sums: dict[nn.Module, Tensor] = {}
-
-    def hook(module: nn.Module, args: Any, output: Tensor) -> None:
-        y = output.detach().float()
-        found = torch.stack((y.mean(), y.square().mean(), (y == 0).float().mean()))
-        sums[module] = sums.get(module, 0) + found
-
-    kinds = (nn.ReLU, nn.GELU, nn.TransformerEncoderLayer)
-    handles = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, kinds)]
+def hooked(model: nn.Module, look: Callable[[str, Tensor], None]) -> Iterator[None]:
+    handles = [
+        m.register_forward_hook(lambda _m, _a, y, name=name: look(name, y.detach()))
+        for name, m in places(model).items()
+    ]
     yield
     for handle in handles:
         handle.remove()
 
 
-def step_of(model: nn.Module) -> Callable[[], None]:
+@contextlib.contextmanager
+def hooks(model: nn.Module, step: Step) -> Iterator[Step]:
+    sums: dict[str, Tensor] = {}
+
+    def look(name: str, y: Tensor) -> None:
+        found = torch.stack([mean(y) for mean in MEANS.values()])
+        sums[name] = sums[name] + found if name in sums else found
+
+    with hooked(model, look):
+        yield step
+
+
+@contextlib.contextmanager
+def tensorboard(model: nn.Module, step: Step) -> Iterator[Step]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder) as writer:
+        count = 0
+
+        def counted() -> None:
+            nonlocal count
+            step()
+            count += 1
+
+        with hooked(model, lambda name, y: writer.add_histogram(name, y, count)):
+            yield counted
+
+
+@contextlib.contextmanager
+def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
+    from torch_module_monitor import ModuleMonitor
+
+    others = rf"(?!({'|'.join(places(model))})$)"
+    monitor = ModuleMonitor(monitor_step_fn=lambda count: True, excluded_modules_regex=others)
+    monitor.set_module(model)
+    for name, mean in MEANS.items():
+        monitor.add_activation_metric(name, mean)
+    count = 0
+
+    def monitored() -> None:
+        nonlocal count
+        monitor.begin_step(count)
+        step()
+        monitor.end_step()
+        count += 1
+
+    yield monitored
+    monitor.activation_hooks.remove_all_hooks()
+
+
+ARMS: dict[str, tuple[Any, int, str]] = {
+    "plain": (plain, 4, "torch"),
+    "watch, every=1": (watched(1), 3, "torch"),
+    "watch, every=10": (watched(10), 10, "torch"),
+    "hooks, 5 means": (hooks, 3, "torch"),
+    "TensorBoard histograms": (tensorboard, 1, "tensorboard"),
+    "torch-module-monitor, 5 means": (module_monitor, 3, "torch_module_monitor"),
+}
+"""What it is, steps per block, and what must be installed."""
+
+
+def step_of(model: nn.Module) -> Step:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-    x, y = torch.randn(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
+    x, y = torch.randn(BATCH, 3, SIZE, SIZE), torch.randint(0, 10, (BATCH,))
 
     def step() -> None:
         optimizer.zero_grad()
@@ -115,44 +210,60 @@ def step_of(model: nn.Module) -> Callable[[], None]:
     return step
 
 
-def overhead(build: Callable[[], nn.Module], how: Any, every: int, rounds: int) -> tuple[float, float]:
-    """Return the seconds of a step without, and what a step costs on average with, as a share of that."""
+def row_of(name: str, rounds: int | None = None) -> str:
+    """Measure a model; return its row of the table."""
     torch.manual_seed(0)
+    build, usual = MODELS[name]
     model = build()
     step = step_of(model)
+    times: dict[str, list[float]] = {}
     step()
-    without, with_ = [], []
-    for _ in range(rounds):
-        for times, context in ((without, contextlib.nullcontext()), (with_, how(model, 1))):
-            with context:
-                for index in range(2):
+    for _ in range(rounds or usual):
+        for arm, (context, steps, module) in ARMS.items():
+            if importlib.util.find_spec(module) is not None:
+                with context(model, step) as run:
                     start = time.process_time()
-                    step()
-                    if index:
-                        times.append(time.process_time() - start)
-    plain = min(without)
-
-    return plain, (min(with_) - plain) / plain / every
+                    for _ in range(steps):
+                        run()
+                    times.setdefault(arm, []).append((time.process_time() - start) / steps)
+    without = times.pop("plain")
+    cells = [f"{1000 * statistics.median(without):.0f} ms"]
+    for arm in list(ARMS)[1:]:
+        ratios = [time / base - 1 for time, base in zip(times.get(arm, ()), without, strict=False)]
+        if len(ratios) > 1:
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            cells.append(f"{middle:+.1%} ({low:+.1%} to {high:+.1%})")
+        else:
+            cells.append("-")
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--models", default="resnet,transformer,mlp")
+    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--rounds", type=int)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    models = {"resnet": resnet, "transformer": Transformer, "mlp": mlp}
-    titles = "model, batch 64", "step", "watch, every=1", "every=10 (a tenth of that)", "plain hooks, every=1"
-    lines = [f"| {' | '.join(titles)} |", "|---|---|---|---|---|"]
-    for name in options.models.split(","):
-        plain, cost = overhead(models[name], watched, 1, options.rounds)
-        _, hooked = overhead(models[name], hooks, 1, options.rounds)
-        lines.append(f"| {name} | {plain:.2f} s | {cost:+.1%} | {cost / 10:+.1%} | {hooked:+.1%} |")
-        print(lines[-1], flush=True)
-    head = "# What watching costs"
-    how = "Fastest training step by processor time, on one thread: `python benchmarks/watch_overhead.py`."
-    text = "\n".join((head, "", how, "", *lines, ""))
-    (Path(__file__).parent / "WATCH.md").write_text(text)
+    torch.set_flush_denormal(True)  # a model that trains on for long may meet them, and slow down
+    known = {
+        line.split(" | ")[0][2:]: line for line in PAGE.read_text().splitlines() if line.startswith("| ")
+    }
+    for name in options.models:
+        known[name] = row_of(name, options.rounds)
+        print(known[name], flush=True)
+    titles = " | ".join(("model", "step", *list(ARMS)[1:]))
+    how = (
+        f"By `make bench-watch`: batch {BATCH}, images of {SIZE} x {SIZE}, one thread of the CPU, torch "
+        f"{torch.__version__}.\nWhat a training step costs more (median over rounds, and quartiles), by "
+        "processor time; blocks of steps with and without are interleaved in one process.\n`watch` measures "
+        "all its quantities, forward and backward, on a part of each activation; its peers those named,\n"
+        "forward alone, on all of it, on every step."
+    )
+    rows = [known[name] for name in MODELS if name in known]
+    line = "|".join(["---"] * (len(ARMS) + 1))
+    PAGE.write_text(
+        "\n".join(("# What watching costs", "", how, "", f"| {titles} |", f"|{line}|", *rows, ""))
+    )
 
 
 if __name__ == "__main__":

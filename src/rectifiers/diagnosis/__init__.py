@@ -4,6 +4,6 @@ from rectifiers.diagnosis._advice import SQUASHING as SQUASHING
 from rectifiers.diagnosis._advice import Advice as Advice
 from rectifiers.diagnosis._watch import Watch as Watch
 from rectifiers.diagnosis._watch import watch as watch
-from rectifiers.diagnosis.quantities.dead import ENOUGH as ENOUGH
+from rectifiers.diagnosis.quantities import ENOUGH as ENOUGH
 
 __all__ = ["ENOUGH", "SQUASHING", "Advice", "Watch", "watch"]

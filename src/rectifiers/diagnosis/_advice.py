@@ -7,17 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rectifiers.diagnosis._table import share
 from rectifiers.diagnosis.quantities.reach import Reach
 
 __all__ = ["SQUASHING", "Advice", "advise"]
 
-_FLAT_SIDED = ("relu", "relu6", "squared_relu", "crelu")
-SQUASHING = ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign")
+Row = Mapping[str, Any]
+
+_FLAT_SIDED = {"relu", "relu6", "squared_relu", "crelu"}
+_SMOOTH = {"gelu", "silu", "mish"}
+SQUASHING = {"sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign"}
 # From where on a figure is worth a sentence; chosen so that healthy networks get none.
 _DEAD, _ONE_SIDED, _FLAT, _LOST, _UPDATES = 0.1, 0.9, 0.5, 0.1, 0.2
 _VANISHES, _EXPLODES, _SCALE = 1e-3, 1e3, 5.0
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,154 +57,115 @@ def advise(
 ) -> list[Advice]:
     """Return advice from the figures at the start and in the last window, the most serious first."""
     found = [
-        *_exploding(start, rows),
-        *_vanishing(rows),
+        *_not_finite([*start, *rows]),
+        *_along_depth(rows),
         *_scale(start),
         *_range(reach),
-        *_rounding(rows, updates),
+        *_rounding(rows),
+        *_updates(updates),
+        *(advice for row in rows for advice in _of_site(row)),
     ]
-    for row in rows:
-        found += _site(row)
     return found or [Advice("healthy", "", _healthy(rows))]
 
 
-def _site(row: Row) -> Iterator[Advice]:
-    name, activation, steps = (
-        row["site"],
-        row["activation"],
-        f"steps {row['first_step']} to {row['last_step']}",
-    )
-    if (row["dead"] or 0) >= _DEAD:
-        said = (
-            f"{_share(row['dead'])} of the {row['units']} units of {name} are dead: the derivative of "
-            f"{activation} was 0 for every sample seen ({steps})"
-        )
-        leaky = "; a leaky variant keeps their gradient" if activation in _FLAT_SIDED else ""
-        yield Advice(
-            "dead", name, said + leaky + ".", _compare(activation, "leaky_relu,elu") if leaky else ""
-        )
-    elif (row["linear"] or 0) >= _ONE_SIDED and activation not in ("gelu", "silu", "mish"):
-        yield Advice(
-            "one-sided",
-            name,
-            f"{_share(row['linear'])} of the {row['units']} units of {name} see inputs on one side "
-            f"of the kink alone ({steps}): {activation} adds no non-linearity there.",
-        )
-    if activation in SQUASHING and (row["saturation"] or 0) >= _FLAT:
-        yield Advice(
-            "saturated",
-            name,
-            f"{_share(row['saturation'])} of what {name} sees lies where the slope of {activation} "
-            f"is below 0.05 ({steps}): its inputs have standard deviation {row['deviation']:.3g}.",
-            _compare(activation, "relu,elu"),
-        )
+def _of_site(row: Row) -> Iterator[Advice]:
+    name, activation = row["site"], row["activation"]
+    units = f"of the {row['units']} units of {name}"
+    steps = f"(steps {row['first_step']} to {row['last_step']})"
+    dead, linear, flat = (row[key] or 0 for key in ("dead", "linear", "saturation"))
+    if dead >= _DEAD:
+        said = f"{share(dead)} {units} are dead: the derivative of {activation} was 0 for every sample seen"
+        if activation in _FLAT_SIDED:
+            leaky = f"{said} {steps}; a leaky variant keeps their gradient."
+            yield Advice("dead", name, leaky, _compare(activation, "leaky_relu,elu"))
+        else:
+            yield Advice("dead", name, f"{said} {steps}.")
+    if linear >= _ONE_SIDED and activation not in _SMOOTH:
+        said = f"{share(linear)} {units} see inputs on one side of the kink alone {steps}"
+        yield Advice("one-sided", name, f"{said}: {activation} adds no non-linearity there.")
+    if flat >= _FLAT and activation in SQUASHING:
+        said = f"{share(flat)} of what {name} sees lies where the slope of {activation} is below 0.05 {steps}"
+        said += f": its inputs have standard deviation {row['deviation']:.3g}."
+        yield Advice("saturated", name, said, _compare(activation, "relu,elu"))
 
 
-def _gradients(rows: Sequence[Row]) -> tuple[Row, Row, float] | None:
+def _not_finite(rows: Sequence[Row]) -> Iterator[Advice]:
+    for row in rows:
+        for key, what in (("deviation", "pre-activations"), ("gradient", "gradients")):
+            if not math.isfinite(row[key] or 0.0):
+                said = f"the {what} of {row['site']} are not finite."
+                yield Advice("exploding", row["site"], said, _init(row["activation"]))
+                return
+
+
+def _along_depth(rows: Sequence[Row]) -> Iterator[Advice]:
     known = [row for row in rows if row["gradient"] is not None]
     if len(known) < 2 or not known[-1]["gradient"]:
-        return None
-    return known[0], known[-1], known[0]["gradient"] / known[-1]["gradient"]
-
-
-def _vanishing(rows: Sequence[Row]) -> Iterator[Advice]:
-    found = _gradients(rows)
-    if found is None:
         return
-    first, last, ratio = found
+    first, last = known[0], known[-1]
+    ratio = first["gradient"] / last["gradient"]
+    rms = f"its RMS is {first['gradient']:.2g} at {first['site']}, {ratio:.2g}"
     if ratio < _VANISHES:
-        yield Advice(
-            "vanishing",
-            first["site"],
-            f"the gradient vanishes: its RMS is {first['gradient']:.2g} at {first['site']}, {ratio:.2g} of "
-            f"that at {last['site']}.",
-            _compare(first["activation"], "relu,elu,selu"),
-        )
+        said = f"the gradient vanishes: {rms} of that at {last['site']}."
+        yield Advice("vanishing", first["site"], said, _compare(first["activation"], "relu,elu,selu"))
     elif ratio > _EXPLODES:
-        yield Advice(
-            "exploding",
-            first["site"],
-            f"the gradient explodes: its RMS is {first['gradient']:.2g} at {first['site']}, {ratio:.2g} "
-            f"times that at {last['site']}.",
-            _init(first["activation"]),
-        )
-
-
-def _exploding(start: Sequence[Row], rows: Sequence[Row]) -> Iterator[Advice]:
-    for row in (*start, *rows):
-        deviation, gradient = row["deviation"], row["gradient"]
-        if not all(value is None or math.isfinite(value) for value in (deviation, gradient)):
-            what = "pre-activations" if not math.isfinite(deviation) else "gradients"
-            yield Advice(
-                "exploding",
-                row["site"],
-                f"the {what} of {row['site']} are not finite.",
-                _init(row["activation"]),
-            )
-            return
+        said = f"the gradient explodes: {rms} times that at {last['site']}."
+        yield Advice("exploding", first["site"], said, _init(first["activation"]))
 
 
 def _scale(start: Sequence[Row]) -> Iterator[Advice]:
     """Whether pre-activations grow or shrink along the depth before anything was learned."""
-    sizes = [(row, math.hypot(row["mean"], row["deviation"])) for row in start]
-    if len(sizes) < 3 or not all(0 < size < math.inf for _, size in sizes):
+    sizes = [math.hypot(row["mean"], row["deviation"]) for row in start]
+    if len(sizes) < 3 or not all(0 < size < math.inf for size in sizes):
         return
-    (first, early), (last, late) = sizes[0], sizes[-1]
-    factor = late / early
-    if factor > _SCALE or factor < 1 / _SCALE:
-        verb = "grow" if factor > 1 else "shrink"
-        yield Advice(
-            "gain",
-            last["site"],
-            f"pre-activations {verb} along the depth from the start: their RMS is {early:.2g} at "
-            f"{first['site']} and {late:.2g} at {last['site']} in the first step.",
-            _init(last["activation"]),
+    first, last = start[0], start[-1]
+    if not 1 / _SCALE <= sizes[-1] / sizes[0] <= _SCALE:
+        verb = "grow" if sizes[-1] > sizes[0] else "shrink"
+        said = (
+            f"pre-activations {verb} along the depth from the start: their RMS is {sizes[0]:.2g} at "
+            f"{first['site']} and {sizes[-1]:.2g} at {last['site']} in the first step."
         )
+        yield Advice("gain", last["site"], said, _init(last["activation"]))
 
 
 def _range(reach: Reach | None) -> Iterator[Advice]:
     if reach is not None and reach.missed:
-        yield Advice(
-            "range",
-            reach.site,
-            f"{_share(reach.missed)} of the targets are out of reach: {reach.activation} at the output "
+        said = (
+            f"{share(reach.missed)} of the targets are out of reach: {reach.activation} at the output "
             f"({reach.site}) gives {reach.low:.3g} to {reach.high:.3g}, the targets go from "
-            f"{reach.lowest:.3g} to {reach.highest:.3g}.",
+            f"{reach.lowest:.3g} to {reach.highest:.3g}."
         )
+        yield Advice("range", reach.site, said)
 
 
-def _rounding(rows: Sequence[Row], updates: Mapping[str, float]) -> Iterator[Advice]:
-    lossy = [row for row in rows if (row["rounding"] or 0) >= _LOST]
-    if lossy:
-        worst = max(lossy, key=lambda row: row["rounding"])
-        yield Advice(
-            "rounding",
-            worst["site"],
-            f"{_share(worst['rounding'])} of the gradients at {worst['site']} are subnormal or "
-            "flushed to 0 in their dtype: scale the loss (torch.amp.GradScaler) or use bfloat16.",
+def _rounding(rows: Sequence[Row]) -> Iterator[Advice]:
+    worst = max(rows, key=lambda row: row["rounding"] or 0.0)
+    if (worst["rounding"] or 0.0) >= _LOST:
+        said = (
+            f"{share(worst['rounding'])} of the gradients at {worst['site']} are subnormal or "
+            "flushed to 0 in their dtype: scale the loss (torch.amp.GradScaler) or use bfloat16."
         )
-    lost = {name: share for name, share in updates.items() if share >= _UPDATES}
+        yield Advice("rounding", worst["site"], said)
+
+
+def _updates(updates: Mapping[str, float]) -> Iterator[Advice]:
+    lost = {name: lost for name, lost in updates.items() if lost >= _UPDATES}
     if lost:
         name = max(lost, key=lambda key: lost[key])
-        yield Advice(
-            "updates",
-            name,
-            f"{_share(lost[name])} of the updates of {name} are lost to rounding: they are below half a unit "
+        said = (
+            f"{share(lost[name])} of the updates of {name} are lost to rounding: they are below half a unit "
             f"in the last place of the weight ({len(lost)} of {len(updates)} parameters lose "
-            f"{_share(_UPDATES)} or more): keep float32 weights.",
+            f"{share(_UPDATES)} or more): keep float32 weights."
         )
+        yield Advice("updates", name, said)
 
 
 def _healthy(rows: Sequence[Row]) -> str:
-    dead = max((row["dead"] or 0.0 for row in rows), default=0.0)
-    died = "no unit died" if dead == 0 else f"at most {_share(dead)} of the units of a site are dead"
+    dead = max(row["dead"] or 0.0 for row in rows)
+    died = "no unit died" if dead == 0 else f"at the worst site {share(dead)} of the units are dead"
     return (
         f"{died}; no site saturates; gradients reach every site: a leaky variant has nothing to repair here."
     )
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.01 else "under 1 %"
 
 
 def _compare(activation: str, others: str) -> str:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rectifiers.diagnosis.quantities import Totals, combine
+from rectifiers.diagnosis.quantities import Totals
 
 __all__ = ["History", "Slot"]
 
 _SLOTS = 25  # the first, and an even number of others
+_COMBINE = {"sum": torch.add, "max": torch.maximum, "min": torch.minimum}  # by the ending of a key
 
 
 @dataclass
@@ -37,14 +38,19 @@ class Slot:
     def add(self, sums: Mapping[str, Tensor]) -> None:
         """Take in further sums."""
         for key, value in sums.items():
-            value = value.to(torch.float32) if not value.is_floating_point() else value
-            self.sums[key] = value if key not in self.sums else combine(key, self.sums[key], value)
+            combine = _COMBINE[key[-3:]]
+            self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
 
     def absorb(self, later: Slot) -> None:
         """Take in the slot that follows."""
         self.add(later.sums)
         self.last = later.last
         self.seen, self.seen_backward = self.seen + later.seen, self.seen_backward + later.seen_backward
+
+    def totals(self) -> Totals:
+        """Return the sums on the host."""
+        sums = {key: value.double().cpu().numpy() for key, value in self.sums.items()}
+        return Totals(sums, self.seen, self.seen_backward)
 
 
 class History:
@@ -85,9 +91,3 @@ class History:
             together.first = min(together.first, slot.first)
             together.absorb(slot)
         return together
-
-    @staticmethod
-    def totals(slot: Slot) -> Totals:
-        """Return a slot's sums on the host."""
-        sums = {key: value.double().cpu().numpy() for key, value in slot.sums.items()}
-        return Totals(sums, slot.seen, slot.seen_backward)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -57,16 +57,12 @@ class _Seen:
     call: Call
     x: Tensor
     y: Tensor | None = None
-    slope: Tensor | None = None
-    known: bool = False
 
-    def sample(self) -> Sample | None:
-        """Return it with its slopes, which are found once; None before there are outputs."""
-        if self.y is None:
-            return None
-        if not self.known:
-            self.slope, self.known = slope_at(self.call, self.x, self.y), True
-        return Sample(self.x, self.y, self.slope)
+    @functools.cached_property
+    def slope(self) -> Tensor | None:
+        """The activation's derivative at `x`."""
+        assert self.y is not None
+        return slope_at(self.call, self.x, self.y)
 
 
 class Observer:
@@ -114,7 +110,7 @@ class Observer:
         self._latest = None
         with torch.no_grad():
             for seen in self._pending:
-                _add(seen)
+                _add_forward(seen)
         self._pending.clear()
 
     def _wanted(self, call: Call) -> bool:
@@ -126,22 +122,25 @@ class Observer:
         return any(map(fits, self.include)) and not any(map(fits, self.exclude))
 
     def _begin(self, call: Call, x: Tensor) -> End | None:
-        if not (self._wanted(call) and x.is_floating_point() and x.ndim and x.numel()):
+        shape = x.shape  # every question to a tensor is intercepted, too: few are asked
+        if not (self._wanted(call) and x.is_floating_point() and shape and shape.numel()):
             return None
-        axis = _axis(call, x)
-        site = self.sites.setdefault(call.name, SiteRecord(call, x.shape[axis]))
+        # the axis of the units: where the model's layers put them, or the usual one
+        axis = (
+            (len(shape) - 1 if len(shape) in (1, 3) else 1) if call.axis is None else call.axis % len(shape)
+        )
+        site = self.sites.setdefault(call.name, SiteRecord(call, shape[axis]))
         step = self.steps - 1
-        limit = min(self.positions, max(_FEWEST, _ELEMENTS // x.shape[axis]))
-        take = partial(_part, axis=axis, limit=limit)
-        rows = take(x)  # a copy: in-place activations overwrite their input
-        seen = _Seen(site, step, call, rows)
+        chosen = _positions(shape, axis, min(self.positions, max(_FEWEST, _ELEMENTS // shape[axis])))
+        take = functools.partial(_part, axis=axis, chosen=chosen)
+        seen = _Seen(site, step, call, take(x))  # a copy: in-place activations overwrite their input
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
             site.gradient_of = step  # of the first pass, not of the one that checkpointing makes again
-            hook = partial(_add_gradient, seen, take)
+            hook = functools.partial(_add_backward, seen, take)
             x.register_hook(hook)  # type: ignore[no-untyped-call]
 
         def end(output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim == x.ndim:
+            if isinstance(output, Tensor) and output.ndim == len(shape):
                 self._latest = (output, site)
                 seen.y = take(output)
                 if not call.recomputed:  # else it has been added up when it ran first
@@ -150,52 +149,49 @@ class Observer:
         return end
 
 
-def _add(seen: _Seen) -> None:
+def _add_forward(seen: _Seen) -> None:
     """Add up what a forward pass saw."""
-    sample = seen.sample()
-    if sample is None:
-        return
+    assert seen.y is not None
+    sample = Sample(seen.x, seen.y, seen.slope)
     slot = seen.site.history.at(seen.step)
     slot.seen += len(sample.x)
     for measure in _FORWARD:
         slot.add(measure(sample))
 
 
-def _add_gradient(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
+def _add_backward(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
     """Add up what a backward pass saw: once, for a hook may be called again."""
+    if seen.y is None or not seen.site.history.slots:
+        return
     with torch.no_grad():
-        forward = seen.sample()
-        if forward is None or not seen.site.history.slots:
-            return
-        seen.y = None
-        sample = replace(forward, gradient=take(gradient), dtype=gradient.dtype)
+        sample = Sample(seen.x, seen.y, seen.slope, take(gradient), gradient.dtype)
         slot = seen.site.history.containing(seen.step)
         slot.seen_backward += len(sample.x)
         for measure in _BACKWARD:
             slot.add(measure(sample))
+    seen.y = None
 
 
 def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:
     return (patterns,) if isinstance(patterns, str | type) else tuple(patterns)
 
 
-def _axis(call: Call, x: Tensor) -> int:
-    """Return the axis of the units: where the model's layers put them, or the usual one."""
-    if call.axis is not None:
-        return call.axis % x.ndim
-    return x.ndim - 1 if x.ndim in (1, 3) else 1
-
-
-def _part(x: Tensor, axis: int, limit: int) -> Tensor:
-    """Return positions x units, evenly spaced, copied, in float32 at least."""
-    x = x.detach().movedim(axis, -1)
-    if x.ndim == 1:
-        x = x[None]
-    excess = math.prod(x.shape[:-1]) / limit
-    for dim in range(x.ndim - 2, -1, -1):  # places first: samples tell more
+@functools.lru_cache(maxsize=256)
+def _positions(shape: torch.Size, axis: int, limit: int) -> tuple[slice, ...]:
+    """Return an index of so many positions at most, evenly spaced: fewer places first, samples tell more."""
+    excess = shape.numel() / shape[axis] / limit
+    chosen = [slice(None)] * len(shape)
+    dims = [dim for dim in range(len(shape)) if dim != axis]
+    for index, dim in reversed(list(enumerate(dims))):
         if excess > 1:
-            step = min(x.shape[dim], math.ceil(excess ** (1 / max(1, dim))))
-            x = x[(slice(None),) * dim + (slice(None, None, step),)]
+            step = min(shape[dim], math.ceil(excess ** (1 / max(1, index))))
+            chosen[dim] = slice(None, None, step)
             excess /= step
-    dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
-    return x.to(dtype, copy=True).reshape(-1, x.shape[-1])
+    return tuple(chosen)
+
+
+def _part(x: Tensor, axis: int, chosen: tuple[slice, ...]) -> Tensor:
+    """Return positions x units, copied, in float32 at least."""
+    part = x.detach()[chosen].movedim(axis, -1)
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    return part.to(dtype, copy=True).reshape(-1, part.shape[-1])

@@ -1,4 +1,4 @@
-"""The derivative of an activation at a sample of its inputs, without disturbing the model that calls it."""
+"""An activation at a sample of its inputs: values and slopes, without disturbing the model that calls it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from rectifiers import functional
 from rectifiers.call_sites import Call
+from rectifiers.diagnosis.quantities import marked
 
-__all__ = ["function_of", "slope_at"]
+__all__ = ["slope_at", "values_at"]
 
 _THROUGH_ZERO = ("leaky_relu", "prelu", "rrelu")  # y / x is the slope, whatever it is, learned or random
 _CLIPPED = ("relu6", "hardtanh", "threshold", "hardshrink")
@@ -25,12 +26,12 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
     if y.shape != x.shape:
         return None
     if call.activation == "relu":
-        return (x > 0).to(x.dtype)
+        return marked(torch.gt, x, 0.0)
     if call.activation in _CLIPPED:
-        return ((y == x) & (x != 0)).to(x.dtype)
+        return marked(torch.eq, y, x) * marked(torch.ne, x, 0.0)
     if call.activation in _THROUGH_ZERO:
-        return torch.where(x > 0, torch.ones_like(x), torch.where(x == 0, 0.0, y / x))
-    function = function_of(call)
+        return (y / x).nan_to_num(0.0)
+    function = _function_of(call)
     if function is None:
         return None
     devices = [x.device] if x.is_cuda else []
@@ -39,24 +40,29 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
         torch.enable_grad(),
         torch.autocast(x.device.type, enabled=False),
         # not those of activation checkpointing, which counts what is saved
-        torch.autograd.graph.saved_tensors_hooks(_same, _same),
+        torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, lambda saved: saved),
+        torch.random.fork_rng(devices=devices, enabled=not known),
     ):
         leaf = x.detach().requires_grad_()
-        if known:
-            z = function(leaf.clone())
-        else:
-            with torch.random.fork_rng(devices=devices):
-                z = function(leaf.clone())
+        z = function(leaf.clone())
         if not z.requires_grad:
             return torch.zeros_like(x)
         return torch.autograd.grad(z.sum(), leaf, materialize_grads=True)[0]
 
 
-def _same(value: Tensor) -> Tensor:
-    return value
+def values_at(call: Call, x: Tensor, units: int) -> Tensor | None:
+    """Return f(x) of the first unit at points; None where the activation cannot be called with them."""
+    function = _function_of(call)
+    if function is None:
+        return None
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            return function(x[:, None].repeat(1, units)).double()[:, 0]
+        except (RuntimeError, ValueError, IndexError):  # on another device, or made for other shapes
+            return None
 
 
-def function_of(call: Call) -> Callable[[Tensor], Tensor] | None:
+def _function_of(call: Call) -> Callable[[Tensor], Tensor] | None:
     """The module's forward; of a function, which may have had arguments, that with its defaults."""
     if call.module is not None:
         forward: Callable[[Tensor], Tensor] = call.module.forward

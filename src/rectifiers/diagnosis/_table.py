@@ -6,49 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectifiers.call_sites import aligned
+from rectifiers.diagnosis.quantities import ALL
 
-__all__ = ["table", "worst_first"]
+__all__ = ["share", "table"]
 
-_COLUMNS = {
-    "dead": "dead",
-    "linear": "linear",
-    "saturation": "flat",
-    "sparsity": "zeros",
-    "dormant": "dormant",
-    "mean": "mean",
-    "deviation": "std",
-    "output_mean": "output mean",
-    "gradient": "gradient RMS",
-    "gradient_ratio": "of the last",
-    "rounding": "lost",
-}
-_SHARES = ("dead", "linear", "saturation", "sparsity", "dormant", "rounding")
-
-
-def worst_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return rows with the most dead units first, then by linear and dormant ones."""
-
-    def badness(row: Mapping[str, Any]) -> tuple[float, ...]:
-        return tuple(row[key] or 0.0 for key in ("dead", "rounding", "linear", "dormant"))
-
-    return sorted(rows, key=badness, reverse=True)
+_SHOWN = {quantity.name: quantity.title for quantity in ALL if quantity.title}
+_COLUMNS = {**_SHOWN, "gradient_ratio": "of the last"}
+_SHARES = {quantity.name for quantity in ALL if quantity.share}
+_WORST = ("dead", "rounding", "linear", "dormant")
 
 
 def table(rows: Sequence[Mapping[str, Any]], steps: int, every: int) -> str:
-    """Return the figures of all sites as text."""
+    """Return the figures of all sites as text, those with the most dead units first."""
+    ordered = sorted(rows, key=lambda row: tuple(row[name] or 0.0 for name in _WORST), reverse=True)
     lines = [
-        [row["site"], row["activation"], str(row["units"]), *(_cell(row, key) for key in _COLUMNS)]
-        for row in worst_first(rows)
+        [row["site"], row["activation"], str(row["units"]), *(_cell(row, name) for name in _COLUMNS)]
+        for row in ordered
     ]
     first, last = min(row["first_step"] for row in rows), max(row["last_step"] for row in rows)
     head = f"watch: {steps} training steps, every {every}. watched; figures of steps {first} to {last}"
     return f"{head}\n\n{aligned(('site', 'activation', 'units', *_COLUMNS.values()), lines)}"
 
 
-def _cell(row: Mapping[str, Any], key: str) -> str:
-    value = row[key]
-    if value is None:
-        return "-"
-    if key in _SHARES:
-        return f"{100 * value:.0f} %" if value == 0 or value >= 0.01 else "< 1 %"
-    return f"{value:.2g}"
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row[name]
+    return "-" if value is None else share(value) if name in _SHARES else f"{value:.2g}"
+
+
+def share(value: float) -> str:
+    """Return a number between 0 and 1 in percent."""
+    return f"{100 * value:.0f} %" if value == 0 or value >= 0.01 else "< 1 %"

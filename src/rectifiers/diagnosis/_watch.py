@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rectifiers.call_sites import refuse_closed
 from rectifiers.diagnosis._advice import Advice, advise
-from rectifiers.diagnosis._history import History, Slot
+from rectifiers.diagnosis._history import Slot
 from rectifiers.diagnosis._observer import Observer, Patterns, SiteRecord
 from rectifiers.diagnosis._table import table
 from rectifiers.diagnosis._updates import Updates
@@ -111,7 +111,9 @@ class Watch:
     def reach(self) -> Reach | None:
         """Return which targets the activation at the output cannot reach; None without either."""
         outputs = [site for site in self._observer.sites.values() if site.is_output]
-        return None if self._targets is None or not outputs else reach_of(outputs[-1].call, self._targets)
+        if self._targets is None or not outputs:
+            return None
+        return reach_of(outputs[-1].call, outputs[-1].units, self._targets)
 
     def advice(self) -> list[Advice]:
         """Return what the figures suggest, each sentence with the figure it rests on."""
@@ -253,7 +255,7 @@ def watch(
 
 
 def _row(site: SiteRecord, slot: Slot) -> dict[str, Any]:
-    totals = History.totals(slot)
+    totals = slot.totals()
     about = {"site": site.call.name, "activation": site.call.activation, "units": site.units}
     when = {"first_step": slot.first, "last_step": slot.last, "seen": slot.seen}
     return {**about, **when, **{quantity.name: quantity.figure(totals) for quantity in ALL}}

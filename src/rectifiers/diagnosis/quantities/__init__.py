@@ -1,33 +1,22 @@
 """What is measured at every site: one file each."""
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, combine
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Quantity, Sample, Sums, Totals, marked
 from rectifiers.diagnosis.quantities.dead import dead
 from rectifiers.diagnosis.quantities.depth import output_square, slope_square
 from rectifiers.diagnosis.quantities.dormant import dormant, dormant_gradient
 from rectifiers.diagnosis.quantities.gradient import gradient
 from rectifiers.diagnosis.quantities.histogram import histogram
 from rectifiers.diagnosis.quantities.linear import linear
-from rectifiers.diagnosis.quantities.moments import deviation, mean, output_mean
+from rectifiers.diagnosis.quantities.moments import deviation, mean, output_mean, output_median
 from rectifiers.diagnosis.quantities.rounding import rounding
 from rectifiers.diagnosis.quantities.saturation import saturation
 from rectifiers.diagnosis.quantities.sparsity import sparsity
 
-__all__ = ["ALL", "Quantity", "Sample", "Sums", "Totals", "combine"]
+__all__ = ["ALL", "ENOUGH", "Quantity", "Sample", "Sums", "Totals", "marked"]
 
 ALL: tuple[Quantity, ...] = (
-    dead,
-    linear,
-    saturation,
-    sparsity,
-    dormant,
-    dormant_gradient,
-    mean,
-    deviation,
-    output_mean,
-    gradient,
-    rounding,
-    slope_square,
-    output_square,
-    histogram,
+    *(dead, linear, saturation, sparsity, dormant, dormant_gradient),
+    *(mean, deviation, output_mean, output_median, output_square, slope_square),
+    *(rounding, gradient, histogram),
 )
 """In the order of the table."""

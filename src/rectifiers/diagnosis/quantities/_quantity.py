@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Quantity", "Sample", "Sums", "Totals", "combine", "marked", "mean_of"]
+__all__ = ["ENOUGH", "Quantity", "Sample", "Sums", "Totals", "marked", "mean_of"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
-Array: TypeAlias = NDArray[np.float64]
+
+ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,18 @@ class Totals:
     ----------
     sums : mapping of str to array
         Per unit, by the keys of the quantities.
-    seen : int
-        Positions that forward passes added up, per unit.
-    seen_backward : int
-        The same of backward passes.
+    seen, seen_backward : int
+        Positions that forward and backward passes added up, per unit.
     """
 
-    sums: Mapping[str, Array]
+    sums: Mapping[str, NDArray[np.float64]]
     seen: int
     seen_backward: int
+
+    def mean(self, key: str) -> NDArray[np.float64] | None:
+        """Return a sum over positions, divided by their number; None where there is none."""
+        seen = self.seen_backward if key.startswith("gradient") else self.seen
+        return self.sums[key] / seen if key in self.sums and seen else None
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,7 @@ class Quantity:
     name : str
         A column of the frame: ``"dead"``.
     title : str
-        A column of the table.
-    meaning : str
-        One line.
+        A column of the table; empty for none.
     figure : callable
         From `Totals` to a number; None where it cannot be known.
     forward : callable or None
@@ -84,22 +86,14 @@ class Quantity:
 
     name: str
     title: str
-    meaning: str
     figure: Callable[[Totals], float | None]
     forward: Callable[[Sample], Sums] | None = None
     backward: Callable[[Sample], Sums] | None = None
     share: bool = True
 
 
-def combine(key: str, before: Tensor, after: Tensor) -> Tensor:
-    """Put two sums of one key together, on their device."""
-    if key.endswith(".sum"):
-        return before + after
-    return torch.maximum(before, after) if key.endswith(".max") else torch.minimum(before, after)
-
-
-def marked(compare: Callable[..., Any], x: Tensor, value: float) -> Tensor:
-    """Return 1.0 where a comparison holds and 0.0 elsewhere: three times as fast as by way of booleans."""
+def marked(compare: Callable[..., Any], x: Tensor, value: float | Tensor) -> Tensor:
+    """Return 1.0 where a comparison holds and 0.0 elsewhere: many times as fast as by way of booleans."""
     ones: Tensor = compare(x, value, out=torch.empty_like(x))
     return ones
 
@@ -108,8 +102,7 @@ def mean_of(key: str) -> Callable[[Totals], float | None]:
     """Return the figure that is the mean of a sum over positions and units."""
 
     def figure(totals: Totals) -> float | None:
-        found = totals.sums.get(key)
-        seen = totals.seen_backward if key.startswith("gradient") else totals.seen
-        return None if found is None or not seen else float(found.mean()) / seen
+        means = totals.mean(key)
+        return None if means is None else float(means.mean())
 
     return figure

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Quantity, Sample, Sums, Totals
 
-__all__ = ["ENOUGH", "dead"]
-
-ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
+__all__ = ["dead"]
 
 
 def _forward(sample: Sample) -> Sums:
-    return {} if sample.slope is None else {"slope.max": sample.slope.abs().amax(dim=0)}
+    if sample.slope is None:
+        return {}
+    return {"steepest.max": sample.slope.amax(dim=0), "steepest.min": sample.slope.amin(dim=0)}
 
 
 def _figure(totals: Totals) -> float | None:
-    steepest = totals.sums.get("slope.max")
-    return None if steepest is None or totals.seen < ENOUGH else float((steepest == 0).mean())
+    if "steepest.max" not in totals.sums or totals.seen < ENOUGH:
+        return None
+    return float(((totals.sums["steepest.max"] == 0) & (totals.sums["steepest.min"] == 0)).mean())
 
 
-dead = Quantity(
-    "dead", "dead", "share of units whose derivative was 0 for every sample of the window", _figure, _forward
-)
+dead = Quantity("dead", "dead", _figure, _forward)

@@ -14,17 +14,8 @@ def _forward(sample: Sample) -> Sums:
     return {} if sample.slope is None else {"slope_squared.sum": sample.slope.square().sum(dim=0)}
 
 
-slope_square = Quantity(
-    "slope_square",
-    "slope²",
-    "mean squared derivative of the activation",
-    mean_of("slope_squared.sum"),
-    _forward,
-    share=False,
-)
-output_square = Quantity(
-    "output_square", "output²", "mean squared output", mean_of("y_squared.sum"), share=False
-)
+slope_square = Quantity("slope_square", "", mean_of("slope_squared.sum"), _forward, share=False)
+output_square = Quantity("output_square", "", mean_of("y_squared.sum"), share=False)
 
 
 def add_chi(rows: Sequence[dict[str, Any]]) -> None:

@@ -19,11 +19,4 @@ def _figure(totals: Totals) -> float | None:
     return None if square is None else math.sqrt(square) if math.isfinite(square) else square
 
 
-gradient = Quantity(
-    "gradient",
-    "gradient RMS",
-    "root mean square of the loss's gradient at the pre-activations",
-    _figure,
-    backward=_backward,
-    share=False,
-)
+gradient = Quantity("gradient", "gradient RMS", _figure, backward=_backward, share=False)

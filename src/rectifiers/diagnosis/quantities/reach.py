@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.call_sites import Call
-from rectifiers.diagnosis._slope import function_of
+from rectifiers.diagnosis._slope import values_at
 
 __all__ = ["Reach", "reach_of"]
 
@@ -39,17 +39,13 @@ class Reach:
     missed: float
 
 
-def reach_of(call: Call, targets: Tensor) -> Reach | None:
+def reach_of(call: Call, units: int, targets: Tensor) -> Reach | None:
     """Compare targets with the range of an activation, found by calling it; None where it cannot be."""
-    function = function_of(call)
-    if function is None or not targets.numel():
+    y = values_at(call, torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-_FAR, _FAR]))), units)
+    if y is None or not targets.numel():
         return None
-    x = torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-_FAR, _FAR])))
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        y = function(x).double()
-    low, high = (
-        end if abs(end) < _FAR / 100 else end * torch.inf for end in (float(y.min()), float(y.max()))
-    )
+    ends = float(y.min()), float(y.max())
+    low, high = (end if abs(end) < _FAR / 100 else end * torch.inf for end in ends)
     outside = (targets < low - 1e-6) | (targets > high + 1e-6)
-    ends = float(targets.min()), float(targets.max())
-    return Reach(call.name, call.activation, low, high, *ends, float(outside.double().mean()))
+    missed = float(outside.double().mean())
+    return Reach(call.name, call.activation, low, high, float(targets.min()), float(targets.max()), missed)

@@ -26,19 +26,12 @@ def _backward(sample: Sample) -> Sums:
 def _figure(totals: Totals) -> float | None:
     if "passing.sum" not in totals.sums:
         return None
-    passing, flushed, subnormal = (
-        float(totals.sums[f"{key}.sum"].sum()) for key in ("passing", "flushed", "subnormal")
-    )
+    keys = ("passing", "flushed", "subnormal")
+    passing, flushed, subnormal = (float(totals.sums[f"{key}.sum"].sum()) for key in keys)
     if not passing:
         return None
     # zeros alone are no rounding: max-pooling and a mean over classes that are right make them, too
     return (subnormal + flushed) / passing if subnormal else 0.0
 
 
-rounding = Quantity(
-    "rounding",
-    "gradient lost",
-    "share of gradients that are subnormal in their dtype, or flushed to 0 beside such",
-    _figure,
-    backward=_backward,
-)
+rounding = Quantity("rounding", "lost", _figure, backward=_backward)

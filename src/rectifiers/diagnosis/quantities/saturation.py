@@ -1,4 +1,4 @@
-"""Saturation: the share of positions where the derivative is below 0.05."""
+"""Saturation: the share of positions where the absolute derivative is below 0.05."""
 
 from __future__ import annotations
 
@@ -15,10 +15,4 @@ def _forward(sample: Sample) -> Sums:
     return {} if sample.slope is None else {"flat.sum": marked(torch.lt, sample.slope.abs(), FLAT).sum(dim=0)}
 
 
-saturation = Quantity(
-    "saturation",
-    "flat",
-    f"share of positions where the absolute derivative is below {FLAT}",
-    mean_of("flat.sum"),
-    _forward,
-)
+saturation = Quantity("saturation", "flat", mean_of("flat.sum"), _forward)

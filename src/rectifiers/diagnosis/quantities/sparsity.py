@@ -13,4 +13,4 @@ def _forward(sample: Sample) -> Sums:
     return {"zeros.sum": marked(torch.eq, sample.y, 0.0).sum(dim=0)}
 
 
-sparsity = Quantity("sparsity", "zeros", "share of outputs that are 0", mean_of("zeros.sum"), _forward)
+sparsity = Quantity("sparsity", "zeros", mean_of("zeros.sum"), _forward)
