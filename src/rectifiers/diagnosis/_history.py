@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,12 @@ from rectifiers.diagnosis.quantities import Totals
 __all__ = ["History", "Slot"]
 
 _SLOTS = 25  # the first, and an even number of others
-_COMBINE = {"sum": torch.add, "max": torch.maximum, "min": torch.minimum}  # by the ending of a key
+# by the ending of a key
+_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "max": torch.maximum,
+    "min": torch.minimum,
+}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from torch import Tensor
 from rectifiers import nn
 from rectifiers.activations import Activation, Elementwise, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
-from rectifiers.initialization._moments import Array, GatedBy, Largest, Measured, Moments, Pointwise, Slopes
+from rectifiers.initialization._moments import Array, GatedBy, Measured, Moments, largest, two_slopes
 
 __all__ = ["Gain", "gain"]
 
@@ -48,9 +48,9 @@ class Gain(float):
     """
 
     error: float
-    _moments: Moments
+    _moments: Moments | GatedBy
 
-    def __new__(cls, moments: Moments) -> Gain:
+    def __new__(cls, moments: Moments | GatedBy) -> Gain:
         """Make the gain that keeps the second moment."""
         second = moments.square()
         if not 0 < second.value < math.inf:
@@ -199,7 +199,7 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
         activation = registry[activation]
     if isinstance(activation, Activation):
         parameters = {("init" if key == "weight" else key): value for key, value in parameters.items()}
-        activation = _made(activation, parameters)
+        activation = nn.of(activation)(**parameters)
     elif isinstance(activation, type) and issubclass(activation, torch.nn.Module):
         activation = activation(**parameters)
     elif isinstance(activation, torch.nn.Module) and parameters:
@@ -211,36 +211,30 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
     raise ArgumentTypeError(f"an activation is a name, record, module or function, got {activation!r}")
 
 
-def _made(record: Activation, parameters: dict[str, Any]) -> torch.nn.Module:
-    if record.name == "softmax":
-        raise ArgumentError("softmax has no gain: its outputs depend on each other")
-    return nn.of(record)(**parameters)
-
-
-def _of_module(module: torch.nn.Module) -> Moments:
+def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
     """Return the moments of a module, by its record where it is known."""
     record = _RECORDS.get(type(module), getattr(module, "record", None))
     name = None if record is None else record.name
     if name == "softmax":
         raise ArgumentError("softmax has no gain: its outputs depend on each other")
     if name == "crelu":
-        return Slopes(0.0, 0.0)  # per output; there are twice as many
+        return two_slopes(0.0, 0.0)  # per output; there are twice as many
     if name == "maxout":
-        return Largest(int(module.pieces))  # type: ignore[arg-type]
+        return largest(int(module.pieces))  # type: ignore[arg-type]
     if isinstance(record, Gated):
-        return GatedBy(_of_module(nn.of(record.gate)()))
+        gate = _of_module(nn.of(record.gate)())
+        assert isinstance(gate, Moments)
+        return GatedBy(gate)
     if name == "rrelu":
-        return Slopes(*_random_slope(module))
+        return two_slopes(*_random_slope(module))
     if name == "prelu":
         slopes = torch.as_tensor(module.weight).detach().double()
-        return Slopes(float(slopes.mean()), float(slopes.square().mean()))
+        return two_slopes(float(slopes.mean()), float(slopes.square().mean()))
     if isinstance(record, Elementwise) and not list(module.parameters()):
         values = [getattr(module, key) for key in record.parameters]
-        known = record
-        return Pointwise(
-            lambda z: np.square(known.f(z, *values)),
-            lambda z: known.f(z, *values),
-            lambda z: np.square(known.df(z, *values)),
+        f, df = record.f, record.df
+        return Moments(
+            lambda z: np.square(f(z, *values)), lambda z: f(z, *values), lambda z: np.square(df(z, *values))
         )
     return _of_unknown(module, {})
 
@@ -253,28 +247,6 @@ def _random_slope(module: Any) -> tuple[float, float]:
         return float(mean), float(1 / (low * high))
     low, high = module.lower, module.upper
     return float((low + high) / 2), float((low * low + low * high + high * high) / 3)
-
-
-class _Drawn(Moments):
-    """Of something random, or not element by element: averages over fixed draws."""
-
-    def __init__(
-        self, apply: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor], draws: Tensor
-    ) -> None:
-        self._apply, self._slope, self._draws = apply, slope, draws
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """The mean square of the outputs, within two standard errors over rows."""
-        rows = self._apply(scale * self._draws).square().flatten(1).mean(dim=1)
-        return Measured(float(rows.mean()), 2 * float(rows.std()) / math.sqrt(len(rows)))
-
-    def mean(self, scale: float = 1.0) -> float:
-        """The mean of the outputs."""
-        return float(self._apply(scale * self._draws).mean())
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """The mean square of the gradient's elements."""
-        return float(self._slope(scale * self._draws).square().mean())
 
 
 def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Moments:
@@ -304,22 +276,27 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
                 return torch.zeros_like(z)
             return torch.autograd.grad(y.sum(), z, materialize_grads=True)[0]
 
-    generator = torch.Generator().manual_seed(0)
-    draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
-    if not _acts_elementwise(apply, draws[:4]):
-        return _Drawn(apply, slope, draws)
+    def rows(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda z: of(z).flatten(1).mean(dim=1)
 
     def averaged(of: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
         def average(z: Array) -> Array:
             columns = torch.from_numpy(z.reshape(-1, 1)).expand(-1, width).clone()
-            mean: Array = of(columns).mean(dim=1).numpy()
-            return mean.reshape(z.shape)
+            return rows(of)(columns).numpy().reshape(z.shape)
 
         return average
 
-    return Pointwise(
-        averaged(lambda z: apply(z).square()), averaged(apply), averaged(lambda z: slope(z).square())
-    )
+    def over_draws(of: Callable[[Tensor], Tensor]) -> Measured:
+        """Within two standard errors over rows."""
+        means = of(draws)
+        return Measured(float(means.mean()), 2 * float(means.std()) / math.sqrt(len(means)))
+
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
+    parts = (lambda z: apply(z).square(), apply, lambda z: slope(z).square())
+    if _acts_elementwise(apply, draws[:4]):
+        return Moments(*map(averaged, parts))
+    return Moments(*map(rows, parts), over_draws)
 
 
 def _acts_elementwise(apply: Callable[[Tensor], Tensor], x: Tensor) -> bool:

@@ -23,14 +23,12 @@ from rectifiers.initialization._neighbours import Place, neighbours
 __all__ = ["Initialisation", "InitialisedLayer", "init_"]
 
 _LAYERS = (torch.nn.Linear, torch.nn.modules.conv._ConvNd, nn.MaxoutLinear)
-_OTHERS = (
-    torch.nn.RNNBase,
-    torch.nn.RNNCellBase,
-    torch.nn.Bilinear,
-    torch.nn.Embedding,
-    torch.nn.EmbeddingBag,
-    torch.nn.MultiheadAttention,
-)
+_LEFT: dict[type[torch.nn.Module], str] = {
+    torch.nn.RNNBase: "recurrent",
+    torch.nn.RNNCellBase: "recurrent",
+    torch.nn.MultiheadAttention: "attention",
+    **dict.fromkeys((torch.nn.Bilinear, torch.nn.Embedding, torch.nn.EmbeddingBag), "no fan-in"),
+}
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
 def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
     """Return why a layer is left as it is, an empty text if it is drawn, None if it is no layer."""
     if not isinstance(layer, _LAYERS):
-        return f"left: {_kind(layer)}" if isinstance(layer, _OTHERS) else None
+        return next((f"left: {why}" for kind, why in _LEFT.items() if isinstance(layer, kind)), None)
     if isinstance(layer, torch.nn.modules.linear.NonDynamicallyQuantizableLinear):
         return "left: part of an attention"
     if any(isinstance(p, torch.nn.parameter.UninitializedParameter) for p in layer.parameters()):
@@ -235,17 +233,6 @@ def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
         return "left: shares its weights with a layer above"
     seen.update(shared)
     return ""
-
-
-def _kind(layer: torch.nn.Module) -> str:
-    recurrent = isinstance(layer, torch.nn.RNNBase | torch.nn.RNNCellBase)
-    return (
-        "recurrent"
-        if recurrent
-        else "attention"
-        if isinstance(layer, torch.nn.MultiheadAttention)
-        else "no fan-in"
-    )
 
 
 def _set(name: str, layer: torch.nn.Module, values: Tensor) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = ["Array", "GatedBy", "Largest", "Measured", "Moments", "Pointwise", "Slopes", "expect"]
+__all__ = ["Array", "GatedBy", "Measured", "Moments", "largest", "two_slopes"]
 
 Array: TypeAlias = NDArray[np.float64]
-Function: TypeAlias = Callable[[Array], Array]
+Function: TypeAlias = Callable[[Any], Any]  # of arrays, or of tensors
 
 _REACH = 16.0  # the normal density outside is below 1e-55
 _HALVINGS = 48
@@ -28,112 +27,6 @@ class Measured:
 
     value: float
     error: float
-
-
-class Moments(ABC):
-    """Of an activation f and z ~ N(0, 1)."""
-
-    @abstractmethod
-    def square(self, scale: float = 1.0) -> Measured:
-        """Return E[f(scale z)^2]."""
-
-    @abstractmethod
-    def mean(self, scale: float = 1.0) -> float:
-        """Return E[f(scale z)]."""
-
-    @abstractmethod
-    def slope_square(self, scale: float = 1.0) -> float:
-        """Return E[f'(scale z)^2]."""
-
-
-@dataclass(frozen=True)
-class Slopes(Moments):
-    """z where positive, r z elsewhere: r fixed, learned or random, with its mean and mean square."""
-
-    slope: float
-    squared_slope: float
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """(1 + E[r^2]) / 2 of the variance."""
-        value = 0.5 * scale**2 * (1 + self.squared_slope)
-        return Measured(value, 1e-15 * value)
-
-    def mean(self, scale: float = 1.0) -> float:
-        """(1 - E[r]) / sqrt(2 pi) of the standard deviation."""
-        return scale * (1 - self.slope) / math.sqrt(2 * math.pi)
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """(1 + E[r^2]) / 2."""
-        return 0.5 * (1 + self.squared_slope)
-
-
-@dataclass(frozen=True)
-class Largest(Moments):
-    """Maxout: the largest of k normal variables, with density k phi(z) Phi(z)^(k-1)."""
-
-    pieces: int
-
-    def _weighted(self, z: Array) -> Array:
-        below: Array = 0.5 * vocabulary.erfc(-z * math.sqrt(0.5))
-        weighted: Array = self.pieces * below ** (self.pieces - 1)
-        return weighted
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """E[z^2 k Phi(z)^(k-1)] of the variance."""
-        found = expect(lambda z: z * z * self._weighted(z))
-        return Measured(scale**2 * found.value, scale**2 * found.error)
-
-    def mean(self, scale: float = 1.0) -> float:
-        """E[z k Phi(z)^(k-1)] of the standard deviation."""
-        return scale * expect(lambda z: z * self._weighted(z)).value
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """1: of the piece that wins."""
-        return 1.0
-
-
-@dataclass(frozen=True)
-class GatedBy(Moments):
-    """A normal variable times a gate of another one: f(a, b) = a g(b)."""
-
-    gate: Moments
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """E[a^2] E[g(b)^2]."""
-        found = self.gate.square(scale)
-        return Measured(scale**2 * found.value, scale**2 * found.error)
-
-    def mean(self, scale: float = 1.0) -> float:
-        """0."""
-        return 0.0
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """E[g(b)^2] by the one input, and E[a^2] E[g'(b)^2] by the other."""
-        return self.gate.square(scale).value + scale**2 * self.gate.slope_square(scale)
-
-
-@dataclass(frozen=True)
-class Pointwise(Moments):
-    """Any function of one number, as arrays of squares, values and squared slopes at points.
-
-    Several channels with parameters of their own have their average there.
-    """
-
-    squares: Function
-    values: Function
-    squared_slopes: Function
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """By quadrature."""
-        return expect(lambda z: self.squares(scale * z))
-
-    def mean(self, scale: float = 1.0) -> float:
-        """By quadrature."""
-        return expect(lambda z: self.values(scale * z)).value
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """By quadrature."""
-        return expect(lambda z: self.squared_slopes(scale * z)).value
 
 
 def expect(function: Function) -> Measured:
@@ -170,3 +63,68 @@ def expect(function: Function) -> Measured:
         low, high = (np.concatenate((a[open_], b[open_])) for a, b in ((low, middle), (middle, high)))
         whole = np.concatenate((left[open_], right[open_]))
     return Measured(total + float(whole.sum()), error + float(np.abs(whole).sum()))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of an activation f and z ~ N(0, 1), from its squares, values and squared slopes at points.
+
+    Several channels with parameters of their own have their average there.
+    """
+
+    squares: Function
+    values: Function
+    squared_slopes: Function
+    expect: Callable[[Function], Measured] = expect
+
+    def square(self, scale: float = 1.0) -> Measured:
+        """Return E[f(scale z)^2]."""
+        return self.expect(lambda z: self.squares(scale * z))
+
+    def mean(self, scale: float = 1.0) -> float:
+        """Return E[f(scale z)]."""
+        return self.expect(lambda z: self.values(scale * z)).value
+
+    def slope_square(self, scale: float = 1.0) -> float:
+        """Return E[f'(scale z)^2]."""
+        return self.expect(lambda z: self.squared_slopes(scale * z)).value
+
+
+@dataclass(frozen=True)
+class GatedBy:
+    """The same of a normal variable times a gate of another one: f(a, b) = a g(b)."""
+
+    gate: Moments
+
+    def square(self, scale: float = 1.0) -> Measured:
+        """E[a^2] E[g(b)^2]."""
+        found = self.gate.square(scale)
+        return Measured(scale**2 * found.value, scale**2 * found.error)
+
+    def mean(self, scale: float = 1.0) -> float:
+        """0."""
+        return 0.0
+
+    def slope_square(self, scale: float = 1.0) -> float:
+        """E[g(b)^2] by the one input, and E[a^2] E[g'(b)^2] by the other."""
+        return self.gate.square(scale).value + scale**2 * self.gate.slope_square(scale)
+
+
+def two_slopes(slope: float, squared_slope: float) -> Moments:
+    """Where positive z, elsewhere r z: r fixed, learned or random, with its mean and mean square."""
+
+    def squared(z: Array) -> Array:
+        return np.where(z > 0, 1.0, squared_slope)
+
+    return Moments(lambda z: squared(z) * z * z, lambda z: np.where(z > 0, z, slope * z), squared)
+
+
+def largest(pieces: int) -> Moments:
+    """Maxout: the largest of k normal variables, with density k phi(z) Phi(z)^(k-1)."""
+
+    def weight(z: Array) -> Array:
+        below: Array = 0.5 * vocabulary.erfc(-z * math.sqrt(0.5))
+        return pieces * below ** (pieces - 1)
+
+    # its slope is 1, of the piece that wins
+    return Moments(np.square, np.positive, np.ones_like, lambda f: expect(lambda z: f(z) * weight(z)))

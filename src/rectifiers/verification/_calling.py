@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 
 from rectifiers.errors import UserCodeError, error_line
 
-__all__ = ["Array", "Caller", "Function", "Returned", "is_module", "name_of"]
+__all__ = ["Array", "Caller", "Function", "Returned", "is_module", "name_of", "quiet"]
 
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
-Library: TypeAlias = Literal["numpy", "torch", "jax", "python"]
 
 _PROBE = np.array([-1.5, -0.25, 0.75, 2.0])
-_DTYPES: dict[Library, tuple[str, ...]] = {
+_DTYPES = {
     "numpy": ("float64", "float32", "float16"),
     "torch": ("float64", "float32", "bfloat16", "float16"),
     "jax": ("float64", "float32", "bfloat16", "float16"),
-    "python": ("float64",),
 }
 
 
@@ -59,17 +57,19 @@ class Caller:
 
     Attributes
     ----------
-    library : {"numpy", "torch", "jax", "python"}
-        Python: numbers, one by one.
+    library : {"numpy", "torch", "jax"}
     wide : str
         The widest dtype the function computes in: ``"longdouble"`` or ``"float64"``.
     narrow : bool
         Whether it is tried in narrower dtypes than float64.
+    numbers : bool
+        Whether it takes Python numbers, one by one.
     """
 
-    library: Library
+    library: Literal["numpy", "torch", "jax"]
     wide: str = "float64"
     narrow: bool = True
+    numbers: bool = False
 
     @classmethod
     def of(cls, function: Function, label: str) -> Caller:
@@ -80,46 +80,38 @@ class Caller:
         UserCodeError
             It raises whatever it is given; the message is that of the likeliest library.
         """
-        if is_module(function):
-            return cls("torch")
-        errors: dict[str, Exception] = {}
-        for library in ("numpy", "torch", "python"):
-            caller = cls(library)
+        errors: list[Exception] = []
+        for caller in (cls("numpy"), cls("torch"), cls("numpy", narrow=False, numbers=True)):
             try:
                 with quiet():
-                    result = caller._run(function, caller.give(_PROBE, "float64"))
+                    result = caller.run(function, caller.give(_PROBE))
                     caller.take(result)
             except Exception as error:  # noqa: BLE001  the function is the user's
-                errors[library] = error
+                errors.append(error)
                 continue
             home = type(result).__module__.partition(".")[0]
-            if library == "numpy":
-                if home in ("torch", "jax", "jaxlib"):
-                    return cls("torch" if home == "torch" else "jax")
-                return cls("numpy", caller._widest(function))
-            return caller
-        first = errors["torch" if "torch" in str(errors["numpy"]) else "numpy"]
+            if home in ("torch", "jax", "jaxlib"):
+                return cls("torch" if home == "torch" else "jax")
+            return caller if errors else cls("numpy", caller._widest(function))
+        of_numpy, of_torch, of_number = errors
+        first = of_torch if "torch" in str(of_numpy) else of_numpy
         raise UserCodeError(
             f"{label} must take an array or a number, but raised {error_line(first)} for NumPy's, "
-            f"{error_line(errors['torch'])} for torch's, {error_line(errors['python'])} for a number"
+            f"{error_line(of_torch)} for torch's, {error_line(of_number)} for a number"
         ) from first
 
     def _widest(self, function: Function) -> str:
-        if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
-            return "float64"
-        try:
-            with quiet():
-                result = function(self.give(_PROBE, "longdouble"))
-        except Exception:  # noqa: BLE001  the user's function may refuse it in any way
-            return "float64"
-        return "longdouble" if getattr(result, "dtype", None) == np.longdouble else "float64"
+        with contextlib.suppress(Exception), quiet():  # the user's function may refuse it in any way
+            if function(self.give(_PROBE, "longdouble")).dtype == np.longdouble:
+                return "longdouble"
+        return "float64"
 
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes a function of this library is tried in, the widest first."""
         return _DTYPES[self.library] if self.narrow else ("float64",)
 
-    def give(self, x: Array, dtype: str) -> Any:
+    def give(self, x: Array, dtype: str = "float64") -> Any:
         """Return an array as the library's own, in a memory of its own."""
         if self.library == "torch":
             import torch
@@ -129,38 +121,39 @@ class Caller:
             import jax.numpy as jnp
 
             return jnp.asarray(np.asarray(x), dtype=dtype)
-        if self.library == "python":
-            return [float(value) for value in np.ravel(x)]
         return np.array(x, dtype=dtype)
 
     def take(self, result: Any) -> Array:
         """Return a result as NumPy's array, in float64 or long double."""
         if type(result).__module__.startswith("torch"):
             result = result.detach().cpu().double().numpy()
-        elif type(result).__module__.startswith("jax"):
-            result = np.asarray(result).astype(np.float64)
         array = np.asarray(result)
         return array.astype(np.longdouble if array.dtype == np.longdouble else np.float64)
 
-    def call(self, function: Function, x: Array, dtype: str = "float64", given: Any = None) -> Returned:
-        """Call a function with `x`, or with `given`, which holds the same values."""
-        given = self.give(x, dtype) if given is None else given
+    def run(self, function: Function, given: Any) -> Any:
+        """Call a function with an array of the library, and return what it returns."""
+        return np.vectorize(function, otypes=[float])(given) if self.numbers else function(given)
+
+    def apply(self, function: Function, given: Any) -> Returned:
+        """Call a function with an array of the library."""
         before = self.take(given).copy()
         with quiet():
-            result = self._run(function, given)
+            result = self.run(function, given)
         changed = not np.array_equal(before, self.take(given), equal_nan=True)
         values = self.take(result)
-        name = str(getattr(result, "dtype", values.dtype)).removeprefix("torch.")
-        return Returned(values, name, changed)
+        return Returned(values, str(getattr(result, "dtype", values.dtype)).removeprefix("torch."), changed)
 
     def evaluate(self, function: Function, x: Array) -> Array:
         """Return the values of a function at points of any shape, in the widest dtype."""
-        return self.call(function, np.ravel(x), self.wide).values.reshape(np.shape(x))
+        values = self.apply(function, self.give(np.ravel(x), self.wide)).values
+        return np.array(np.broadcast_to(values, np.size(x))).reshape(np.shape(x))
 
-    def _run(self, function: Function, given: Any) -> Any:
-        if self.library != "python":
-            return function(given)
-        return np.array([float(function(value)) for value in given])
+    def acts_alone(self, function: Function) -> bool:
+        """Whether a function keeps the shape of a row of numbers, and each depends on its own input alone."""
+        x = np.linspace(-3.1, 3.3, 16)
+        moved = x + np.tile([1.0, 0.0], 8)
+        before, after = (self.apply(function, self.give(row)).values for row in (x, moved))
+        return before.shape == x.shape and np.array_equal(before[1::2], after[1::2], equal_nan=True)
 
     def precisely(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context all calls belong into: JAX computes in float64 only where it is told to."""

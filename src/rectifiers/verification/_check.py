@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Literal
 
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
 from rectifiers.verification import _trials
-from rectifiers.verification._calling import Caller, Function, is_module, name_of
+from rectifiers.verification._calling import Caller, is_module, name_of
 from rectifiers.verification._causes import likely_cause
 from rectifiers.verification._result import CheckResult
 from rectifiers.verification._subject import Subject
@@ -69,64 +68,52 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
         wrong = f if not callable(f) else df
         raise ArgumentTypeError(f"a check takes functions, modules or classes of them, but got {wrong!r}")
     name = name_of(f) + ("" if df is None else f", {name_of(df)}")
-    torch = sys.modules.get("torch")
-    note = ""
-    if df is None or is_module(f):
-        if df is None and not _of_torch(f, torch):
-            raise ArgumentError(f"{name} is no function of tensors: pass its derivative, too")
+    note, autograd = "", df is None
+    if autograd or is_module(f):
+        if autograd:
+            _refuse_other_arrays(f, name)
         from rectifiers.verification import _autograd
 
         f, caller, note = _autograd.as_function(f)
+        df = _autograd.backward_of(f) if autograd else df
     else:
         caller = Caller.of(f, name_of(f))
         with caller.precisely():
-            alone = _trials.elementwise(f, caller.call)
-        if not alone:
-            raise ArgumentError(
-                f"{name_of(f)} must act on each element alone to be checked with a derivative"
-            )
-    df, autograd = (df, False) if df is not None else (_autograd.backward_of(f), True)
-    with caller.precisely():
-        return _checked(name, f, df, caller, of, autograd, note)
-
-
-def _checked(
-    name: str, f: Function, df: Function, caller: Caller, of: str, autograd: bool, note: str
-) -> CheckResult:
+            if not caller.acts_alone(f):
+                raise ArgumentError(
+                    f"{name_of(f)} must act on each element alone to be checked with a derivative"
+                )
     report = _trials.Report()
     if note:
-        report.add("input", "the function", note=note)
-    try:
-        subject = Subject(f, df, caller, of)
-        subject.scale  # noqa: B018  raises where the function does
-    except Exception as error:  # the function is the user's
-        raise UserCodeError(f"{name} raised {error_line(error)}") from error
-    _trials.run(subject, report)
-    if autograd:
-        from rectifiers.verification import _autograd
-
-        _autograd.run(subject, report)
-    cause = likely_cause(subject, report.failures[0]) if report.failures else ""
-    kinks = tuple(kink.x for kink in subject.kinks)
+        report.attempt("input", "the function", lambda: note)
+    with caller.precisely():
+        try:
+            subject = Subject(f, df, caller, of)
+            subject.scale  # noqa: B018  raises where the function does
+        except Exception as error:  # the function is the user's
+            raise UserCodeError(f"{name} raised {error_line(error)}") from error
+        _trials.run(subject, report)
+        if autograd:
+            _autograd.run(subject, report)
+        cause = likely_cause(subject, report.failures[0]) if report.failures else ""
+        kinks, curves = tuple(kink.x for kink in subject.kinks), subject.curves()
     return CheckResult(
-        name, not report.failures, tuple(report.failures), cause, tuple(report.rows), kinks, subject.curves()
+        name, not report.failures, tuple(report.failures), cause, tuple(report.rows), kinks, curves
     )
 
 
-def _of_torch(f: Any, torch: Any) -> bool:
-    """Whether something is a module, an autograd function or a function that returns tensors."""
-    if torch is not None and isinstance(f, type):
-        return issubclass(f, torch.nn.Module | torch.autograd.Function)
-    if is_module(f):
-        return True
-    return Caller.of(f, name_of(f)).library == "torch" or _takes_tensors(f)
-
-
-def _takes_tensors(f: Any) -> bool:
+def _refuse_other_arrays(f: Any, name: str) -> None:
+    """Raise unless something is a module, an autograd function, a class of them or a function of tensors."""
     import torch
 
-    x = torch.linspace(-1, 1, 8, requires_grad=True)
+    if isinstance(f, type) and issubclass(f, torch.nn.Module | torch.autograd.Function):
+        return
+    if isinstance(f, torch.nn.Module):
+        return
     try:
-        return isinstance(f(x * 1.0), torch.Tensor)
-    except Exception:  # noqa: BLE001  the function is the user's; then it wants something else
-        return False
+        returned = f(torch.linspace(-1, 1, 8, requires_grad=True).reshape(2, 4))
+        said = f"it returns {type(returned).__name__}"
+    except Exception as error:  # noqa: BLE001  the function is the user's; then it wants something else
+        returned, said = None, error_line(error, 100)
+    if not isinstance(returned, torch.Tensor):
+        raise ArgumentError(f"{name} is no function of tensors ({said}): pass its derivative, too")

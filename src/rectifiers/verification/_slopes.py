@@ -48,14 +48,16 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
     with np.errstate(all="ignore"):
         slopes = np.diff(values) / np.diff(_GRID)
         change = np.abs(np.diff(slopes))
-    scale = _scale(slopes[np.abs(_GRID[1:]) < 21])
+    usual = np.isfinite(slopes) & (np.abs(_GRID[1:]) < 21)
+    scale = float(np.abs(slopes[usual]).max(initial=1e-30))
     at = np.flatnonzero(np.isfinite(change) & (change > 5e-4 * scale))
     centre = _GRID[1:-1][at]
     step = np.maximum(np.diff(_GRID)[at], np.diff(_GRID)[at + 1])
     first = change[at]
     finest = _FINEST * np.maximum(1.0, np.abs(centre))
-    count = 0
-    while centre.size and (step > finest).any():
+    for _ in range(45):
+        if not (step > finest).any():
+            break
         offsets = np.arange(-2, 3) * step[:, np.newaxis] / 2
         y = evaluate(centre[:, np.newaxis] + offsets)
         with np.errstate(all="ignore"):
@@ -63,12 +65,10 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
         changes = np.where(np.isfinite(changes), changes, 0.0)
         best = changes.argmax(axis=1)
         centre = centre + (best - 1) * step / 2
-        step, now, count = step / 2, changes.max(axis=1), count + 1
+        step, now = step / 2, changes.max(axis=1)
         # a kink keeps at least half of its change of slope however often it is halved
         stays = (now > 0.2 * first) & (now > 5e-4 * scale)
         centre, step, first, finest = (a[stays] for a in (centre, step, first, finest))
-        if count >= 45:
-            break
     if not centre.size:
         return ()
     y = evaluate(centre[:, np.newaxis] + np.array([-4.0, 4.0]) * step[:, np.newaxis])
@@ -80,11 +80,6 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
         digits = next((d for d in (0, 1, 2, 3, 4, 5) if abs(round(x, d) - x) <= 4 * width), None)
         found.append(Kink(x, 4 * width, jump) if digits is None else Kink(round(x, digits) + 0.0, 0.0, jump))
     return tuple(found)
-
-
-def _scale(slopes: Array) -> float:
-    finite = np.abs(slopes[np.isfinite(slopes)])
-    return max(float(finite.max(initial=0.0)), 1e-30)
 
 
 class Slopes:
