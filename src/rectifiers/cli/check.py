@@ -13,38 +13,19 @@ import typer
 __all__ = ["check"]
 
 _WRONG = 1
+_FUNCTION = "'package.module:name' or 'path/to/file.py:name': a function, module or autograd function."
+_DERIVATIVE = "Its derivative; that of autograd by default."
+_OF = "What the derivative is given: x, or the function of x."
+_PLOT = "Draw function, derivative and true derivative (.svg or .png)."
+_JSON = "Print one JSON object instead of the table."
 
 
 def check(
-    function: Annotated[
-        str,
-        typer.Argument(
-            metavar="FUNCTION",
-            show_default=False,
-            help="'package.module:name' or 'path/to/file.py:name': a function, module or autograd function.",
-        ),
-    ],
-    derivative: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[DERIVATIVE]", show_default=False, help="Its derivative; that of autograd by default."
-        ),
-    ] = None,
-    of: Annotated[
-        str,
-        typer.Option(metavar="input|output", help="What the derivative is given: x, or the function of x."),
-    ] = "input",
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help="Draw function, derivative and true derivative (.svg or .png).",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of the table.")
-    ] = False,
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", show_default=False, help=_FUNCTION)],
+    derivative: Annotated[str | None, typer.Argument(metavar="[DERIVATIVE]", help=_DERIVATIVE)] = None,
+    of: Annotated[str, typer.Option(metavar="input|output", help=_OF)] = "input",
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help=_PLOT)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
     """Is this the derivative of that function? Exit code 0 right, 1 wrong, 2 could not run."""
     import rectifiers

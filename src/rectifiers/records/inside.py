@@ -1,14 +1,27 @@
-"""What watching a trial found, as measures of its run: ``watch:dead:layer1.0.relu``."""
+"""What watching trials found, as measures of their runs: ``watch:dead:layer1.0.relu``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
 
-from rectifiers.records.values import Run
+from rectifiers.records.values import Study
 
-__all__ = ["measured", "name_of"]
+__all__ = ["Inside", "inside", "name_of"]
 
 _PREFIX = "watch"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The mean of a quantity at a site over the `n` deciding runs of an arm that know it."""
+
+    arm: str
+    norm: str
+    site: str
+    quantity: str
+    mean: float
+    n: int
 
 
 def name_of(quantity: str, site: str) -> str:
@@ -16,7 +29,17 @@ def name_of(quantity: str, site: str) -> str:
     return f"{_PREFIX}:{quantity}:{site}"
 
 
-def measured(run: Run) -> Mapping[tuple[str, str], float]:
-    """Return a run's measures by quantity and site; empty where it was not watched."""
-    split = ((name.split(":", 2), value) for name, value in run.measures if name.startswith(f"{_PREFIX}:"))
-    return {(quantity, site): value for (_, quantity, site), value in split}
+def inside(study: Study) -> tuple[Inside, ...]:
+    """Return what was found per arm and normalisation; empty where nothing was watched."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for norm in study.plan.norms:
+        for arm in study.plan.arms:
+            for run in study.series(arm.label, norm):
+                for name, value in run.measures:
+                    if name.startswith(f"{_PREFIX}:"):
+                        values.setdefault((arm.label, norm, name), []).append(value)
+    found = ((arm, norm, name.split(":", 2), each) for (arm, norm, name), each in values.items())
+    return tuple(
+        Inside(arm, norm, site, quantity, fmean(each), len(each))
+        for arm, norm, (_, quantity, site), each in found
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rectifiers import validity
+from rectifiers.records.inside import Inside, inside
 from rectifiers.records.standings import against_control
 from rectifiers.records.values import Margin, Notice, Plan, Run, Study
 from rectifiers.report import facts, rows, sentence, words
@@ -56,6 +57,8 @@ class Summary:
     recommendation : Recommendation
     scope : tuple of str
         By which rule it was decided, what the verdicts hold for, and what was seen inside if it was watched.
+    watched : tuple of Inside
+        What was found in trials that were watched.
     warnings : tuple of Notice
     remarks : tuple of Notice
         Those of them that neither the recommendation nor the scope states.
@@ -77,6 +80,7 @@ class Summary:
     pairing: facts.Pairing
     recommendation: facts.Recommendation
     scope: tuple[str, ...]
+    watched: tuple[Inside, ...]
     warnings: tuple[Notice, ...]
     remarks: tuple[Notice, ...]
     digits: int
@@ -142,6 +146,7 @@ class Summary:
                 "saved": self.cost.saved,
                 "speculated": self.cost.speculated,
             },
+            "watched": [dict(vars(found)) for found in self.watched],
             "warnings": [dict(vars(notice)) for notice in self.warnings],
         }
 
@@ -158,7 +163,7 @@ def summarize(study: Study) -> Summary:
     -------
     Summary
     """
-    plan, margin = study.plan, study.margin
+    plan, margin, watched = study.plan, study.margin, inside(study)
     standings = against_control(study)
     runs = rows.deciding(study, standings)
     finished = rows.finished(study, standings)
@@ -193,7 +198,8 @@ def summarize(study: Study) -> Summary:
             finished=finished,
             withheld=withheld,
         ),
-        scope=(*sentence.scope(study, overruled, valid=not withheld), *reasons(study)),
+        scope=(*sentence.scope(study, overruled, valid=not withheld), *reasons(watched)),
+        watched=watched,
         warnings=warnings,
         remarks=tuple(notice for notice in warnings if notice not in (*withheld, *overruled)),
         digits=words.finer(0.2 if margin is None else margin.value),

@@ -123,7 +123,7 @@ def _function_itself(case: _Case) -> str:
 
 def _swapped(case: _Case) -> str:
     for kink in case.subject.kinks:
-        left, right, _ = case.subject.slopes.beside(kink)
+        left, right, _ = case.subject.slopes.beside[kink]
         near = (np.abs(case.x - kink.x) < 0.2) & (case.x != kink.x)
         swapped, apart = np.where(case.x > kink.x, left, right), abs(left - right)
         if near.any() and apart > 1e-6 and np.allclose(case.claimed[near], swapped[near], atol=0.2 * apart):

@@ -111,7 +111,7 @@ def _refuse_other_arrays(f: Any, name: str) -> None:
     if isinstance(f, torch.nn.Module):
         return
     try:
-        returned = f(torch.linspace(-1, 1, 8, requires_grad=True).reshape(2, 4))
+        returned = f(torch.linspace(-1, 1, 8, requires_grad=True).reshape(2, 4) * 1.0)
         said = f"it returns {type(returned).__name__}"
     except Exception as error:  # noqa: BLE001  the function is the user's; then it wants something else
         returned, said = None, error_line(error, 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -118,12 +119,15 @@ class Slopes:
         best = errors.argmin(axis=0)[np.newaxis]
         return np.take_along_axis(slopes, best, 0)[0], np.take_along_axis(errors, best, 0)[0]
 
-    def beside(self, kink: Kink) -> tuple[float, float, float]:
-        """Return the slopes left and right of a kink and the error of both."""
-        away = max(2 * kink.within, 4 * float(np.spacing(abs(kink.x))) if kink.x else 1e-300)
-        x = np.array([kink.x - away, kink.x + away])
-        slopes, errors = self.at(x)
-        return float(slopes[0]), float(slopes[1]), float(errors.max())
+    @cached_property
+    def beside(self) -> dict[Kink, tuple[float, float, float]]:
+        """The slopes left and right of each kink, and the error of both."""
+        found = {}
+        for kink in self.kinks:
+            away = max(2 * kink.within, 4 * float(np.spacing(abs(kink.x))) if kink.x else 1e-300)
+            slopes, errors = self.at(np.array([kink.x - away, kink.x + away]))
+            found[kink] = float(slopes[0]), float(slopes[1]), float(errors.max())
+        return found
 
     def _estimate(self, x: Array, widest: Array, side: int) -> tuple[Array, Array]:
         """Return slopes and errors from steps of `widest` and its halves, to one side or, with 0, to both."""

@@ -76,7 +76,7 @@ class Subject:
         for kink in self.kinks:
             here = np.abs(x - kink.x) <= kink.within
             if here.any():
-                left, right, error = self.slopes.beside(kink)
+                left, right, error = self.slopes.beside[kink]
                 low[here], high[here] = min(left, right), max(left, right)
                 errors = np.where(here, error, errors)
         values = self.value(x)
