@@ -62,7 +62,7 @@ def test_the_json_has_what_was_seen(both: tuple[rectifiers.ComparisonResult, ...
     schema = Path(__file__).parents[2] / "docs" / "comparison.schema.json"
     jsonschema.validate(watched, json.loads(schema.read_text(encoding="utf-8")))
     first = watched["watched"][0]
-    assert first == {"arm": "elu", "norm": "none", "site": "1", "quantity": "dead", "mean": 0.0, "n": 2}
+    assert first == {"arm": "elu", "norm": "none", "site": "2", "quantity": "dead", "mean": 0.0, "n": 2}
 
 
 def test_a_training_of_ones_own_watches_itself() -> None:

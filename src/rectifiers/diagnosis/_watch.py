@@ -152,9 +152,8 @@ class Watch:
         # the report draws; it is above this room, and loaded where something is drawn alone
         page = importlib.import_module("rectifiers.report.watched")
         curves = histograms((site, site.history.since(0)) for site in self._seen())
-        written: Path = page.write(
-            path, str(self), [one.as_dict() for one in self.advice()], self.frame().to_dict("records"), curves
-        )
+        advice, rows = [one.as_dict() for one in self.advice()], self.frame().to_dict("records")
+        written: Path = page.write(path, self._table(), advice, rows, curves)
         return written
 
     def to_tensorboard(self, writer: Any) -> None:
@@ -175,7 +174,10 @@ class Watch:
         if not any(site.history.slots for site in self._observer.sites.values()):
             return f"watch: {self.steps} training steps, nothing seen yet"
         said = "\n".join(str(one) for one in self.advice())
-        return f"{table(self.figures(), self.steps, self._observer.every)}\n\n{said}"
+        return f"{self._table()}\n\n{said}"
+
+    def _table(self) -> str:
+        return table(self.figures(), self.steps, self._observer.every)
 
     def _seen(self) -> list[SiteRecord]:
         sites = [site for site in self._observer.sites.values() if site.history.slots]

@@ -19,13 +19,14 @@ from torch import Tensor
 from rectifiers import nn
 from rectifiers.activations import Activation, Elementwise, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
-from rectifiers.initialization._moments import Array, GatedBy, Measured, Moments, largest, two_slopes
+from rectifiers.initialization._moments import Array, GatedBy, Measured, Moments, expect, largest, two_slopes
 
 __all__ = ["Gain", "gain"]
 
 _DRAWS = 1 << 16
 _WIDTH = 8
 _ITERATIONS = 2000
+_OF_SOFTMAX = "softmax has no gain: its outputs depend on each other"
 
 _RECORDS: dict[type, Activation] = {
     kind: record
@@ -198,6 +199,8 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
             raise UnknownNameError.of("activation", activation, registry)
         activation = registry[activation]
     if isinstance(activation, Activation):
+        if activation.name == "softmax":
+            raise ArgumentError(_OF_SOFTMAX)
         parameters = {("init" if key == "weight" else key): value for key, value in parameters.items()}
         activation = nn.of(activation)(**parameters)
     elif isinstance(activation, type) and issubclass(activation, torch.nn.Module):
@@ -216,7 +219,7 @@ def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
     record = _RECORDS.get(type(module), getattr(module, "record", None))
     name = None if record is None else record.name
     if name == "softmax":
-        raise ArgumentError("softmax has no gain: its outputs depend on each other")
+        raise ArgumentError(_OF_SOFTMAX)
     if name == "crelu":
         return two_slopes(0.0, 0.0)  # per output; there are twice as many
     if name == "maxout":
@@ -293,10 +296,10 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
 
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
+    alone = _acts_elementwise(apply, draws[:4])
     parts = (lambda z: apply(z).square(), apply, lambda z: slope(z).square())
-    if _acts_elementwise(apply, draws[:4]):
-        return Moments(*map(averaged, parts))
-    return Moments(*map(rows, parts), over_draws)
+    squares, values, squared_slopes = map(averaged if alone else rows, parts)
+    return Moments(squares, values, squared_slopes, expect if alone else over_draws)
 
 
 def _acts_elementwise(apply: Callable[[Tensor], Tensor], x: Tensor) -> bool:

@@ -190,15 +190,20 @@ def init_(
 @contextlib.contextmanager
 def _restoring(module: torch.nn.Module) -> Iterator[None]:
     """Give the model its parameters and buffers back if anything raises."""
-    tensors = [t for t in (*module.parameters(), *module.buffers()) if not torch.nn.parameter.is_lazy(t)]
-    before = [tensor.detach().clone() for tensor in tensors]
+    before = {name: value.detach().clone() for name, value in _tensors(module)}
     try:
         yield
     except BaseException:
         with torch.no_grad():
-            for tensor, value in zip(tensors, before, strict=True):
-                tensor.copy_(value)
+            for name, value in _tensors(module):  # a parametrization may have put others in their place
+                value.copy_(before[name])
         raise
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if not torch.nn.parameter.is_lazy(value):
+            yield name, value
 
 
 def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:

@@ -19,9 +19,12 @@ Row = Mapping[str, Any]
 
 _MAPS = {
     "dead": ("Dead units", "share of units whose derivative was 0 for every sample of the period"),
-    "sparsity": ("Zeros", "share of outputs that are 0"),
-    "saturation": ("Flat", "share of positions where the derivative is below 0.05"),
-    "gradient": ("Gradient", "RMS of the gradient at the pre-activations, as a power of 10"),
+    "sparsity": ("Zero outputs", "share of outputs that are 0"),
+    "saturation": ("Flat: slope below 0.05", "share of positions where the derivative is below 0.05"),
+    "gradient": (
+        "Gradient RMS, as a power of 10",
+        "RMS of the gradient at the pre-activations, as a power of 10",
+    ),
 }
 
 
@@ -118,7 +121,7 @@ def _distribution(curve: Sequence[Row], look: Look) -> Any:
     alt = altair()
     x = alt.X("x:Q", title="pre-activation", scale=alt.Scale(nice=False))
     share = alt.Y("share:Q", title="share", axis=alt.Axis(format="%"))
-    bars = alt.Chart(data(curve)).mark_bar(color=look.band, size=5).encode(x=x, y=share)
+    bars = alt.Chart(data(curve)).mark_bar(color=look.muted, opacity=0.4, size=5).encode(x=x, y=share)
     known = [row for row in curve if row["f"] is not None]
     if not known:
         return alt.layer(bars).properties(height=140)

@@ -115,9 +115,8 @@ class Slopes:
             self._estimate(x, np.minimum(above, reach), 1),
             self._estimate(x, np.minimum(below, reach), -1),
         ]
-        slopes, errors = (np.stack(part) for part in zip(*found, strict=True))
-        best = errors.argmin(axis=0)[np.newaxis]
-        return np.take_along_axis(slopes, best, 0)[0], np.take_along_axis(errors, best, 0)[0]
+        slopes, errors = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+        return _best(slopes, errors)
 
     @cached_property
     def beside(self) -> dict[Kink, tuple[float, float, float]]:
@@ -141,20 +140,15 @@ class Slopes:
             rounding = limits.eps * (np.abs(upper) + np.abs(lower)) + limits.smallest_subnormal
             # extrapolation from one side multiplies rounding errors by up to 8.3
             noise = 9 * (self._noise(x, steps[:, 8], side)[:, np.newaxis] + rounding) / np.abs(steps)
-            best, error = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
             base = 4.0 if side == 0 else 2.0
+            estimates, errors = [], []
             for order in range(1, _LEVELS):
                 previous = tableau
                 tableau = (base**order * previous[:, 1:] - previous[:, :-1]) / (base**order - 1)
                 change = np.maximum(np.abs(tableau - previous[:, 1:]), np.abs(tableau - previous[:, :-1]))
-                total = np.asarray(2 * change + noise[:, order:], dtype=np.float64)
-                total = np.where(np.isfinite(total), total, np.inf)
-                at = total.argmin(axis=1)[:, np.newaxis]
-                smallest = np.take_along_axis(total, at, 1)[:, 0]
-                better = smallest < error
-                best = np.where(better, np.take_along_axis(tableau, at, 1)[:, 0].astype(np.float64), best)
-                error = np.where(better, smallest, error)
-        return best, error
+                estimates.append(tableau)
+                errors.append(2 * change + noise[:, order:])
+        return _best(np.concatenate(estimates, axis=1), np.concatenate(errors, axis=1))
 
     def _noise(self, x: Array, step: Array, side: int) -> Array:
         """Return the rounding error of the function near `x`, on the same side of the kinks."""
@@ -163,3 +157,11 @@ class Slopes:
         with np.errstate(all="ignore"):
             differences = np.abs(np.diff(y, 6, axis=1))
         return np.asarray(differences.max(axis=1) / 15)
+
+
+def _best(estimates: Array, errors: Array) -> tuple[Array, Array]:
+    """Return in each row the estimate with the smallest error, and that error."""
+    errors = np.where(np.isfinite(errors), errors, np.inf).astype(np.float64)
+    at = errors.argmin(axis=1)[:, np.newaxis]
+    best = np.take_along_axis(estimates, at, 1)[:, 0].astype(np.float64)
+    return best, np.take_along_axis(errors, at, 1)[:, 0]
