@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from rectifiers.diagnosis._history import Slot
 from rectifiers.diagnosis._observer import SiteRecord
 from rectifiers.diagnosis._slope import values_at
+from rectifiers.diagnosis.quantities import Totals
 from rectifiers.diagnosis.quantities.histogram import BINS, REACH
 
 __all__ = ["histograms"]
 
 
-def histograms(sites: Iterable[tuple[SiteRecord, Slot]]) -> list[dict[str, Any]]:
+def histograms(sites: Iterable[tuple[SiteRecord, Totals]]) -> list[dict[str, Any]]:
     """Return a row per site and bin: its middle, the share of pre-activations in it, the activation there."""
     x = REACH * ((2 * torch.arange(BINS) + 1) / BINS - 1)
     rows = []

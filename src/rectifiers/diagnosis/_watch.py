@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from rectifiers.call_sites import refuse_closed
 from rectifiers.diagnosis._advice import Advice, advise
-from rectifiers.diagnosis._history import Slot
 from rectifiers.diagnosis._observer import Observer, Patterns, SiteRecord
 from rectifiers.diagnosis._table import table
 from rectifiers.diagnosis._updates import Updates
-from rectifiers.diagnosis.quantities import ALL
+from rectifiers.diagnosis.quantities import ALL, Totals
 from rectifiers.diagnosis.quantities.depth import add_chi
 from rectifiers.diagnosis.quantities.reach import Reach, reach_of
 from rectifiers.errors import ArgumentError
@@ -256,8 +255,8 @@ def watch(
     return Watch(Observer(model, every, include, exclude, positions), window, optimizer, targets)
 
 
-def _row(site: SiteRecord, slot: Slot) -> dict[str, Any]:
-    totals = slot.totals()
+def _row(site: SiteRecord, slot: Totals) -> dict[str, Any]:
+    totals = slot.on_host()
     about = {"site": site.call.name, "activation": site.call.activation, "units": site.units}
     when = {"first_step": slot.first, "last_step": slot.last, "seen": slot.seen}
     return {**about, **when, **{quantity.name: quantity.figure(totals) for quantity in ALL}}

@@ -18,13 +18,10 @@ __all__ = ["write"]
 Row = Mapping[str, Any]
 
 _MAPS = {
-    "dead": ("Dead units", "share of units whose derivative was 0 for every sample of the period"),
-    "sparsity": ("Zero outputs", "share of outputs that are 0"),
-    "saturation": ("Flat: slope below 0.05", "share of positions where the derivative is below 0.05"),
-    "gradient": (
-        "Gradient RMS, as a power of 10",
-        "RMS of the gradient at the pre-activations, as a power of 10",
-    ),
+    "dead": "Dead units: slope 0 for every sample of the period",
+    "sparsity": "Zero outputs",
+    "saturation": "Flat: slope below 0.05",
+    "gradient": "Gradient RMS, as a power of 10",
 }
 
 
@@ -48,20 +45,12 @@ def write(
     look = on_page({})
     order = list(dict.fromkeys(row["site"] for row in rows))
     charts = [
-        Chart(
-            name, "watch", title, f"{title} per site and period: {meaning}.", partial(_map, name, rows, order)
-        )
-        for name, (title, meaning) in _MAPS.items()
+        Chart(name, "watch", title, f"{title}, per site and period.", partial(_map, name, rows, order))
+        for name, title in _MAPS.items()
     ]
-    charts.append(
-        Chart(
-            "depth",
-            "watch",
-            "Gradient along the depth",
-            "RMS of the gradient at each site, in the first and in the last period.",
-            partial(_depth, rows, order),
-        )
-    )
+    about = "RMS of the gradient at each site, in the first and in the last period."
+    drawing = partial(_depth, rows, order)
+    charts.append(Chart("depth", "watch", "Gradient along the depth", about, drawing))
     for index, site in enumerate(order):
         drawing = partial(_distribution, [row for row in curves if row["site"] == site])
         about = f"Where the pre-activations of {site} were (bars), and the activation (line)."
@@ -70,29 +59,27 @@ def write(
     return _page.save(_page.render("watched.html.j2", drawn, [], table=table, advice=advice), path)
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def _map(name: str, rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
     """Return a heat map: sites by steps."""
-    alt = altair()
-    cells = []
-    for row in rows:
-        value = _number(row[name])
-        if value is not None and name == "gradient":
-            value = math.log10(value) if value > 0 else None
-        if value is not None:
-            span = {"from": row["first_step"], "to": row["last_step"] + 1}
-            cells.append({"site": row["site"], **span, "value": value})
-    share = alt.Scale(scheme="oranges", domain=[0, 1]) if name != "gradient" else alt.Scale(scheme="viridis")
-    legend = alt.Legend(title=None, format="%" if name != "gradient" else "~g", labelColor=look.muted)
-    base = alt.Chart(data(cells)).mark_rect()
-    shown = base.encode(
+    alt, gradient = altair(), name == "gradient"
+    cells = [
+        {
+            "site": row["site"],
+            "from": row["first_step"],
+            "to": row["last_step"] + 1,
+            "value": math.log10(row[name]) if gradient else float(row[name]),
+        }
+        for row in rows
+        if row[name] is not None and math.isfinite(row[name]) and (row[name] > 0 or not gradient)
+    ]
+    colours = alt.Scale(scheme="viridis") if gradient else alt.Scale(scheme="oranges", domain=[0, 1])
+    legend = alt.Legend(title=None, format="~g" if gradient else "%", labelColor=look.muted)
+    shown = alt.Chart(data(cells)).mark_rect()
+    shown = shown.encode(
         x=alt.X("from:Q", title="training step", scale=alt.Scale(nice=False)),
         x2="to:Q",
         y=alt.Y("site:N", sort=list(order), title=None),
-        color=alt.Color("value:Q", scale=share, legend=legend),
+        color=alt.Color("value:Q", scale=colours, legend=legend),
         tooltip=["site:N", "from:Q", "to:Q", alt.Tooltip("value:Q", format=".3~g")],
     )
     return alt.layer(shown).properties(height=max(60, 22 * len(order)))
@@ -100,13 +87,16 @@ def _map(name: str, rows: Sequence[Row], order: Sequence[str], look: Look) -> An
 
 def _depth(rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
     alt = altair()
-    points = []
-    for site in order:
-        mine = [row for row in rows if row["site"] == site]
-        for when, row in (("first period", mine[0]), ("last period", mine[-1])):
-            value = _number(row["gradient"])
-            if value:
-                points.append({"site": site, "when": when, "value": value})
+    seen = {
+        "first period": {r["site"]: r for r in reversed(rows)},
+        "last period": {r["site"]: r for r in rows},
+    }
+    points = [
+        {"site": site, "when": when, "value": float(row["gradient"])}
+        for when, of_site in seen.items()
+        for site, row in of_site.items()
+        if row["gradient"] and math.isfinite(row["gradient"])
+    ]
     colours = alt.Scale(domain=["first period", "last period"], range=[look.muted, look.ink])
     base = alt.Chart(data(points)).encode(
         x=alt.X("site:N", sort=list(order), title=None, axis=alt.Axis(labelAngle=-40)),

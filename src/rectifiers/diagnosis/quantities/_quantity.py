@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,13 @@ from torch import Tensor
 __all__ = ["ENOUGH", "Quantity", "Sample", "Sums", "Totals", "marked", "mean_of"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
+
+# by the ending of a key
+_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "max": torch.maximum,
+    "min": torch.minimum,
+}
 
 ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
 
@@ -41,21 +48,41 @@ class Sample:
     dtype: torch.dtype = torch.float32
 
 
-@dataclass(frozen=True)
+@dataclass
 class Totals:
-    """The sums of a site over a window, on the host.
+    """The sums of a site over some watched steps in a row.
 
     Attributes
     ----------
-    sums : mapping of str to array
-        Per unit, by the keys of the quantities.
+    first, last : int
+        Training steps, counted from 0.
+    sums : dict of str to tensor or array
+        Per unit, by the keys of the quantities; arrays once they are on the host.
     seen, seen_backward : int
         Positions that forward and backward passes added up, per unit.
     """
 
-    sums: Mapping[str, NDArray[np.float64]]
-    seen: int
-    seen_backward: int
+    first: int
+    last: int
+    sums: dict[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    seen_backward: int = 0
+
+    def add(self, sums: Sums) -> None:
+        """Take in further sums, on their device."""
+        for key, value in sums.items():
+            combine = _COMBINE[key[-3:]]
+            self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
+
+    def absorb(self, later: Totals) -> None:
+        """Take in what follows."""
+        self.add(later.sums)
+        self.last = later.last
+        self.seen, self.seen_backward = self.seen + later.seen, self.seen_backward + later.seen_backward
+
+    def on_host(self) -> Totals:
+        """Return the same with arrays."""
+        return replace(self, sums={key: value.double().cpu().numpy() for key, value in self.sums.items()})
 
     def mean(self, key: str) -> NDArray[np.float64] | None:
         """Return a sum over positions, divided by their number; None where there is none."""
@@ -74,7 +101,7 @@ class Quantity:
     title : str
         A column of the table; empty for none.
     figure : callable
-        From `Totals` to a number; None where it cannot be known.
+        From `Totals` on the host to a number; None where it cannot be known.
     forward : callable or None
         From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max`` or ``.min``: how steps
         are put together.
