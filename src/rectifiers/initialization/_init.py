@@ -22,7 +22,9 @@ from rectifiers.initialization._neighbours import Place, neighbours
 
 __all__ = ["Initialisation", "InitialisedLayer", "init_"]
 
-_LAYERS = (torch.nn.Linear, torch.nn.modules.conv._ConvNd, nn.MaxoutLinear)
+_TRANSPOSED = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
+_CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, *_TRANSPOSED)
+_LAYERS = (torch.nn.Linear, nn.MaxoutLinear, *_CONVOLUTIONS)
 _LEFT: dict[type[torch.nn.Module], str] = {
     torch.nn.RNNBase: "recurrent",
     torch.nn.RNNCellBase: "recurrent",
@@ -263,13 +265,9 @@ def _set(name: str, layer: torch.nn.Module, values: Tensor) -> str:
 
 def _fan(layer: torch.nn.Module, weight: Tensor, mode: str) -> float:
     """Number of inputs that meet in one output, or of outputs that one input reaches; on average."""
-    transposed = isinstance(layer, torch.nn.modules.conv._ConvTransposeNd)
-    convolution = isinstance(layer, torch.nn.modules.conv._ConvNd)
-    if transposed == (mode == "fan_in"):
-        groups = layer.groups if convolution else 1
-        stride = math.prod(layer.stride) if convolution else 1  # type: ignore[arg-type]
-        fan = weight.shape[0] / groups * math.prod(weight.shape[2:]) / stride  # type: ignore[operator]
-        return max(1.0, float(fan))
+    if isinstance(layer, _TRANSPOSED) == (mode == "fan_in"):
+        groups, stride = (layer.groups, layer.stride) if isinstance(layer, _CONVOLUTIONS) else (1, (1,))
+        return max(1.0, weight.shape[0] / groups * math.prod(weight.shape[2:]) / math.prod(stride))
     return max(1, math.prod(weight.shape[1:]))
 
 

@@ -20,11 +20,6 @@ Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
 
 _PROBE = np.array([-1.5, -0.25, 0.75, 2.0])
-_DTYPES = {
-    "numpy": ("float64", "float32", "float16"),
-    "torch": ("float64", "float32", "bfloat16", "float16"),
-    "jax": ("float64", "float32", "bfloat16", "float16"),
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,9 @@ class Caller:
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes a function of this library is tried in, the widest first."""
-        return _DTYPES[self.library] if self.narrow else ("float64",)
+        if not self.narrow:
+            return ("float64",)
+        return ("float64", "float32", *(() if self.library == "numpy" else ("bfloat16",)), "float16")
 
     def give(self, x: Array, dtype: str = "float64") -> Any:
         """Return an array as the library's own, in a memory of its own."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
@@ -59,13 +58,6 @@ class _Case:
         close = (values >= expected.low - slack) & (values <= expected.high + slack)
         return bool(known.sum() > 0.9 * self.x.size and close[known].mean() > 0.99)
 
-    @cached_property
-    def switches(self) -> tuple[list[float], list[float], list[float]]:
-        """Where the derivative jumps; where only it does; where only the function has a kink."""
-        jumps = [kink.x for kink in find_kinks(self.subject.claimed) if kink.jump]
-        kinks = [kink.x for kink in self.subject.kinks]
-        return jumps, _without(jumps, kinks), _without(kinks, jumps)
-
 
 def _without(places: list[float], others: list[float]) -> list[float]:
     return [x for x in places if all(abs(x - other) > 1e-7 * max(1.0, abs(x)) for other in others)]
@@ -82,7 +74,9 @@ def _at_kink(case: _Case) -> str:
 
 def _switch(case: _Case) -> str:
     """Where the derivative switches and the function does not."""
-    jumps, strange, missing = case.switches
+    jumps = [kink.x for kink in find_kinks(case.subject.claimed) if kink.jump]
+    kinks = [kink.x for kink in case.subject.kinks]
+    strange, missing = _without(jumps, kinks), _without(kinks, jumps)
     if strange and missing:
         nearest = min(missing, key=lambda kink: abs(kink - strange[0]))
         return f"switches at {strange[0]:.6g} where the function switches at {nearest:.6g}"
