@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from rectifiers import check, reference
 from rectifiers.activations import Elementwise
@@ -89,6 +90,6 @@ def generate(count: int) -> list[tuple[str, Elementwise, Function]]:
     return found
 
 
-def test_mutants_are_caught() -> None:
-    missed = [name for name, base, df in generate(200) if check(base.f, df).ok]
-    assert len(missed) <= 2, missed
+@pytest.mark.parametrize("part", range(4))  # so that several processes can share them
+def test_mutants_are_caught(part: int) -> None:
+    assert [name for name, base, df in generate(200)[part::4] if check(base.f, df).ok] == []

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from rectifiers.call_sites import refuse_closed
 from rectifiers.diagnosis._advice import Advice, advise
 from rectifiers.diagnosis._observer import Observer, Patterns, SiteRecord
+from rectifiers.diagnosis._slope import values_at
 from rectifiers.diagnosis._table import table
 from rectifiers.diagnosis._updates import Updates
 from rectifiers.diagnosis.quantities import ALL, Totals
 from rectifiers.diagnosis.quantities.depth import add_chi
+from rectifiers.diagnosis.quantities.histogram import BINS, REACH
 from rectifiers.diagnosis.quantities.reach import Reach, reach_of
 from rectifiers.errors import ArgumentError
 
@@ -146,14 +148,25 @@ class Watch:
         """
         import importlib
 
-        from rectifiers.diagnosis._histograms import histograms
-
         # the report draws; it is above this room, and loaded where something is drawn alone
         page = importlib.import_module("rectifiers.report.watched")
-        curves = histograms((site, site.history.since(0)) for site in self._seen())
         advice, rows = [one.as_dict() for one in self.advice()], self.frame().to_dict("records")
-        written: Path = page.write(path, self._table(), advice, rows, curves)
+        written: Path = page.write(path, self._table(), advice, rows, self._distributions())
         return written
+
+    def _distributions(self) -> list[dict[str, Any]]:
+        """Return a row per site and bin: its middle, the share of pre-activations in it, f there."""
+        x, rows = REACH * ((2 * torch.arange(BINS) + 1) / BINS - 1), []
+        for site in self._seen():
+            counts = site.history.since(0).on_host().sums["histogram.sum"]
+            y = values_at(site.call, x, site.units)
+            values = [None] * BINS if y is None else y.tolist()
+            shares = (counts / max(1.0, counts.sum())).tolist()
+            rows += [
+                {"site": site.call.name, "x": a, "share": b, "f": c}
+                for a, b, c in zip(x.tolist(), shares, values, strict=True)
+            ]
+        return rows
 
     def to_tensorboard(self, writer: Any) -> None:
         """Write every figure over time as a scalar ``watch/<quantity>/<site>``.
