@@ -19,7 +19,16 @@ from torch import Tensor
 from rectifiers import nn
 from rectifiers.activations import Activation, Elementwise, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
-from rectifiers.initialization._moments import Array, GatedBy, Measured, Moments, expect, largest, two_slopes
+from rectifiers.initialization._moments import (
+    Array,
+    Function,
+    GatedBy,
+    Measured,
+    Moments,
+    expect,
+    largest,
+    two_slopes,
+)
 
 __all__ = ["Gain", "gain"]
 
@@ -298,8 +307,8 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
     draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
     alone = _acts_elementwise(apply, draws[:4])
     parts = (lambda z: apply(z).square(), apply, lambda z: slope(z).square())
-    squares, values, squared_slopes = map(averaged if alone else rows, parts)
-    return Moments(squares, values, squared_slopes, expect if alone else over_draws)
+    made: Callable[[Any], Function] = averaged if alone else rows
+    return Moments(made(parts[0]), made(parts[1]), made(parts[2]), expect if alone else over_draws)
 
 
 def _acts_elementwise(apply: Callable[[Tensor], Tensor], x: Tensor) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = ["Array", "GatedBy", "Measured", "Moments", "expect", "largest", "two_slopes"]
+__all__ = ["Array", "Function", "GatedBy", "Measured", "Moments", "expect", "largest", "two_slopes"]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Any], Any]  # of arrays, or of tensors

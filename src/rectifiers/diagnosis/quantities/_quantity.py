@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ENOUGH", "Quantity", "Sample", "Sums", "Totals", "marked", "mean_of"]
+__all__ = ["ENOUGH", "Quantity", "Sample", "Sums", "Totals", "mean_of"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
 
@@ -117,12 +117,6 @@ class Quantity:
     forward: Callable[[Sample], Sums] | None = None
     backward: Callable[[Sample], Sums] | None = None
     share: bool = True
-
-
-def marked(compare: Callable[..., Any], x: Tensor, value: float | Tensor) -> Tensor:
-    """Return 1.0 where a comparison holds and 0.0 elsewhere: many times as fast as by way of booleans."""
-    ones: Tensor = compare(x, value, out=torch.empty_like(x))
-    return ones
 
 
 def mean_of(key: str) -> Callable[[Totals], float | None]:

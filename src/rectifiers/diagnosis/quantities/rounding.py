@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, marked
+from rectifiers.diagnosis._slope import marked
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals
 
 __all__ = ["rounding"]
 

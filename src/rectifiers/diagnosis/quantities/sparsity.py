@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, marked, mean_of
+from rectifiers.diagnosis._slope import marked
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
 
 __all__ = ["sparsity"]
 
