@@ -64,7 +64,7 @@ def test_the_answers_are_right(database):
 
 def test_every_table_and_column_is_explained(database):
     text = PAGE.read_text()
-    for table in _schema._TABLES:
+    for table in _schema.TABLES:
         assert f"`{table}`" in text, table
         for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):
             assert f"`{column}`" in text, f"{table}.{column}"

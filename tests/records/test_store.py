@@ -91,7 +91,7 @@ def test_a_run_is_written_whole_or_not_at_all(store, make_run, monkeypatch):
     store.add(make_run())
 
 
-@pytest.mark.parametrize("table", _schema._TABLES)
+@pytest.mark.parametrize("table", _schema.TABLES)
 def test_no_row_can_be_changed_or_removed(file, store, make_run, table):
     store.add(make_run(measures=(("f1", 0.5),)))
     store.add_rate("relu", "none", 0.1, at_edge=False)
@@ -220,7 +220,7 @@ def test_the_schema_is_versioned():
     fields = {
         kind.__name__: [f.name for f in dataclasses.fields(kind)] for kind in (Plan, ArmSpec, Trial, Run)
     }
-    stored = content_hash([fields, _schema._TABLES])
+    stored = content_hash([fields, _schema.TABLES])
     assert (_schema.SCHEMA, stored) == (3, "6b97ecb1f893cecb0bf57a30bb9be1ceb2632a0fa0e4f72421ead7d5fef5bb4a")
 
 
@@ -334,6 +334,101 @@ def test_a_full_disk_is_told_and_loses_nothing(store, make_run):
     runs = store.study().runs
     assert runs == tuple(make_run(seed=seed) for seed in range(len(runs)))
     assert len(runs) > 0
+
+
+def test_a_log_that_ends_in_mid_run_loses_that_run_and_nothing_before_it(file, store, make_run, tmp_path):
+    for seed in range(8):
+        store.add(make_run(seed=seed))
+    log = file.with_name("study.db-wal").read_bytes()
+    counts = []
+    for part in (1.0, 0.9, 0.5, 0.1, 0.0):
+        copy = tmp_path / f"{part}" / "study.db"
+        copy.parent.mkdir()
+        copy.write_bytes(file.read_bytes())
+        copy.with_name("study.db-wal").write_bytes(log[: int(part * len(log))])
+        with Store.open(copy) as cut:
+            runs = cut.study().runs if cut.plan() else ()
+            assert runs == tuple(make_run(seed=seed) for seed in range(len(runs)))
+            counts.append(len(runs))
+            if runs:
+                cut.write_plan(cut.plan(), ENVIRONMENT)
+                cut.add(make_run(seed=len(runs)))
+    assert counts == sorted(counts, reverse=True)
+    assert (counts[0], counts[1] < 8, counts[-1]) == (8, True, 0)
+
+
+def test_a_clock_that_is_set_back_changes_no_order(file, store, plan, make_run, monkeypatch):
+    store.add(make_run(seed=0))
+    store.close()
+    monkeypatch.setattr("rectifiers.records._file.now", lambda: "1999-01-01T00:00:00+00:00")
+    grown = dataclasses.replace(plan, seeds=5)
+    with Store.open(file) as again:
+        again.write_plan(grown, ENVIRONMENT, "later")
+        again.add(make_run(seed=1, started="1999-01-01T00:00:00+00:00"))
+        study = again.study()
+    assert (study.plan.seeds, study.command) == (5, "later")
+    assert [run.trial.seed for run in study.runs] == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_a_directory_that_becomes_read_only_while_it_is_written_loses_nothing(plan, make_run):
+    with tempfile.TemporaryDirectory() as made:
+        file, root = Path(made) / "study.db", os.geteuid() == 0
+        with Store.create(file) as store:
+            store.write_plan(plan, ENVIRONMENT)
+            store.add(make_run(seed=0))
+            Path(made).chmod(0o555)
+            os.seteuid(65534 if root else os.geteuid())
+            try:
+                store.add(make_run(seed=1))
+                store.close()
+            finally:
+                os.seteuid(0 if root else os.geteuid())
+                Path(made).chmod(0o755)
+        with Store.open(file) as again:
+            assert again.study().runs == (make_run(seed=0), make_run(seed=1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE question SET value = '\"x\"' WHERE name = 'seeds'",
+        "UPDATE question SET value = '{' WHERE name = 'control'",
+        "UPDATE question SET name = 'other' WHERE name = 'norms'",
+        "UPDATE question SET value = '\"nobody\"' WHERE name = 'control'",
+        "UPDATE arm SET label = 'elu' WHERE position = 0",
+        "UPDATE run SET seconds = 'long'",
+        "UPDATE run SET metric = 9e999",
+        "UPDATE curve SET train_loss = x'00'",
+        "DELETE FROM session",
+    ],
+)
+def test_what_no_study_holds_is_told_in_one_line(file, store, make_run, change):
+    store.add(make_run())
+    store.close()
+    other = sqlite3.connect(file)
+    for (trigger,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        other.execute(f"DROP TRIGGER {trigger}")
+    other.execute(change)
+    other.commit()
+    other.close()
+    said = pytest.raises(StoreError, match=r"study\.db is damaged: ")
+    with said as caught, Store.open(file, readonly=True) as again:
+        again.study()
+    assert "\n" not in str(caught.value)
+
+
+def test_runs_that_were_read_are_not_read_again_and_curves_only_where_wanted(file, store, make_run):
+    store.add(make_run(seed=0, measures=(("f1", 0.5),)))
+    with Store.open(file, readonly=True) as reader:
+        (first,) = reader.study(curves=False).runs
+        assert first == make_run(seed=0, measures=(("f1", 0.5),), train_loss=(), train_error=())
+        store.add(make_run(seed=1, measures=(("f1", 0.25),)))
+        again = reader.study(curves=False).runs
+        assert again[0] is first
+        assert again[1].measures == (("f1", 0.25),)
+        assert reader.study().runs == store.study().runs
+        assert reader.study().runs[1] == make_run(seed=1, measures=(("f1", 0.25),))
 
 
 def test_a_study_is_read_without_torch(file, store, make_run):

@@ -42,6 +42,10 @@ def rows(spec: Spec) -> Iterator[dict[str, Any]]:
         yield from layer.get("data", {}).get("values", [])
 
 
+def rows_of(spec: Spec) -> list[dict[str, Any]]:
+    return [*rows(spec)]
+
+
 def test_every_chart_there_should_be(study: Study) -> None:
     per_norm = ("differences", "scores", "loss", "error", "rates")
     expected = [f"{name}-{norm}" for norm in ("none", "batch") for name in per_norm]
@@ -151,3 +155,29 @@ def test_everything_failed(make_study: Callable[..., Study]) -> None:
     assert set(draw(study, check=True)) == {
         "rates-none", "cost-memory", "cost-parameters", "cost-steps", "functions", "derivatives",
     }  # fmt: skip
+
+
+def test_with_many_arms_and_seeds_what_is_drawn_is_chosen_and_what_is_left_out_is_said(study: Study) -> None:
+    summary = summarize(study)
+    control = study.plan.control
+    arms = tuple(dataclasses.replace(study.plan.arm(control), label=f"arm {i}") for i in range(59))
+    row = next(row for row in summary.arms if (row.arm, row.norm) == (control, "none"))
+    band = next(band for band in summary.curves if (band.arm, band.norm) == (control, "none"))
+    rows = (row, *(dataclasses.replace(row, arm=arm.label) for arm in arms))
+    many = dataclasses.replace(row, n=1000, values=tuple(float(i) for i in range(1000)))
+    summary = dataclasses.replace(
+        summary,
+        plan=dataclasses.replace(study.plan, arms=(study.plan.arm(control), *arms), norms=("none",)),
+        arms=(many, *rows[1:]),
+        curves=(band, *(dataclasses.replace(band, arm=arm.label) for arm in arms)),
+        comparisons=(),
+        rates=(),
+    )
+    found = {chart.name: chart for chart in charts.catalogue(summary)}
+    look = on_page(colours.styles(summary.plan.arms))
+    assert "66 runs of each arm, spread evenly from worst to best" in found["scores-none"].title
+    values = [r["value"] for r in rows_of(found["scores-none"].draw(look)) if r["arm"] == control]
+    assert (values[0], values[65], len(values)) == (0.0, 999.0, 67)  # and the mean
+    assert found["loss-none"].title.endswith(f": {control} and the first 15 of 60 arms")
+    assert len({r["arm"] for r in rows_of(found["loss-none"].draw(look)) if "epoch" in r}) == 16
+    assert len({r["arm"] for r in rows_of(found["functions"].draw(look)) if "part" in r}) == 16

@@ -107,8 +107,10 @@ def exceeds(failed: int, n: int, *, alpha: float, share: float = SHARE) -> bool:
     """
     if not 0 <= failed <= n:
         raise ArgumentError(f"`0 <= failed <= runs` must hold, but got {failed=}, runs={n}")
-    chance = [math.comb(n, k) * share**k * (1.0 - share) ** (n - k) for k in range(failed, n + 1)]
-    return failed > 0 and math.fsum(chance) <= level(alpha)
+    from scipy.special import bdtrc
+
+    level(alpha)
+    return failed > 0 and float(bdtrc(failed - 1, n, share)) <= alpha
 
 
 def sign_test(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rectifiers._version import __version__
-from rectifiers.errors import SchemaError, StoreError, StoreLostError
-from rectifiers.records._schema import APPLICATION_ID, OLDEST, SCHEMA, statements
+from rectifiers.errors import SchemaError, StoreError, StoreLostError, error_line
+from rectifiers.records._schema import APPLICATION_ID, OLDEST, SCHEMA, TABLES, statements
 
 __all__ = [
     "check_schema",
+    "check_types",
     "connect",
     "connect_readonly",
     "make",
@@ -23,6 +25,7 @@ __all__ = [
     "transaction",
     "translated",
     "tune",
+    "understood",
 ]
 
 
@@ -112,9 +115,35 @@ def translated(path: Path, verb: str) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (sqlite3.DatabaseError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError, UnicodeDecodeError) as error:
         kind = StoreLostError if verb == "write" else StoreError
         raise kind(f"cannot {verb} {path}: {error}") from error
+
+
+@contextlib.contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Say in one line that a file holds what no study does, whatever trips over it."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise StoreError(
+            f"{path} is damaged: it holds what no study does ({error_line(error, 160)})"
+        ) from error
+
+
+def check_types(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise unless every value is of the type its column has, and every number finite."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table, columns in TABLES.items():
+        found = re.findall(r"(?:^|, )(\w+) (TEXT|INTEGER|REAL)( NOT NULL| PRIMARY KEY)?", columns)
+        for name, kind, filled in found if table in there else ():
+            kinds = f"'{kind.lower()}'" if filled else f"'{kind.lower()}', 'null'"
+            endless = f" OR abs({name}) > 1.7e308" if kind == "REAL" else ""
+            wrong = f"typeof({name}) NOT IN ({kinds}){endless}"
+            if connection.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone():
+                raise StoreError(f"{path} is damaged: {name} of a row of {table} is not {kind.lower()}")
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ Every table is append-only: triggers refuse UPDATE and DELETE, whoever asks.
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "OLDEST", "SCHEMA", "statements"]
+__all__ = ["APPLICATION_ID", "OLDEST", "SCHEMA", "TABLES", "statements"]
 
 SCHEMA = 3
 OLDEST = 2  # read and grown as well: it has no table `measure`, and its plans no `kind` but the built-in loop
 APPLICATION_ID = 0x52454354  # "RECT": tells a study's file from any other SQLite database
 
-_TABLES = {
+TABLES = {
     "meta": "name TEXT PRIMARY KEY, value TEXT NOT NULL",
     "session": "session INTEGER PRIMARY KEY, started TEXT NOT NULL, command TEXT NOT NULL",
     "protocol": "name TEXT PRIMARY KEY, value TEXT NOT NULL",  # one row per field, JSON
@@ -65,7 +65,7 @@ _TABLES = {
 def statements() -> list[str]:
     """Return the SQL that makes an empty study file, in order."""
     made = []
-    for table, columns in _TABLES.items():
+    for table, columns in TABLES.items():
         made.append(f"CREATE TABLE {table} ({columns})")
         made.extend(
             f"CREATE TRIGGER {table}_refuses_{event.lower()} BEFORE {event} ON {table} "

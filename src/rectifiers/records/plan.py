@@ -6,7 +6,10 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Self
+
+from rectifiers.records._types import checked
 
 __all__ = [
     "OBJECT",
@@ -89,10 +92,14 @@ def cell_name(arm: str, norm: str) -> str:
     return arm if norm == "none" else f"{arm} with {norm} norm"
 
 
+def canonical(value: Any) -> str:
+    """Return a JSON-able value as text that is independent of the order of keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def content_hash(value: Any) -> str:
     """Return the SHA-256 (hex) of a JSON-able value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -312,6 +319,20 @@ class Plan:
         Its key hashes everything that determines the outcome and nothing else: neither the label an arm goes
         by, nor which other arms there are, nor how many seeds, nor by which margin it will be decided.
         """
+        # all but the seed is written once: a study of 100,000 trials names each of them several times
+        around = self._around_seed.get((phase, arm, norm, learning_rate))
+        if around is None:
+            around = self._determining(phase, arm, norm, learning_rate)
+            self._around_seed[phase, arm, norm, learning_rate] = around
+        key = hashlib.sha256(str(seed).join(around).encode()).hexdigest()
+        return Trial(key, phase, arm, norm, learning_rate, seed)
+
+    @cached_property
+    def _around_seed(self) -> dict[tuple[str, str, str, float], tuple[str, str]]:
+        return {}
+
+    def _determining(self, phase: Phase, arm: str, norm: str, learning_rate: float) -> tuple[str, str]:
+        """Return what determines the outcome as JSON, up to the seed and after it."""
         spec = self.arm(arm)
         determines: dict[str, Any] = {name: getattr(self, name) for name in _DETERMINE}
         own = {name: getattr(self, name) for name in _IF_SET}
@@ -322,11 +343,12 @@ class Plan:
             "phase": phase,
             "norm": norm,
             "learning_rate": learning_rate,
-            "seed": seed,
+            "seed": None,
             "validation_size": self.validation_size if phase == "tune" or self.patience else None,
             **({"swap": self.swap} if self.swap else {}),
         }
-        return Trial(content_hash(determines), phase, arm, norm, learning_rate, seed)
+        before, after = canonical(determines).split('"seed":null')
+        return f'{before}"seed":', after
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -339,11 +361,17 @@ class Plan:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a plan from `to_json`."""
+        """Rebuild a plan from `to_json`; whatever is no plan raises a standard exception."""
         plain: dict[str, Any] = {}
         plain.update((key, tuple(v) if isinstance(v, list) else v) for key, v in value.items())
-        plain["arms"] = tuple(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))}) for arm in value["arms"])
-        return cls(**plain)
+        arms = [checked(ArmSpec(**{**arm, "curve": _curve(arm.get("curve"))})) for arm in value["arms"]]
+        plan = checked(cls(**{**plain, "arms": tuple(arms)}))
+        labels = [arm.label for arm in arms]
+        if plan.control not in labels or len({*labels}) < len(labels):
+            raise ValueError(f"the control {plan.control!r} is not one of different arms")
+        if not (0 < plan.confidence < 1 and 0 < plan.seeds < 10**7 and (plan.margin or 1) > 0 and plan.norms):
+            raise ValueError("confidence, seeds, margin and norms are none that a study has")
+        return plan
 
 
 def _curve(value: dict[str, Any] | None) -> Curve | None:

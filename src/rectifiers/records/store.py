@@ -59,6 +59,8 @@ class Store:
         self._lock = lock
         self._inode = path.stat().st_ino
         self._session: int | None = None
+        self._read: list[Run] = []  # rows never change
+        self._last = 0  # position of the last of them
 
     @classmethod
     def create(cls, path: str | Path) -> Self:
@@ -116,7 +118,9 @@ class Store:
                 opened = _file.connect_readonly(path) if readonly else _file.connect(path)
                 connection = undone.enter_context(contextlib.closing(opened))
                 _file.check_schema(path, connection)
-                if not readonly:
+                if readonly:  # it may come from a stranger
+                    _file.check_types(path, connection)
+                else:
                     _file.tune(connection)
             undone.pop_all()
         return cls(path, connection, lock)
@@ -184,12 +188,13 @@ class Store:
             return None
         last = "(SELECT max(session) FROM question)"
         rows += self._select(f"SELECT name, value FROM question WHERE session = {last}")
-        fields = {name: json.loads(value) for name, value in rows}
         arms = self._select(f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {last} ORDER BY position")
-        fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
-        for arm in fields["arms"]:
-            arm["curve"] = arm["curve"] and json.loads(arm["curve"])
-        return Plan.from_json(fields)
+        with _file.understood(self.path):
+            fields = {name: json.loads(value) for name, value in rows}
+            fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
+            for arm in fields["arms"]:
+                arm["curve"] = arm["curve"] and json.loads(arm["curve"])
+            return Plan.from_json(fields)
 
     def add(self, run: Run) -> None:
         """Write one run, whole or not at all.
@@ -241,8 +246,14 @@ class Store:
             )
         return cursor.rowcount > 0
 
-    def study(self) -> Study:
+    def study(self, *, curves: bool = True) -> Study:
         """Return everything the file holds.
+
+        Parameters
+        ----------
+        curves : bool
+            Whether runs have their losses and errors per epoch, which are most of a file: without, they have
+            none, and a run that was read before is not read again.
 
         Raises
         ------
@@ -253,9 +264,9 @@ class Store:
         if plan is None:
             raise StoreError(f"the study in {self.path.parent} was never started: remove {self.path}")
         # of the session that asked the present question: those after it only went on with it
-        ((session, command),) = self._select(
-            "SELECT session, command FROM session WHERE session = (SELECT max(session) FROM question)"
-        )
+        asked = "SELECT session, command FROM session WHERE session = (SELECT max(session) FROM question)"
+        with _file.understood(self.path):
+            ((session, command),) = self._select(asked)
         margins = self._select("SELECT value, rule FROM margin ORDER BY session DESC LIMIT 1")
         rates = self._select("SELECT arm, norm, learning_rate FROM rate ORDER BY session")
         warnings = self._select(
@@ -266,7 +277,7 @@ class Store:
         environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
         return Study(
             plan=plan,
-            runs=self._runs(),
+            runs=self._runs(curves),
             rates={(arm, norm): rate for arm, norm, rate in rates},
             margin=Margin(*margins[0]) if margins else None,
             warnings=tuple(dict.fromkeys(Notice(*row) for row in warnings)),
@@ -274,24 +285,35 @@ class Store:
             command=command,
         )
 
-    def _runs(self) -> tuple[Run, ...]:
-        curves: dict[str, list[list[Any]]] = {}
-        for key, *point in self._select("SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"):
-            curves.setdefault(key, []).append(point)
+    def _runs(self, with_curves: bool) -> tuple[Run, ...]:
+        columns, since = ", ".join((*_TRIAL, *_MEASURED)), self._last
+        rows = self._select(
+            f"SELECT position, {columns} FROM run WHERE position > ? ORDER BY position", since
+        )
         measures: dict[str, list[tuple[str, float]]] = {}
         if self._select("SELECT name FROM sqlite_master WHERE name = 'measure'"):  # not in older files
-            for key, name, value in self._select("SELECT key, name, value FROM measure ORDER BY rowid"):
+            later = "FROM measure JOIN run USING (key) WHERE position > ? ORDER BY measure.rowid"
+            for key, name, value in self._select(f"SELECT key, name, value {later}", since):
                 measures.setdefault(key, []).append((name, value))
-        runs = []
-        for row in self._select(f"SELECT {', '.join((*_TRIAL, *_MEASURED))} FROM run ORDER BY position"):
+        for self._last, *row in rows:
             trial = Trial(*row[: len(_TRIAL)])
             measured = dict(zip(_MEASURED, row[len(_TRIAL) :], strict=True))
-            points = curves.get(trial.key, [])
-            losses = tuple(loss for loss, _ in points)
-            errors = tuple(error for _, error in points if error is not None)
-            more = tuple(measures.get(trial.key, ()))
-            runs.append(Run(trial=trial, train_loss=losses, train_error=errors, measures=more, **measured))
-        return tuple(runs)
+            with _file.understood(self.path):
+                self._read.append(Run(trial, measures=tuple(measures.get(trial.key, ())), **measured))
+        if not with_curves:
+            return tuple(self._read)
+        curves: dict[str, tuple[list[float], list[float]]] = {run.trial.key: ([], []) for run in self._read}
+        for key, loss, error in self._select(
+            "SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"
+        ):
+            if key in curves:  # a run that was written since has to wait
+                curves[key][0].append(loss)
+                if error is not None:
+                    curves[key][1].append(error)
+        return tuple(
+            dataclasses.replace(run, train_loss=tuple(losses), train_error=tuple(errors))
+            for run, (losses, errors) in zip(self._read, curves.values(), strict=True)
+        )
 
     def _select(self, query: str, *values: Any) -> list[Any]:
         with _file.translated(self.path, "read"):

@@ -178,12 +178,18 @@ class Study:
         """Return the runs of a phase, optionally of one arm and one norm, ordered by seed then rate."""
         chosen = (
             run
-            for run in self.asked
-            if run.trial.phase == phase
-            and (arm is None or run.trial.arm == arm)
-            and (norm is None or run.trial.norm == norm)
+            for (one, label, norm_of), runs in self._cells.items()
+            if one == phase and arm in (None, label) and norm in (None, norm_of)
+            for run in runs
         )
         return tuple(sorted(chosen, key=lambda run: (run.trial.seed, run.trial.learning_rate)))
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], list[Run]]:
+        found: dict[tuple[str, str, str], list[Run]] = {}
+        for run in self.asked:
+            found.setdefault((run.trial.phase, run.trial.arm, run.trial.norm), []).append(run)
+        return found
 
     @cached_property
     def by_key(self) -> dict[str, Run]:
@@ -210,6 +216,15 @@ class Study:
         Evidence rests on these and no others: not on runs at a rate that was chosen before the study grew,
         nor on a seed that came back early, nor on seeds beyond what is asked for.
         """
+        if (arm, norm) not in self._series:
+            self._series[arm, norm] = self._in_order(arm, norm)
+        return self._series[arm, norm]
+
+    @cached_property
+    def _series(self) -> dict[tuple[str, str], tuple[Run, ...]]:
+        return {}
+
+    def _in_order(self, arm: str, norm: str) -> tuple[Run, ...]:
         rate = self.rate(arm, norm)
         if rate is None:
             return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rectifiers.report import _layout, words
@@ -10,7 +10,9 @@ from rectifiers.report._looks import Look
 from rectifiers.report._pieces import ROW, altair, arm_axis, arm_colour, arm_shape, data, focus
 from rectifiers.report.summary import Summary
 
-__all__ = ["COSTS", "cost", "differences", "scores"]
+__all__ = ["COSTS", "cost", "differences", "dots_of", "scores"]
+
+_DOTS = 4000  # in one chart
 
 
 def differences(summary: Summary, norm: str, look: Look) -> Any:
@@ -89,7 +91,8 @@ def scores(summary: Summary, norm: str, measured: str, look: Look) -> Any:
     alt = altair()
     ranking = [row.arm for row in summary.ranking(norm)]
     arms = [row for row in summary.arms if row.norm == norm]
-    dots = [{"arm": row.arm, "value": value} for row in arms for value in row.values]
+    limit = dots_of(len(summary.plan.arms))
+    dots = [{"arm": row.arm, "value": value} for row in arms for value in _thinned(row.values, limit)]
     means = [{"arm": row.arm, "value": row.mean, "runs": row.n} for row in arms if row.n]
     x = alt.X("value:Q", title=measured, scale=alt.Scale(zero=False))
     y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
@@ -112,6 +115,19 @@ def scores(summary: Summary, norm: str, measured: str, look: Look) -> Any:
         .encode(x=x, y=y, color=arm_colour(look), opacity=focus(), tooltip=["arm:N", value, "runs:Q"])
     )
     return alt.layer(seeds, mean).properties(height=ROW * len(ranking))
+
+
+def dots_of(arms: int) -> int:
+    """Return how many runs of an arm are drawn at most: more make a file large and a chart black."""
+    return max(20, _DOTS // arms)
+
+
+def _thinned(values: Sequence[float], limit: int) -> Sequence[float]:
+    """Return so many of the values, the smallest, the largest and evenly many between them."""
+    if len(values) <= limit:
+        return values
+    ordered, last = sorted(values), len(values) - 1
+    return [ordered[round(i * last / (limit - 1))] for i in range(limit)]
 
 
 COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (

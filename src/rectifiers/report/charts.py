@@ -20,6 +20,8 @@ from rectifiers.report.summary import Summary
 __all__ = ["FUNCTIONS", "Chart", "catalogue"]
 
 
+_LINES = 16  # arms in one chart of lines, which can be told apart no more beyond
+
 FUNCTIONS = (("functions", "f", "Functions", "f(x)"), ("derivatives", "df", "Derivatives", "f′(x)"))
 """Name, field, title and axis of the two charts that show what an activation is."""
 
@@ -90,32 +92,45 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
             partial(_arm_rows.differences, summary, norm),
         )
     if any(row.norm == norm and row.n for row in summary.arms):
+        most = max(row.n for row in summary.arms if row.norm == norm)
+        dots = _arm_rows.dots_of(len(plan.arms))
+        every = "every run" if most <= dots else f"{dots} runs of each arm, spread evenly from worst to best"
         yield chart(
             f"scores-{norm}",
             "ranking",
-            f"{words.upper(measured)} of every run",
-            f"{words.upper(plan.metric)} of each finished run, a dot for each, and the mean as a bar.",
+            f"{words.upper(measured)} of {every}",
+            f"{words.upper(plan.metric)} of {every}, a dot for each, and the mean of all as a bar.",
             partial(_arm_rows.scores, summary, norm, measured),
         )
+    drawn, some = _drawn([row.arm for row in summary.ranking(norm)], plan.control)
     for quantity, title in (("loss", "Training loss"), ("error", "Training error (%)")):
         bands = [band for band in summary.curves if (band.norm, band.quantity) == (norm, quantity)]
+        bands = [band for band in bands if band.arm in drawn]
         if bands:
             yield chart(
                 f"{quantity}-{norm}",
                 "learning",
-                title,
+                f"{title}{some}",
                 f"{title} per epoch: mean over finished seeds, band from smallest to largest.",
                 partial(_arm_lines.learning, bands, title),
             )
-    rates = [row for row in summary.rates if row.norm == norm]
+    rates = [row for row in summary.rates if row.norm == norm and row.arm in drawn]
     if rates:
         yield chart(
             f"rates-{norm}",
             "rates",
-            "Rates tried",
+            f"Rates tried{some}",
             f"{words.upper(plan.metric)} on the validation split per rate; the chosen one is ringed.",
             partial(_arm_lines.rates, rates, measured),
         )
+
+
+def _drawn(arms: list[str], control: str) -> tuple[list[str], str]:
+    """Return the arms that are drawn as lines, first to last, and what is left out in words."""
+    if len(arms) <= _LINES:
+        return arms, ""
+    kept = [arm for arm in arms if arm != control][: _LINES - 1]
+    return [*kept, control], f": {control} and the first {len(kept)} of {len(arms)} arms"
 
 
 def _costs(summary: Summary) -> Iterator[Chart]:
@@ -132,14 +147,17 @@ def _costs(summary: Summary) -> Iterator[Chart]:
 
 
 def _functions(summary: Summary) -> Iterator[Chart]:
-    curves = [(arm.label, arm.curve) for arm in summary.plan.arms if arm.curve is not None]
+    plan = summary.plan
+    ranked = [row.arm for row in summary.ranking(plan.norms[0])]
+    kept, some = _drawn([arm for arm in ranked if plan.arm(arm).curve is not None], plan.control)
+    curves = [(arm.label, arm.curve) for arm in plan.arms if arm.curve is not None and arm.label in kept]
     for name, part, title, axis in FUNCTIONS:
         if curves:
             lines = [Line(label, curve.x, getattr(curve, part)) for label, curve in curves]
             yield Chart(
                 name,
                 "functions",
-                title,
+                f"{title}{some}",
                 f"{title} of the activations that were compared.",
                 partial(_arm_lines.functions, name, lines, axis, reach(y for line in lines for y in line.y)),
             )

@@ -86,7 +86,7 @@ def run(
         If the disk refuses.
     """
     deadline = clock() + (math.inf if budget is None else budget)
-    before = store.study() if store.plan() is not None else None
+    before = store.study(curves=False) if store.plan() is not None else None
     store.write_plan(work.plan, work.environment, command)
     conductor = _Conductor(work, store, on_event, runner or InProcess(), lambda: clock() >= deadline)
     conductor.begin(before)
@@ -114,7 +114,7 @@ class _Conductor:
     ) -> None:
         self.work, self.plan, self.store = work, work.plan, store
         self.runner, self.over, self._on_event = runner, over, on_event
-        self._known = store.study()
+        self._known = store.study(curves=False)
         self._runs = dict(self._known.by_key)
         self._opens: str | None = None  # the first trial of this session
 
@@ -187,11 +187,11 @@ class _Conductor:
 
     def fix_margin(self, before: Study | None) -> bool:
         """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""
-        if wanted := list(margins.trials(self.store.study())):
+        if wanted := list(margins.trials(self.store.study(curves=False))):
             self.tell(PhaseStarted("margin", done=self._count("margin")))
             if not self._carry_out(wanted):
                 return False
-        study = self.store.study()
+        study = self.store.study(curves=False)
         margin = margins.fix(study)
         if study.margin != margin:
             self.store.add_margin(margin)
@@ -206,7 +206,7 @@ class _Conductor:
 
     def decide(self) -> bool:
         """Make the trials that decide; return False when the budget is over before all are made."""
-        race = Race(self.store.study())
+        race = Race(self.store.study(curves=False))
         self.tell(PhaseStarted("test", done=self._count("test")))
         if race.standings and self.plan.racing:
             self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))

@@ -37,11 +37,11 @@ class Race:
         self._cell = {trial.key: cell for cell, trials in self._trials.items() for trial in trials}
         self._runs: dict[str, Run] = {}
         self._series: dict[Cell, list[float | None]] = {cell: [] for cell in self._trials}
+        for run in study.runs:
+            self._take(run)
         self.standings: dict[Cell, Standing] = {
             cell: self._judged(cell) for cell in self._trials if cell[0] != plan.control
         }
-        for run in study.runs:
-            self.add(run)
 
     def __iter__(self) -> Iterator[Trial]:
         for trials in zip(*self._trials.values(), strict=True):
@@ -51,13 +51,9 @@ class Race:
 
     def add(self, run: Run) -> bool:
         """Take in a run; return whether it brought any comparison a seed further."""
-        cell = self._cell.get(run.trial.key)
-        if cell is None or run.trial.key in self._runs:
+        cell = self._take(run)
+        if cell is None:
             return False
-        self._runs[run.trial.key] = run
-        series, trials = self._series[cell], self._trials[cell]
-        while len(series) < len(trials) and (found := self._runs.get(trials[len(series)].key)):
-            series.append(found.metric)
         further = False
         for other, standing in self.standings.items():
             if other == cell or (cell[0] == self._plan.control and other[1] == cell[1]):
@@ -66,6 +62,17 @@ class Race:
                     self.standings[other] = self._judged(other)
                     further = True
         return further
+
+    def _take(self, run: Run) -> Cell | None:
+        """Put a run into its series; return the cell it is of, None where it is none of the race."""
+        cell = self._cell.get(run.trial.key)
+        if cell is None or run.trial.key in self._runs:
+            return None
+        self._runs[run.trial.key] = run
+        series, trials = self._series[cell], self._trials[cell]
+        while len(series) < len(trials) and (found := self._runs.get(trials[len(series)].key)):
+            series.append(found.metric)
+        return cell
 
     def needs(self, trial: Trial) -> bool:
         """Return whether a trial under way can still decide anything; so can what is no part of the race."""
