@@ -10,6 +10,7 @@
 - `rectifiers.evidence.share`: an interval for the share of runs that do something.
 - `rectifiers.evidence.divergence`: do runs of one arm fail more often, or too often?
 - `rectifiers.evidence.new_data`: would other data sets of this size say the same?
+- `rectifiers.evidence.tasks`: an arm over several tasks, by the interquartile mean and performance profiles.
 - `rectifiers.evidence.margin`: the smallest difference worth caring about, by what the test set resolves.
 - `rectifiers.evidence.skewness`: are differences too skewed for the intervals of a race?
 - `rectifiers.evidence.correction`: the share of the error each of several comparisons may take.
