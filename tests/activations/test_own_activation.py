@@ -299,8 +299,9 @@ def by_slope(x, slope):
     return where(x > 0, 0.0 * x, tanh(x))
 
 
-def test_without_a_derivative_autograd_finds_it_in_every_mode_and_no_kernel_runs():
-    record = elementwise("bent", bent, parameters={"slope": Learned(0.5, by_slope)}, kinks=[0.0])
+@pytest.mark.parametrize("learned", [Learned(0.5, by_slope), Learned(0.5)])
+def test_without_a_derivative_autograd_finds_it_in_every_mode_and_no_kernel_runs(learned):
+    record = elementwise("bent", bent, parameters={"slope": learned}, kinks=[0.0])
     module = record.module().double()
     x = torch.tensor([-2.0, -0.3, 0.7], dtype=torch.float64, requires_grad=True)
     expected = [0.5 / math.cosh(2.0) ** 2, 0.5 / math.cosh(0.3) ** 2, 1.0]
@@ -311,6 +312,9 @@ def test_without_a_derivative_autograd_finds_it_in_every_mode_and_no_kernel_runs
     assert per_sample.flatten().tolist() == pytest.approx(expected)
     (by_weight,) = torch.autograd.grad(module(x).sum(), module.parameters())
     assert by_weight.item() == pytest.approx(math.tanh(-2.0) + math.tanh(-0.3))
+    per_channel = record.module(num_parameters=3).double()
+    (by_weights,) = torch.autograd.grad(per_channel(x.expand(2, 3)).sum(), per_channel.parameters())
+    assert by_weights.tolist() == pytest.approx([2 * math.tanh(-2.0), 2 * math.tanh(-0.3), 0.0])
     assert "found by autograd" in str(rectifiers.explain(module, torch.zeros(1 << 20)))
 
 

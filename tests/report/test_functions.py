@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rectifiers.activations import elementwise, registry
-from rectifiers.errors import ArgumentError, ArgumentTypeError, StoreError, UnknownNameError
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, StoreError, UnknownNameError
 from rectifiers.report.functions import show
 
 ELEMENTWISE = [name for name, record in registry.items() if hasattr(record, "keeps")]
@@ -146,19 +147,85 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         show("elu", out=tmp_path / "no" / "elu.svg")
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
-def test_a_record_of_ones_own_is_drawn_where_it_is_found_and_anything_else_is_refused(tmp_path):
-    text = """
+def marked(table: Any, part: str) -> list[tuple[float, float]]:
+    return [point for branch in table.branches[table.start] for point in getattr(branch, f"{part}_kinks")]
+
+
+def test_kinks_are_marked_on_both_sides_of_a_jump_where_the_sliders_put_them() -> None:
+    relu, hard, smooth = show("relu", "hardtanh(-2, 1)", "tanh")._tables
+    assert marked(relu, "f") == [(0.0, 0.0)]
+    assert marked(relu, "df") == [(0.0, 0.0), (0.0, 1.0)]
+    assert marked(hard, "f") == [(-2.0, -2.0), (1.0, 1.0)]
+    assert marked(hard, "df") == [(-2.0, 0.0), (-2.0, 1.0), (1.0, 1.0), (1.0, 0.0)]
+    assert marked(smooth, "f") == []
+    last = hard.branches[-1][0].f_kinks
+    lows, highs = (slider.values for slider in hard.sliders)
+    assert [x for x, _ in last] == [x for x in (lows[-1], highs[-1]) if -4 < x < 4]
+
+
+OWN = """
+import torch
+from torch import nn
 from rectifiers import elementwise
+from rectifiers.activations import Learned
 from rectifiers.vocabulary import sigmoid
-def f(x):
-    return x * sigmoid(1.5 * x)
-mine = elementwise("mine", f)
+
+def formula(x, beta):
+    return x * sigmoid(beta * x)
+
+mine = elementwise("mine", formula, parameters={"beta": Learned(1.5)})
+
+def ramp(x):
+    return torch.clamp(x, -1.3, 2)
+
+class Shifted(nn.Module):
+    def __init__(self, by=0.5):
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(by))
+    def forward(self, x):
+        return torch.relu(x - self.by)
 """
-    (tmp_path / "own.py").write_text(text)
-    page = show("relu", f"{tmp_path}/own.py:mine")
-    assert page.activations[1].name == "mine"
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_torchs_and_ones_own_are_drawn_in_one_picture_with_the_derivative_of_autograd(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    (tmp_path / "own.py").write_text(OWN)
+    own = f"{tmp_path}/own.py"
+    labels = ("relu", "torch:nn.Hardswish", f"{own}:mine", f"{own}:ramp", f"{own}:Shifted(by=0.25)")
+    page = show(*labels, nn.Softshrink(0.25), torch.sin)
+    assert page.labels == (*labels, "Softshrink(0.25)", "sin")
+    _, hardswish, mine, ramp, shifted, shrink, sine = page._tables
+    assert [slider.name for slider in mine.sliders] == ["beta"]
     assert "own.py:mine" in page.html
-    for other in ("torch:nn.Hardswish", f"{tmp_path}/own.py:f"):
-        with pytest.raises(ArgumentTypeError, match="elementwise"):
-            show(other)
+    for table, theirs in ((hardswish, nn.Hardswish()), (shrink, nn.Softshrink(0.25)), (sine, torch.sin)):
+        ((branch,),) = table.branches
+        drawn = [
+            i
+            for i, y in enumerate(branch.df)
+            if y is not None and all(table.x[i] != k[0] for k in marked(table, "f"))
+        ]
+        x = torch.tensor([table.x[i] for i in drawn], dtype=torch.float64, requires_grad=True)
+        (df,) = torch.autograd.grad(theirs(x).sum(), x)
+        assert [branch.df[i] for i in drawn] == pytest.approx(df.tolist(), rel=1e-3, abs=1e-9)
+    assert [x for x, _ in marked(hardswish, "f")] == [-3.0, 3.0]
+    assert marked(ramp, "df") == [(-1.3, 0.0), (-1.3, 1.0), (2.0, 1.0), (2.0, 0.0)]
+    assert marked(shifted, "df") == [(0.25, 0.0), (0.25, 1.0)]
+    assert marked(sine, "f") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("torch:nn.Softmax(1)", "depends on several"),
+        ("torch:nn.Nothing", "Nothing"),
+        ("nowhere:f", "nowhere"),
+        (3, "arm"),
+    ],
+)
+def test_what_is_no_function_of_one_input_is_refused(given: Any, said: str) -> None:
+    with pytest.raises(RectifiersError, match=said) as caught:
+        show("relu", given)
+    assert "\n" not in str(caught.value)

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from rectifiers.activations._definition import elementwise
 from rectifiers.activations._gated import Gated
-from rectifiers.activations._parameters import Choice, Integer, Learned, Parameter, Real, Uniform
-from rectifiers.activations._record import Activation, AlongAxis, Autograd, Elementwise
+from rectifiers.activations._parameters import Autograd, Choice, Integer, Learned, Parameter, Real, Uniform
+from rectifiers.activations._record import Activation, AlongAxis, Elementwise
 
 # isort: off
 from rectifiers.activations.sigmoid import sigmoid as sigmoid

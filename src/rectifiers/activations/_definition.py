@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rectifiers.activations._parameters import Parameter
+from rectifiers.activations._parameters import AUTOGRAD, Parameter
 from rectifiers.activations._proof import prove
-from rectifiers.activations._record import Autograd, Elementwise, Formula, Keeps
+from rectifiers.activations._record import Elementwise, Formula, Keeps
 from rectifiers.errors import DefinitionError
 
 __all__ = ["elementwise"]
@@ -103,7 +103,7 @@ def elementwise(
         notes=notes,
         parameters=parameters or {},
         value=f,
-        derivative=Autograd() if df is None else df,
+        derivative=AUTOGRAD if df is None else df,
         keeps=keeps,
         derivative_of_input=df_input,
         output_suffices=output_suffices,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from rectifiers.errors import ArgumentError, ArgumentTypeError
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Choice", "Integer", "Learned", "Parameter", "Real", "Uniform"]
+from rectifiers.errors import ArgumentError, ArgumentTypeError, DefinitionError
+
+__all__ = ["AUTOGRAD", "Autograd", "Choice", "Integer", "Learned", "Parameter", "Real", "Uniform"]
 
 
 def _number(value: Any, name: str) -> float:
@@ -89,6 +93,26 @@ class Choice:
             raise ArgumentError(f"`{name}` must be {options}, got {value!r}")
 
 
+class Autograd:
+    """Stands for a derivative that nobody wrote: torch's autograd finds it, and no kernel runs it."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Raise: there is no formula to run."""
+        raise DefinitionError("a derivative found by autograd is no formula: give df for kernels")
+
+    @staticmethod
+    def of(function: Callable[..., Any], x: NDArray[np.float64], values: Sequence[Any]) -> Any:
+        """Return the derivative of a function of tensors, for arrays."""
+        torch = importlib.import_module("torch")  # only where this is asked for: records do without it
+        point = torch.from_numpy(np.array(x)).requires_grad_()
+        tensors = [torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for v in values]
+        (found,) = torch.autograd.grad(function(point, *tensors).sum(), point)
+        return found.numpy()
+
+
+AUTOGRAD = Autograd()
+
+
 @dataclass(frozen=True)
 class Learned:
     """A number, or one per channel, trained with the network.
@@ -97,14 +121,15 @@ class Learned:
     ----------
     default : float
         Initial value.
-    derivative : callable
+    derivative : callable, optional
         Formula of the activation's derivative with respect to this parameter, of ``(x, *parameters)``.
+        Without, torch's autograd derives it, and no kernel runs the activation.
     about : str, optional
         One line of documentation.
     """
 
     default: float
-    derivative: Callable[..., Any]
+    derivative: Callable[..., Any] = AUTOGRAD
     about: str = ""
 
     def check(self, value: Any, name: str = "value") -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rectifiers.activations._parameters import Choice, Learned, Uniform
-from rectifiers.activations._record import Autograd, Elementwise, Formula, Keeps
+from rectifiers.activations._parameters import Autograd, Choice, Learned, Uniform
+from rectifiers.activations._record import Elementwise, Formula, Keeps
 from rectifiers.activations._words import check_words
 from rectifiers.errors import ArgumentError, DefinitionError
 
@@ -37,14 +37,14 @@ def prove(record: Elementwise) -> None:
     """Raise `DefinitionError` at the first contradiction in `record`."""
     formulas: dict[str, Formula | None] = {
         "f": record.value,
-        "df": None if isinstance(record.derivative, Autograd) else record.derivative,
+        "df": record.derivative,
         "df_input": record.derivative_of_input,
     }
     for name, parameter in record.parameters.items():
         if isinstance(parameter, Learned):
             formulas[f"the derivative by {name}"] = parameter.derivative
     for role, formula in formulas.items():
-        if formula is not None:
+        if not (formula is None or isinstance(formula, Autograd)):
             check_words(f"{record.name}: {role}", formula, list(record.parameters))
     with np.errstate(all="ignore"):
         for values in _samples(record):
@@ -113,7 +113,7 @@ class _Proof:
         if keeps == self.record.keeps:
             self._compare("df", x, self._derivative(keeps, x), slopes)
         for index, (name, parameter) in enumerate(self.record.parameters.items()):
-            if isinstance(parameter, Learned):
+            if isinstance(parameter, Learned) and not isinstance(parameter.derivative, Autograd):
                 self._learned(index, name, parameter, x)
         self._at_kinks(kinks)
         self._declared(_away_from(kinks, _ROUND, 1e-2))

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rectifiers.activations._parameters import Learned, Parameter, Uniform
+from rectifiers.activations._parameters import Autograd, Learned, Parameter, Uniform
 from rectifiers.errors import ArgumentTypeError, DefinitionError
 
 __all__ = ["Activation", "AlongAxis", "Elementwise", "Formula", "Keeps"]
@@ -223,6 +223,12 @@ class Elementwise(Activation):
             return tuple(float(kink) for kink in self.kinks(*(values or self.defaults)))
         return tuple(float(kink) for kink in self.kinks)
 
+    @property
+    def written(self) -> bool:
+        """Whether every derivative is a formula, which kernels need, and none left to autograd."""
+        learned = [p.derivative for p in self.parameters.values() if isinstance(p, Learned)]
+        return not any(isinstance(formula, Autograd) for formula in (self.derivative, *learned))
+
     def keeps_at(self, *values: Any) -> Keeps:
         """Return what has to be kept for these parameter values: `keeps`, or the input if it does not do."""
         if self.keeps == "output" and self.output_suffices is not None and not self.output_suffices(*values):
@@ -245,23 +251,6 @@ class Elementwise(Activation):
         elif self.keeps == "output":
             kept = self.value(x, *values)
         return _shaped(self.derivative(kept, *values), x)
-
-
-class Autograd:
-    """Stands for a derivative that nobody wrote: torch's autograd finds it, and no kernel runs it."""
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Raise: there is no formula to run."""
-        raise DefinitionError("a derivative found by autograd is no formula: give df for kernels")
-
-    @staticmethod
-    def of(function: Callable[..., Any], x: NDArray[np.float64], values: Sequence[Any]) -> Any:
-        """Return the derivative of a function of tensors, for arrays."""
-        torch = importlib.import_module("torch")  # only where this is asked for: records do without it
-        point = torch.from_numpy(np.array(x)).requires_grad_()
-        tensors = [torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for v in values]
-        (found,) = torch.autograd.grad(function(point, *tensors).sum(), point)
-        return found.numpy()
 
 
 def _shaped(result: Any, x: NDArray[np.float64]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -132,8 +132,13 @@ class Arm:
             )
         return 1 / math.sqrt(moment)
 
-    def curve(self) -> Sampled | None:
+    def curve(self, places: Sequence[float] | None = None) -> Sampled | None:
         """Sample the function and its derivative on [-4, 4], with slopes at their initial or mean value.
+
+        Parameters
+        ----------
+        places : sequence of float, optional
+            Where; by default 20 times per unit.
 
         Returns
         -------
@@ -143,11 +148,12 @@ class Arm:
         if not self.keeps_width or self._layout:
             return None
         last = _CURVE_REACH * _CURVE_STEPS
-        x = torch.arange(-last, last + 1, dtype=torch.float64) / _CURVE_STEPS
+        usual = torch.arange(-last, last + 1, dtype=torch.float64) / _CURVE_STEPS
+        x = usual if places is None else torch.tensor(places, dtype=torch.float64)
         column = x.unsqueeze(1).requires_grad_()
         with torch.enable_grad():
             y = self._applied(column.clone())  # which may be overwritten
-            mirrored = torch.stack([x, -x], dim=1)
+            mirrored = torch.stack([x, x.flip(0)], dim=1)
             again = self._applied(mirrored).detach()
             expected = torch.stack([y, y.flip(0)], dim=1).detach().squeeze(2)
             if not torch.allclose(again, expected, rtol=1e-6, atol=1e-9, equal_nan=True):

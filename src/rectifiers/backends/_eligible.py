@@ -17,7 +17,7 @@ from torch.compiler import is_compiling
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.jit import is_tracing  # type: ignore[attr-defined]
 
-from rectifiers.activations import Activation, Autograd, Elementwise, Learned, Uniform
+from rectifiers.activations import Activation, Elementwise, Learned, Uniform
 from rectifiers.backends._memory_order import PLAIN, dense, in_memory
 from rectifiers.backends._thresholds import NEVER, least_bytes_on_gpu, least_elements_on_cpu
 from rectifiers.errors import ArgumentError, BackendError
@@ -123,7 +123,7 @@ def ineligible(input: Tensor, least: int) -> str:
 
 def has_kernel(record: Activation) -> bool:
     """Whether there are kernels of an activation; the others are torch's own, always."""
-    if isinstance(record, Elementwise) and isinstance(record.derivative, Autograd):
+    if isinstance(record, Elementwise) and not record.written:
         return False
     if isinstance(record, Elementwise) and any(isinstance(p, Uniform) for p in record.parameters.values()):
         learned = any(isinstance(p, Learned) for p in record.parameters.values())
@@ -162,8 +162,8 @@ def choose(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
     _check(name, _VARIABLE)
     if name == "torch":
         return None, "torch was requested"
-    if isinstance(record, Elementwise) and isinstance(record.derivative, Autograd):
-        return None, "its derivative is found by autograd: a kernel needs df"
+    if isinstance(record, Elementwise) and not record.written:
+        return None, "a derivative of it is found by autograd: a kernel needs its formula"
     if not has_kernel(record):
         return None, "torch's own is as fast as a kernel"
     least = least_elements(record, input) if name == "auto" else 0

@@ -62,12 +62,11 @@ class Formulas:
         self.record = record
         self.dtype = dtype
         self.value = rebind(record.value, words)
-        written = not isinstance(record.derivative, Autograd)
-        self.derivative = rebind(record.derivative, words) if written else self._by_autograd
+        self.derivative = self._derivative(record.derivative, 0, words)
         exact = record.derivative_of_input
         self.derivative_of_input = None if exact is None else rebind(exact, words)
         self.learned = {
-            index: rebind(parameter.derivative, words)
+            index: self._derivative(parameter.derivative, 1 + index, words)
             for index, parameter in enumerate(record.parameters.values())
             if isinstance(parameter, Learned)
         }
@@ -78,9 +77,19 @@ class Formulas:
         """The formulas of a record, made once."""
         return Formulas(record, dtype)
 
-    def _by_autograd(self, x: Tensor, *values: Any) -> Tensor:
-        """The derivative of the value, in forward mode, which takes part in every other mode."""
-        return torch.func.jvp(lambda at: self.value(at, *values), (x,), (torch.ones_like(x),))[1]
+    def _derivative(self, written: Any, place: int, words: dict[str, Any]) -> Callable[..., Any]:
+        """The derivative by an argument of the value: as it is written, or in forward mode."""
+        if not isinstance(written, Autograd):
+            return rebind(written, words)
+
+        def by_autograd(*arguments: Any) -> Tensor:
+            before, by, after = arguments[:place], arguments[place], arguments[place + 1 :]
+            # forward mode takes part in every other mode
+            return torch.func.jvp(lambda at: self.value(*before, at, *after), (by,), (torch.ones_like(by),))[
+                1
+            ]
+
+        return by_autograd
 
     def slope(self, saved: str, tensor: Tensor, values: Sequence[Any]) -> Any:
         """The derivative by the input, in terms of the output or the input; constant at kinks."""

@@ -43,10 +43,18 @@ def reach(values: Iterable[float | None]) -> tuple[float, float]:
     return _layout.padded(low, high, logarithmic=False)
 
 
-def functions(name: str, lines: Sequence[Line], title: str, domain: tuple[float, float], look: Look) -> Any:
-    """Return functions, or derivatives, in one chart.
+def functions(
+    name: str,
+    lines: Sequence[Line],
+    title: str,
+    domain: tuple[float, float],
+    look: Look,
+    *,
+    kinks: Sequence[tuple[str, float, float]] | None = None,
+) -> Any:
+    """Return functions, or derivatives, in one chart; `kinks` are points of arms to be marked.
 
-    Its data have the chart's name, for a page that puts others in their place.
+    Its data have the chart's name, for a page that puts others in their place; the kinks' end in ``-kinks``.
     """
     alt = altair()
     rows: list[dict[str, Any]] = [
@@ -66,7 +74,13 @@ def functions(name: str, lines: Sequence[Line], title: str, domain: tuple[float,
     ends = {line.arm: next((v for v in reversed(_finite(line.y)) if v is not None), None) for line in lines}
     right = max(x for line in lines for x in line.x)
     labels = end_labels(name, ends, right, domain, False, look)
-    return alt.layer(*axes, curves, labels).properties(height=HEIGHT)
+    layers = [*axes, curves, labels]
+    if kinks is not None:
+        points = [{"arm": arm, "x": place, "y": value} for arm, place, value in kinks]
+        marks = alt.Chart(data(points, name=f"{name}-kinks")).mark_point(filled=True, size=45, clip=True)
+        colour, shape = arm_colour(look), arm_shape(look)
+        layers.append(marks.encode(x=x, y=y, shape=shape, color=colour, opacity=focus()))
+    return alt.layer(*layers).properties(height=HEIGHT)
 
 
 def _finite(values: Sequence[float | None]) -> list[float | None]:

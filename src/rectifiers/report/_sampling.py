@@ -1,23 +1,27 @@
 """Activations on a grid of inputs and of parameter values: tables a page can look up without any formula.
 
-Every number comes from the activation's own formula under NumPy; nothing is written a second time for
-the page.
+Every number comes from the activation's own formula under NumPy, or from the function itself and autograd;
+nothing is written a second time for the page.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectifiers.activations import Activation, AlongAxis, Choice, Elementwise, Integer, Real, Uniform
+from rectifiers.errors import ArgumentError
 
-__all__ = ["Branch", "Slider", "Table", "tabulate"]
+if TYPE_CHECKING:
+    from rectifiers.arms import Arm
+
+__all__ = ["Branch", "Slider", "Table", "tabulate", "tabulate_arm"]
 
 REACH = 4.0
 _POINTS = 129
@@ -25,8 +29,11 @@ _COMBINATIONS = 121
 # Which entries of a vector are no matter of taste for a drawing of one input.
 _NOT_DRAWN = ("dim", "grouping")
 _LARGEST_PIECES = 6
+_ASIDE = 1e-6  # how far from a kink its sides are computed: further than a search for it may be off
 
 Values = tuple[float | None, ...]
+Points = tuple[tuple[float, float], ...]
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,15 @@ class Slider:
 
 @dataclass(frozen=True)
 class Branch:
-    """A function of one input at one choice of parameters, and its derivative; None breaks the line."""
+    """A function of one input at one choice of parameters, and its derivative; None breaks the line.
+
+    `f_kinks` and `df_kinks` are the points at the kinks, both of them where there is a jump.
+    """
 
     f: Values
     df: Values
+    f_kinks: Points
+    df_kinks: Points
 
 
 @dataclass(frozen=True)
@@ -92,19 +104,81 @@ def tabulate(activation: Activation, label: str, given: Mapping[str, Any]) -> Ta
     each = max(3, int(_COMBINATIONS ** (1 / max(1, len(shown)))))
     sliders = tuple(_slider(name, activation.parameters[name], given[name], each) for name in shown)
     fixed = {name: given[name] for name in activation.parameters if name not in shown}
-    x = np.linspace(-REACH, REACH, _POINTS)
-    kinks = activation.kinks_at() if isinstance(activation, Elementwise) else ()
-    inside = sorted(kink for kink in kinks if -REACH < kink < REACH)
-    places, inputs, breaks = _with_breaks(x, inside)
-    branches = tuple(
-        tuple(
-            Branch(_listed(f, breaks), _listed(df, breaks))
-            for f, df in _lines(activation, inputs, {**fixed, **dict(zip(shown, choice, strict=True))})
-        )
-        for choice in itertools.product(*(slider.values for slider in sliders))
-    )
+    places = _Places.of(activation.kinks_at(*given.values()) if isinstance(activation, Elementwise) else ())
+
+    def branches(choice: tuple[Any, ...]) -> tuple[Branch, ...]:
+        values = {**fixed, **dict(zip(shown, choice, strict=True))}
+        in_order = [values[name] for name in activation.parameters]
+        kinks = activation.kinks_at(*in_order) if isinstance(activation, Elementwise) else ()
+        return places.branches(lambda x: _lines(activation, x, values), kinks)
+
+    choices = itertools.product(*(slider.values for slider in sliders))
     drawn = _DRAWN[activation.shape] if isinstance(activation, AlongAxis) else ""
-    return Table(label, tuple(places.tolist()), sliders, branches, drawn)
+    return Table(label, places.shown, sliders, tuple(map(branches, choices)), drawn)
+
+
+def tabulate_arm(arm: Arm) -> Table:
+    """Tabulate an activation of torch or of the user's, with the derivative that autograd finds.
+
+    Raises
+    ------
+    ArgumentError
+        An output of it depends on several inputs.
+    """
+    from rectifiers.verification._slopes import find_kinks
+
+    def lines(x: NDArray[np.float64]) -> list[Line]:
+        sampled = arm.curve(x.ravel().tolist())
+        if sampled is None:
+            raise ArgumentError(
+                f"a drawing is of a function of one input, but an output of {arm.label} depends on several"
+            )
+        return [(np.reshape(sampled.f, x.shape), np.reshape(sampled.df, x.shape))]
+
+    kinks = [kink.x for kink in find_kinks(lambda x: lines(x)[0][0])]
+    places = _Places.of(kinks)
+    how = "the derivative is autograd's, and kinks were searched for"
+    return Table(arm.label, places.shown, (), (places.branches(lines, kinks),), how)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where points are drawn, the inputs they are computed at, and which of them break the line.
+
+    At a kink: the limit from the left, a break, the limit from the right.
+    """
+
+    shown: tuple[float, ...]
+    inputs: tuple[float, ...]
+    breaks: frozenset[int]
+
+    @staticmethod
+    def of(kinks: Sequence[float]) -> _Places:
+        inside = sorted(kink for kink in kinks if -REACH < kink < REACH)
+        rows = [(x, x, False) for x in np.linspace(-REACH, REACH, _POINTS).tolist() if x not in inside]
+        for kink in inside:
+            left, right = _beside(kink)
+            rows += [(kink, left, False), (kink, kink, True), (kink, right, False)]
+        shown, inputs, breaks = zip(*sorted(rows), strict=True)
+        return _Places(shown, inputs, frozenset(index for index, here in enumerate(breaks) if here))
+
+    def branches(
+        self, lines: Callable[[NDArray[np.float64]], list[Line]], kinks: Sequence[float]
+    ) -> tuple[Branch, ...]:
+        """Return functions and derivatives, the kinks of this choice of parameters marked."""
+        marked = [kink for kink in kinks if -REACH < kink < REACH]
+        sides = [side for kink in marked for side in _beside(kink)]
+        beside = [kink for kink in marked for _ in range(2)]
+        n, found = len(self.inputs), []
+        for both in lines(np.array([*self.inputs, *sides])):
+            f, df = (_listed(part[:n], self.breaks) for part in both)
+            marks = (dict.fromkeys(zip(beside, part[n:].round(4).tolist(), strict=True)) for part in both)
+            found.append(Branch(f, df, *map(tuple, marks)))
+        return tuple(found)
+
+
+def _beside(kink: float) -> tuple[float, float]:
+    return kink - _ASIDE, kink + _ASIDE
 
 
 def _slider(name: str, parameter: Any, given: Any, count: int) -> Slider:
@@ -130,22 +204,6 @@ def _allows(parameter: Any, value: float) -> bool:
     return not (parameter.nonzero and value == 0.0) and (parameter.above is None or value > parameter.above)
 
 
-def _with_breaks(
-    x: NDArray[np.float64], kinks: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], frozenset[int]]:
-    """Return where points are drawn, the inputs they are computed at, and which of them break the line.
-
-    At a kink: the limit from the left, a break, the limit from the right.
-    """
-    rows = [(float(value), float(value), False) for value in x if value not in kinks]
-    for kink in kinks:
-        rows += [(kink, math.nextafter(kink, -math.inf), False), (kink, kink, True)]
-        rows += [(kink, kink + 1e-12, False)]
-    rows.sort(key=lambda row: (row[0], row[1]))
-    breaks = frozenset(index for index, row in enumerate(rows) if row[2])
-    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), breaks
-
-
 def _listed(values: NDArray[np.float64], breaks: frozenset[int]) -> Values:
     return tuple(
         None if index in breaks or not math.isfinite(value) else float(f"{value:.4g}")
@@ -159,8 +217,6 @@ _DRAWN = {
     "two halves to one": "by the half that gates; the other half is 1",
     "normalise": "the first of the two entries of softmax(x, 0)",
 }
-
-Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def _lines(activation: Activation, x: NDArray[np.float64], values: Mapping[str, Any]) -> list[Line]:

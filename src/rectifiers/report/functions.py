@@ -1,13 +1,13 @@
-"""`show`: activations and their derivatives, with sliders for the parameters."""
+"""`show`: activations and their derivatives in one picture, with sliders for the parameters."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rectifiers.activations import Activation, Uniform, aliases, registry
 from rectifiers.arms._text import head_and_arguments
@@ -17,6 +17,9 @@ from rectifiers.report import _arm_lines, _page, _sampling, colours, files
 from rectifiers.report._arm_lines import Line
 from rectifiers.report._looks import on_page, on_paper
 from rectifiers.report.charts import FUNCTIONS, Chart
+
+if TYPE_CHECKING:
+    from rectifiers.arms import Arm
 
 __all__ = ["FunctionsPage", "show"]
 
@@ -32,11 +35,12 @@ class FunctionsPage:
     ----------
     labels : tuple of str
         As they were asked for.
-    activations : tuple of Activation
+    activations : tuple of Activation or Arm
+        An arm for what is no activation of this library, nor a record of the user's.
     """
 
     labels: tuple[str, ...]
-    activations: tuple[Activation, ...]
+    activations: tuple[Activation | Arm, ...]
     _tables: tuple[_sampling.Table, ...]
 
     def save(self, path: str | Path) -> Path:
@@ -81,6 +85,9 @@ class FunctionsPage:
                     {name: [getattr(branch, part) for branch in lines] for name, part, *_ in FUNCTIONS}
                     for lines in table.branches
                 ],
+                "kinks": [
+                    {name: _kinks(lines, part) for name, part, *_ in FUNCTIONS} for lines in table.branches
+                ],
             }
             for table in self._tables
         ]
@@ -111,9 +118,14 @@ class FunctionsPage:
                 for table in self._tables
                 for index, branch in enumerate(table.branches[table.start])
             ]
+            kinks = [
+                (table.label, x, y)
+                for table in self._tables
+                for x, y in _kinks(table.branches[table.start], part)
+            ]
             branches = (branch for table in self._tables for some in table.branches for branch in some)
             every = (y for branch in branches for y in getattr(branch, part))
-            drawing = partial(_arm_lines.functions, name, lines, axis, _arm_lines.reach(every))
+            drawing = partial(_arm_lines.functions, name, lines, axis, _arm_lines.reach(every), kinks=kinks)
             charts.append(Chart(name, "functions", title, f"{title} of {', '.join(self.labels)}.", drawing))
         return charts
 
@@ -139,14 +151,20 @@ class FunctionsPage:
         }
 
 
-def show(*activations: str | Activation, out: str | Path | None = None) -> FunctionsPage:
-    """Draw activations and their derivatives, with sliders for their parameters.
+def _kinks(branches: tuple[_sampling.Branch, ...], part: str) -> list[tuple[float, float]]:
+    return [point for branch in branches for point in getattr(branch, f"{part}_kinks")]
+
+
+def show(*activations: str | Activation | Callable[..., Any], out: str | Path | None = None) -> FunctionsPage:
+    """Draw activations and their derivatives in one picture, kinks marked, with sliders for their parameters.
 
     Parameters
     ----------
-    *activations : str or Activation
-        Names (``"elu"``), names with arguments to start with (``"leaky_relu(0.1)"``), or records made by
-        `rectifiers.elementwise`, themselves or where they are found (``"mine.py:swish"``).
+    *activations : str, Activation, or any other arm
+        Names (``"elu"``), names with arguments to start with (``"leaky_relu(0.1)"``), records made by
+        `rectifiers.elementwise`, and whatever else can be an arm (``"torch:nn.Hardswish"``,
+        ``"mine.py:swish"``, a module, a function of a tensor), whose derivative is autograd's and whose kinks
+        are searched for.
     out : path, optional
         Where to save it right away; see `FunctionsPage.save`.
 
@@ -159,7 +177,10 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
     UnknownNameError
         No activation has that name.
     ArgumentError
-        No activation at all, a value outside its rule, or a suffix of `out` that is not known.
+        No activation at all, a value outside its rule, a function of several inputs, or a suffix of `out`
+        that is not known.
+    ImportPathError, UserCodeError
+        A path leads nowhere, or code of the user's raises.
     StoreError
         `out` cannot be written.
 
@@ -171,30 +192,31 @@ def show(*activations: str | Activation, out: str | Path | None = None) -> Funct
     """
     if not activations:
         raise ArgumentError(f"at least one activation is needed, but got none (known: {', '.join(registry)})")
-    found: dict[str, tuple[Activation, dict[str, Any]]] = {}
-    for entry in activations:
-        if isinstance(entry, Activation):
-            found[entry.name] = entry, dict(zip(entry.parameters, entry.defaults, strict=True))
-        else:
-            found[str(entry)] = _own(str(entry)) if ":" in str(entry) else _read(str(entry))
-    tables = tuple(_sampling.tabulate(record, label, given) for label, (record, given) in found.items())
-    page = FunctionsPage(tuple(found), tuple(record for record, _ in found.values()), tables)
+    found = [_found(entry) for entry in activations]
+    tables = {table.label: (activation, table) for activation, table in found}
+    page = FunctionsPage(tuple(tables), *zip(*tables.values(), strict=True))
     if out is not None:
         page.save(out)
     return page
 
 
-def _own(path: str) -> tuple[Activation, dict[str, Any]]:
-    """Return a record of the user's, and its defaults."""
-    from rectifiers.arms import load_object
+def _found(entry: Any) -> tuple[Activation | Arm, _sampling.Table]:
+    """Return a record or an arm, and its table."""
+    if isinstance(entry, str) and ":" not in entry:
+        record, given = _read(entry)
+        return record, _sampling.tabulate(record, entry, given)
+    label = entry if isinstance(entry, str) else ""
+    from rectifiers.arms import load_object, parse_arms  # with torch, which names do without
 
-    record = None if path.startswith("torch:") else load_object(path)
-    if not isinstance(record, Activation):
-        raise ArgumentTypeError(
-            f"what is drawn is an activation by name, or one made by rectifiers.elementwise, but {path!r} is "
-            "neither: give its formula to elementwise, which derives it"
-        )
-    return record, dict(zip(record.parameters, record.defaults, strict=True))
+    if label and not label.startswith("torch:") and "(" not in label:
+        entry = load_object(label)
+    if isinstance(entry, Activation):
+        defaults = dict(zip(entry.parameters, entry.defaults, strict=True))
+        return entry, _sampling.tabulate(entry, label or entry.name, defaults)
+    arms = parse_arms(label or [entry])
+    if len(arms) != 1:
+        raise ArgumentError(f"each activation is an argument of its own, but got {label!r}")
+    return arms[0], _sampling.tabulate_arm(arms[0])
 
 
 def _read(label: str) -> tuple[Activation, dict[str, Any]]:

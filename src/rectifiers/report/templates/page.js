@@ -101,13 +101,18 @@
         line.map((y, order) => ({ arm: table.arm, part, order, x: table.x[order], y })),
       ),
     );
+  const kinks = (name) =>
+    cards.flatMap(({ table, sliders }) =>
+      table.kinks[place(sliders)][name].map(([x, y]) => ({ arm: table.arm, x, y })),
+    );
   const slide = async () => {
     for (const slider of cards.flatMap((card) => card.sliders)) {
       const text = String(JSON.parse(slider.dataset.values)[slider.valueAsNumber]);
       slider.parentElement.querySelector("output").textContent = text;
       slider.setAttribute("aria-valuetext", text);
     }
-    for (const { target, name } of charts) await views.get(target.id).data(name, rows(name)).runAsync();
+    for (const { target, name } of charts)
+      await views.get(target.id).data(name, rows(name)).data(`${name}-kinks`, kinks(name)).runAsync();
   };
   for (const { sliders } of cards) sliders.forEach((slider) => slider.addEventListener("input", slide));
 
