@@ -94,7 +94,7 @@ class ComparisonResult(Result):
     @property
     def methods(self) -> str:
         """How it was done, as a paragraph for a paper, with what to cite."""
-        from rectifiers.report.export import methods
+        from rectifiers.report.methods import methods
 
         return methods(self.summary, self.study)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import re
 import shutil
 import sys
@@ -82,6 +83,8 @@ def test_tables_for_papers_with_the_methods(result, tmp_path) -> None:
         "[1-SE] Breiman",
     ):
         assert figure in result.methods
+    report = html.unescape(result.write(tmp_path).report.read_text(encoding="utf-8"))
+    assert all(f">{paragraph}</p>" in report for paragraph in result.methods.split("\n\n"))
 
 
 def test_figures_and_bad_kinds(result, tmp_path, capsys) -> None:

@@ -13,6 +13,7 @@ from rectifiers.records.values import Plan, Study
 from rectifiers.report import _page, colours, glossary, words
 from rectifiers.report._looks import on_page
 from rectifiers.report.charts import catalogue
+from rectifiers.report.methods import methods
 from rectifiers.report.summary import Summary, summarize
 
 __all__ = ["render", "write"]
@@ -49,6 +50,7 @@ def render(study: Study) -> str:
         sections=[section for section in _SECTIONS if section in shown],
         meanings=glossary.WORDS,
         facts=_facts(summary),
+        methods=methods(summary, study).split("\n\n"),
         protocol=_protocol(summary, study),
         undrawn=words.enumerate_names([arm.label for arm in plan.arms if arm.curve is None]),
     )

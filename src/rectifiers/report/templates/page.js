@@ -9,6 +9,7 @@
   });
 
   const NARROW = 400;
+  const PRINTED = 400;
   const views = new Map();
   let focus = "";
 
@@ -124,6 +125,10 @@
     root.dataset.drawn = charts.length;
   };
   all(false);
+
+  // On paper two charts stand beside each other, whatever the window was: drawn for that width, not shrunk to it.
+  window.addEventListener("beforeprint", () => views.forEach((view) => view.width(PRINTED).run()));
+  window.addEventListener("afterprint", () => all(false));
 
   let waiting = 0;
   window.addEventListener("resize", () => {
