@@ -69,7 +69,8 @@ class MLflow:
     Parameters
     ----------
     uri : str
-        Tracking URI: ``"sqlite:///mlflow.db"``, ``"http://localhost:5000"``.
+        Tracking URI: ``"sqlite:///mlflow.db"``, ``"http://localhost:5000"``; ``"file:mlruns"`` where MLflow
+        still allows it (``MLFLOW_ALLOW_FILE_STORE=true``).
 
     Raises
     ------

@@ -353,10 +353,9 @@ def compare(
         directory = _directory(plan, out)
         file = directory / _STORE
         with (
-            Store.open(file) if file.exists() else Store.create(file) as store,
+            Store.for_plan(file, plan) as store,
             contextlib.ExitStack() as stack,
         ):
-            store.check(plan)
             known = None if store.plan() is None else store.study()
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))

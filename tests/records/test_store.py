@@ -159,6 +159,18 @@ def test_another_protocol_is_refused_with_what_differs(file, store, plan, make_r
         assert len(again.study().runs) == 1
 
 
+def test_a_file_without_runs_gives_way_to_another_protocol(file, store, plan, make_run):
+    store.close()
+    other = dataclasses.replace(plan, epochs=7)
+    with Store.for_plan(file, other) as again:
+        again.write_plan(other, ENVIRONMENT)
+        again.add(make_run())
+    with pytest.raises(PlanMismatchError, match="epochs 7"):
+        Store.for_plan(file, plan)
+    with Store.for_plan(file, other) as again:
+        assert len(again.study().runs) == 1
+
+
 def test_another_question_is_asked_of_the_same_trials(file, store, plan, make_run):
     store.add(make_run(measures=(("f1", 0.5),)))
     store.add_rate("relu", "none", 0.1, at_edge=False)

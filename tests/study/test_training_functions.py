@@ -229,6 +229,8 @@ def test_a_first_trial_that_fails_ends_it_in_one_line(compare, tmp_path, value: 
     assert said in str(caught.value)
     assert "the first trial of" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert ComparisonResult.load(tmp_path / "out").verdict.startswith("Not finished: 0 ")
+    assert len(compare(noisy, seeds=1, margin=1.0).study.runs) == 2  # the mended one, in the same place
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,29 @@ class Store:
             undone.pop_all()
         return cls(path, connection, lock)
 
+    @classmethod
+    def for_plan(cls, path: str | Path, plan: Plan) -> Self:
+        """Open a file for writing the trials of a plan, or make it; one that holds no run is made anew.
+
+        Raises
+        ------
+        PlanMismatchError
+            If the trials in the file are not those of the plan.
+        StoreError
+            As `create` and `open` do.
+        """
+        path = Path(path)
+        if not path.exists():
+            return cls.create(path)
+        with contextlib.ExitStack() as undone:
+            store = undone.enter_context(cls.open(path))
+            if store._select("SELECT key FROM run LIMIT 1"):
+                store.check(plan)
+                undone.pop_all()
+                return store
+        path.unlink()
+        return cls.create(path)
+
     def close(self) -> None:
         """Close the file and give the lock back; a closed store may be closed again."""
         self._connection.close()
