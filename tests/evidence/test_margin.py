@@ -33,6 +33,8 @@ def test_a_standard_error_goes_with_the_root_of_the_samples() -> None:
 
 def test_runs_give_half_their_standard_deviation() -> None:
     assert of_runs([1.0, 2.0, 4.0]) == pytest.approx(np.std([1, 2, 4], ddof=1) / 2)
+    pooled = (2 * np.var([1, 2, 4], ddof=1) + np.var([50, 53], ddof=1)) / 3
+    assert of_runs([1.0, 2.0, 4.0], [50.0, 53.0]) == pytest.approx(np.sqrt(pooled) / 2)
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,90 @@ def test_segmentation() -> None:
     assert finished(prepared).metric > 40  # type: ignore[operator]
 
 
+def test_the_workers_of_a_loader_are_said_not_to_be_used() -> None:
+    class Changing(Dataset[Any]):
+        def __len__(self) -> int:
+            return N
+
+        def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+            return X[i] + 0.1 * torch.randn(6), CLASSES[i]
+
+    for dataset, said in ((Changing(), True), (TensorDataset(X, CLASSES), False)):
+        loader = DataLoader(dataset, batch_size=16, num_workers=2)
+        notes = [notice.text for notice in planned(data=(loader, loader)).warnings]
+        assert any("num_workers=2 of the loader is not used" in note for note in notes) == said
+
+
+# ------------------------------------------------------------------------------------ standard errors
+
+
+def tokens_of(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Outputs and targets of 200 sequences, right or wrong as a whole, a third of the tokens padding."""
+    targets = torch.randint(0, 3, (200, 9), generator=generator)
+    right = torch.rand(200, 1, generator=generator) < 0.7
+    outputs = nn.functional.one_hot(torch.where(right, targets, (targets + 1) % 3), 3).float()
+    return outputs, targets.masked_fill(torch.rand(200, 9, generator=generator) < 0.3, -100)
+
+
+def pictures(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    targets = torch.randint(0, 3, (60, 4, 4), generator=generator)
+    outputs = nn.functional.one_hot(targets, 3).movedim(-1, 1) + torch.randn(60, 3, 4, 4, generator=generator)
+    return outputs, targets.masked_fill(torch.rand(60, 4, 4, generator=generator) < 0.2, -100)
+
+
+def labels_of(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    targets = torch.rand(80, 4, generator=generator) < 0.3
+    return targets + torch.randn(80, 4, generator=generator) - 0.5, targets.long()
+
+
+@pytest.mark.parametrize(
+    ("preset", "made"),
+    [("token-labels", tokens_of), ("segmentation", pictures), ("several-labels", labels_of)],
+)
+def test_a_preset_has_its_standard_error_by_sample(preset: str, made: Any) -> None:
+    outputs, targets = made(torch.Generator().manual_seed(1))
+    loss = tasks.objective(preset, None, None)
+    assert loss is not None
+    first, second = loss.rows(outputs, targets)
+    n = len(first)
+    left_out = torch.tensor([loss.score(first[kept], second[kept]) for kept in 1 - torch.eye(n).long() > 0])
+    jackknife = float(((n - 1) * left_out.double().var(correction=0)).sqrt())
+    error = loss.standard_error(first, second)
+    assert error == pytest.approx(jackknife, rel=0.05)
+    if preset == "token-labels":  # as of 200 sequences, not of 1300 tokens
+        assert error == pytest.approx(100 * (0.7 * 0.3 / 200) ** 0.5, rel=0.15)
+        counts = targets != -100
+        right = (outputs.argmax(-1) == targets)[counts].double().mean()
+        assert loss.score(first, second) == pytest.approx(100 * float(right))
+    outputs[3] = float("nan")
+    assert not loss.rows(outputs, targets)[0].isfinite().all()
+
+
+def test_the_mean_iou_is_that_of_all_pixels() -> None:
+    outputs, targets = pictures(torch.Generator().manual_seed(2))
+    loss = tasks.objective("segmentation", None, None)
+    assert loss is not None
+    counts, said = targets != -100, outputs.argmax(1)
+    each = [
+        ((said == c) & (targets == c) & counts).sum() / (((said == c) | (targets == c)) & counts).sum()
+        for c in range(3)
+    ]
+    assert loss.score(*loss.rows(outputs, targets)) == pytest.approx(100 * float(sum(each)) / 3, rel=1e-6)
+
+
+def test_a_metric_of_ones_own_has_its_standard_error_by_leaving_groups_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    outputs, targets = torch.randn(2, 400, 1, generator=generator)
+    own = tasks.objective(nn.MSELoss(), lambda o, y: (o - y).abs().mean(), False)
+    assert own is not None
+    expected = float((outputs - targets).abs().std() / 20)
+    assert own.standard_error(outputs, targets) == pytest.approx(expected, rel=0.35)
+    assert own.standard_error(outputs[:30], targets[:30]) is None
+    fails = tasks.objective(nn.MSELoss(), lambda o, y: o.view(400).mean(), False)
+    assert fails is not None
+    assert fails.standard_error(outputs, targets) is None  # defined on the whole set alone
+
+
 # ------------------------------------------------------------------------------------ the loop
 
 

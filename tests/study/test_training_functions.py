@@ -155,11 +155,26 @@ def test_the_margin_is_what_the_test_samples_resolve(compare, told: str) -> None
 
     margin = compare(train, seeds=2).study.margin
     if told == "nothing":
-        assert margin.rule == "half the standard deviation of relu over 3 runs of its own"
+        assert margin.rule == "half the standard deviation of relu, known from no more than 3 runs of its own"
         assert 0 < margin.value < 0.2
     else:
         assert margin.rule == "one standard error of accuracy over the samples it is measured on, for relu"
         assert margin.value == pytest.approx(100 * math.sqrt(0.6 * 0.4 / 1000), rel=0.02)
+
+
+def test_runs_that_chose_the_rate_tell_more_of_the_margin_unless_by_another_number(compare, tmp_path) -> None:
+    def blind(trial) -> float:
+        return noisy(trial)
+
+    def validated(trial) -> dict[str, float]:
+        return {"accuracy": noisy(trial), "validation": noisy(trial) / 100}
+
+    words = {"learning_rates": [0.1, 0.2], "tuning_seeds": 3, "max_seeds": 10}
+    (six, three) = (
+        compare(train, out=tmp_path / train.__name__, **words).study.margin for train in (blind, validated)
+    )
+    assert "from no more than 6 runs of its own" in six.rule
+    assert "from no more than 3 runs of its own" in three.rule
 
 
 def test_a_loss_that_is_not_finite_and_a_metric_that_is_not_diverge(compare) -> None:

@@ -50,17 +50,20 @@ def of_standard_error(standard_error: float, measured_on: int, n: int) -> float:
     return not_negative("standard_error", standard_error) * scale
 
 
-def of_runs(values: ArrayLike) -> float:
+def of_runs(*groups: ArrayLike) -> float:
     """Return half the standard deviation of a metric over runs that differ in their seed only.
 
-    For metrics whose standard error on the test set is unknown.
+    For metrics whose standard error on the test set is unknown. Several groups, each about a mean of its own,
+    are pooled.
     """
-    runs = sample("values", values)
-    if runs.size < 2:
+    runs = [sample("values", values) for values in groups]
+    free = sum(group.size - 1 for group in runs)
+    if min((group.size for group in runs), default=0) < 2:
+        count = sum(group.size for group in runs)
         raise ArgumentError(
-            f"a margin by runs takes at least 2 finished ones, but got {runs.size}: name a margin (`margin=`)"
+            f"a margin by runs takes at least 2 finished ones, but got {count}: name a margin (`margin=`)"
         )
-    return 0.5 * float(np.std(runs, ddof=1))
+    return 0.5 * math.sqrt(sum((group.size - 1) * float(np.var(group, ddof=1)) for group in runs) / free)
 
 
 def _count(name: str, value: int) -> int:

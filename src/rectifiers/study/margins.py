@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rectifiers.evidence import margin as rules
 from rectifiers.records.values import Margin, Notice, Run, Study, Trial
+from rectifiers.validity.tuned_on_test import VALIDATION
 
 __all__ = ["RUNS", "fix", "too_fine", "trials"]
 
@@ -32,14 +33,12 @@ def fix(study: Study) -> Margin:
     if plan.margin is not None:
         return Margin(plan.margin, "as given")
     runs = [study.by_key[trial.key] for trial in trials(study) if trial.key in study.by_key]
-    return _resolved(study, runs)
+    return _resolved(study, runs, _tuned(study))
 
 
 def too_fine(study: Study) -> Notice | None:
     """Return a warning about a margin that was given far below what the data can resolve."""
-    plan, runs = study.plan, study.of("tune", study.plan.control)
-    rates = {norm: study.rate(plan.control, norm) for norm in plan.norms}
-    tuned = [run for run in runs if run.trial.learning_rate == rates[run.trial.norm]]
+    plan, tuned = study.plan, _tuned(study)
     if plan.margin is None or not tuned:
         return None
     resolved = _resolved(study, tuned)
@@ -52,7 +51,16 @@ def too_fine(study: Study) -> Notice | None:
     )
 
 
-def _resolved(study: Study, runs: Sequence[Run]) -> Margin:
+def _tuned(study: Study) -> list[Run]:
+    """Return the control's runs on tuning seeds, at the rate that was chosen."""
+    plan = study.plan
+    rates = {norm: study.rate(plan.control, norm) for norm in plan.norms}
+    runs = study.of("tune", plan.control)
+    return [run for run in runs if run.trial.learning_rate == rates[run.trial.norm]]
+
+
+def _resolved(study: Study, runs: Sequence[Run], others: Sequence[Run] = ()) -> Margin:
+    """Return what the test set resolves; where nothing tells that, what `runs` and `others` spread."""
     plan = study.plan
     metrics = [run.metric for run in runs if run.metric is not None]
     size = f"{plan.test_size:,} test sample{'' if plan.test_size == 1 else 's'}"
@@ -71,7 +79,19 @@ def _resolved(study: Study, runs: Sequence[Run]) -> Margin:
         measured_on = plan.validation_size or plan.train_size if tuned else plan.test_size
         value = rules.of_standard_error(statistics.fmean(errors), measured_on, plan.test_size)
         return Margin(value, f"one standard error of {plan.metric} on {size}, as {plan.control} has it")
-    if len(metrics) < 2:
+    groups = _alike([*runs, *others])
+    if not groups:
         return Margin(0.0, f"none: {plan.control} finished in fewer than two runs of its own")
-    value = rules.of_runs(metrics)
-    return Margin(value, f"half the standard deviation of {plan.control} over {len(metrics)} runs of its own")
+    count = sum(map(len, groups))
+    rule = f"half the standard deviation of {plan.control}, known from no more than {count} runs of its own"
+    return Margin(rules.of_runs(*groups), rule)
+
+
+def _alike(runs: Sequence[Run]) -> list[list[float]]:
+    """Return the metrics of runs that differ in their seed only, by phase and normalisation, two or more."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        other = run.trial.phase == "tune" and VALIDATION in dict(run.measures)  # of another unit, perhaps
+        if run.metric is not None and not other:
+            groups.setdefault((run.trial.phase, run.trial.norm), []).append(run.metric)
+    return [values for values in groups.values() if len(values) > 1]

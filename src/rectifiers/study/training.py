@@ -226,15 +226,15 @@ class _Training:
             self._model.load_state_dict(self._best[1])
         self.measured = self._score(self._held_out)
 
-    def _score(self, indices: Tensor) -> Score:
+    def _score(self, indices: Tensor, *, error: bool = True) -> Score:
         with self._draws, precision(self._prepared):
-            return score(self._forward, self._prepared.samples, indices, self._loss)
+            return score(self._forward, self._prepared.samples, indices, self._loss, error=error)
 
     def validate(self) -> None:
         """With early stopping: keep the weights of the best epoch, and stop when none was better for long."""
         if self._stop is None or self._plan.patience is None:
             return
-        epoch, metric = len(self.losses), self._score(self._stop).metric
+        epoch, metric = len(self.losses), self._score(self._stop, error=False).metric
         if self._best is None or metric > self._best[0]:
             self.best_epoch = epoch
             self._best = metric, {name: value.clone() for name, value in self._model.state_dict().items()}

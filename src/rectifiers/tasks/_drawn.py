@@ -37,12 +37,15 @@ class Source:
         That of the loader it came with.
     name : str
         For messages.
+    workers : int
+        Those of the loader, which are not started.
     """
 
     dataset: Any
     collate: Callable[[list[Any]], Any] | None
     batch_size: int | None
     name: str
+    workers: int = 0
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -90,6 +93,7 @@ def source_of(part: Any, name: str) -> Source:
         It is empty, has no length, or a loader has a sampler of its own.
     """
     collate = batch_size = None
+    workers = 0
     if isinstance(part, DataLoader):
         sampler = type(part.sampler).__name__
         if isinstance(part.dataset, IterableDataset) or part.batch_size is None:
@@ -104,14 +108,14 @@ def source_of(part: Any, name: str) -> Source:
                 f"{name}: the order of samples is drawn here, alike for all arms, but the loader has a "
                 f"{sampler}: {_OWN_WAY}"
             )
-        batch_size = part.batch_size
+        batch_size, workers = part.batch_size, part.num_workers
         collate = None if part.collate_fn is default_collate else part.collate_fn
         part = part.dataset
     if not (hasattr(part, "__getitem__") and hasattr(part, "__len__")):
         raise ArgumentTypeError(f"{name}: a data set has a length and items, but got {type(part).__name__}")
     if not len(part):
         raise ArgumentError(f"{name}: a data set must have samples, but got an empty one")
-    return Source(part, collate, batch_size, name)
+    return Source(part, collate, batch_size, name, workers)
 
 
 def same_draws(source: Source) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from rectifiers.tasks.presets import PRESETS
 __all__ = ["Own", "objective"]
 
 _TORCH_LOSSES = tuple(name for name in vars(torch.nn) if name.endswith("Loss"))
+_GROUPS = 20  # of samples, for standard errors
 _METRICS = ("", ".classification", ".regression", ".segmentation", ".text")  # rooms of torchmetrics
 
 
@@ -222,6 +224,18 @@ class Own(Loss):
         return self._sign * float(value)
 
     def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
-        """Return the standard error of the metric, where it is that of `base`."""
-        known = self._metric is None and self.base is not None
-        return self.base.standard_error(outputs, targets) if known and self.base else None
+        """Return the standard error of the metric: that of `base`, or by the grouped jackknife.
+
+        Each of `_GROUPS` groups of samples is left out in turn (Efron & Tibshirani 1993, An introduction to
+        the bootstrap, chapter 11). None where the metric has no value without a group.
+        """
+        if self._metric is None:
+            return None if self.base is None else self.base.standard_error(outputs, targets)
+        group = torch.arange(len(outputs), device=outputs.device) % _GROUPS
+        try:
+            left_out = [self.score(outputs[group != g], targets[group != g]) for g in range(_GROUPS)]
+        except RectifiersError:
+            return None
+        values = torch.tensor(left_out, dtype=torch.float64)
+        error = float(((_GROUPS - 1) * values.var(correction=0)).sqrt())
+        return error if len(outputs) >= 2 * _GROUPS and math.isfinite(error) else None

@@ -132,6 +132,11 @@ def _data(
         note = ("inputs are standardised by the training part (--standardize)",)
     elif one_tensor and train_x.is_floating_point():
         note = _about_scale(train_x)
+    if drawn is not None and (workers := max(drawn.train.workers, drawn.test.workers)):
+        note += (
+            f"num_workers={workers} of the loader is not used: the process that trains reads the samples, in the "
+            "order drawn for all arms; --jobs trains side by side",
+        )
     return dataclasses.replace(
         data,
         train_x=mapped(Tensor.contiguous, train_x),

@@ -19,10 +19,16 @@ class Segmentation(TokenLabels):
     metric = "mean IoU"
     name, axis, layout, least_axes = "segmentation", 1, "(n, classes, height, width)", 3
 
-    def score(self, outputs: Tensor, targets: Tensor) -> float:
-        """Return the mean over classes of intersection over union, in %; of `rows`."""
-        classes, said = outputs.shape[-1], outputs.argmax(-1)
-        pairs = torch.bincount(targets * classes + said, minlength=classes * classes).view(classes, classes)
-        both = pairs.diagonal().double()
-        either = pairs.sum(0) + pairs.sum(1) - both
-        return float(100 * (both[either > 0] / either[either > 0]).mean())
+    def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pixels of each class's intersection and of its union, for each sample."""
+        last, true = self._aligned(outputs, targets)
+        n, classes = len(last), last.shape[-1]
+        counts, said = true != self.ignore_index, last.argmax(-1)
+        sample = torch.arange(n, device=last.device).view(-1, *[1] * (true.ndim - 1)).expand_as(true)
+
+        def pixels(labels: Tensor, chosen: Tensor) -> Tensor:
+            places = (sample * classes + labels)[chosen]
+            return torch.bincount(places, minlength=n * classes).view(n, classes).double()
+
+        both = pixels(true, counts & (said == true))
+        return self._known(both, last), pixels(true, counts) + pixels(said, counts) - both

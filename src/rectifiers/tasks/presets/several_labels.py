@@ -6,16 +6,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from rectifiers.errors import ArgumentError
-from rectifiers.tasks.losses import Loss
+from rectifiers.tasks.presets._ratios import Ratios
 
 __all__ = ["SeveralLabels"]
 
 
-class SeveralLabels(Loss):
-    """Binary cross entropy of a logit per label; targets ``(n, labels)`` of 0 and 1."""
+class SeveralLabels(Ratios):
+    """Binary cross entropy of a logit per label; targets ``(n, labels)`` of 0 and 1.
+
+    Measured by the mean of each label's F1, over labels that occur or are said to.
+    """
 
     metric = "macro F1"
-    inferred = False
 
     def outputs(self, targets: Tensor, name: str) -> int:
         """Return the number of labels; raise if targets are none."""
@@ -30,13 +32,8 @@ class SeveralLabels(Loss):
         """Return the mean over labels and samples."""
         return functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
 
-    def score(self, outputs: Tensor, targets: Tensor) -> float:
-        """Return the mean of each label's F1 in %, over labels that occur or are said to."""
+    def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both sides of each label's F1: twice those found, and those said plus those there."""
         said, true = outputs > 0, targets > 0
-        right = (said & true).sum(0).double()
-        both = (said.sum(0) + true.sum(0)).double()
-        return (
-            float(100 * (2 * right[both > 0] / both[both > 0]).mean())
-            if bool((both > 0).any())
-            else float("nan")
-        )
+        found = (2.0 * (said & true)).where(outputs.isfinite(), float("nan"))
+        return found.double(), said.double() + true.double()

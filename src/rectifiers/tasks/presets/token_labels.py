@@ -6,13 +6,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from rectifiers.errors import ArgumentError, ShapeError
-from rectifiers.tasks.losses import Loss
+from rectifiers.tasks.presets._ratios import Ratios
 
 __all__ = ["TokenLabels"]
 
 
-class TokenLabels(Loss):
+class TokenLabels(Ratios):
     """Cross entropy over tokens; targets ``(n, length)`` of classes, outputs ``(n, length, classes)``.
+
+    Measured by the share of tokens whose largest output is the right one.
 
     Parameters
     ----------
@@ -21,7 +23,6 @@ class TokenLabels(Loss):
     """
 
     metric = "token accuracy"
-    inferred = False
     name, axis, layout, least_axes = "token-labels", -1, "(n, length, classes)", 2
 
     def __init__(self, ignore_index: int = -100) -> None:
@@ -30,12 +31,8 @@ class TokenLabels(Loss):
     def outputs(self, targets: Tensor, name: str) -> int:
         """Return 0: the model knows how many classes there are; raise if targets are no classes."""
         counted = targets[targets != self.ignore_index]
-        if (
-            targets.is_floating_point()
-            or targets.ndim < self.least_axes
-            or not counted.numel()
-            or counted.min() < 0
-        ):
+        whole = not targets.is_floating_point() and targets.ndim >= self.least_axes
+        if not whole or not counted.numel() or counted.min() < 0:
             raise ArgumentError(
                 f"{name}: {self.name} takes targets {self.layout.replace(', classes', '')} of whole numbers, "
                 f"classes from 0 on or ignore_index={self.ignore_index}, but got {targets.dtype} of shape "
@@ -43,28 +40,37 @@ class TokenLabels(Loss):
             )
         return 0
 
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean over all tokens of a batch that count."""
+        last, classes = self._aligned(outputs, targets)
+        counts = classes != self.ignore_index
+        kept = last[counts], classes[counts]
+        return functional.cross_entropy(*kept, reduction="sum") / max(1, len(kept[1]))
+
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return an output for each token that counts, and its class."""
-        last = outputs.movedim(self.axis, -1)
+        """Return how many tokens of each sample are right, and how many count."""
+        last, classes = self._aligned(outputs, targets)
+        counts = classes != self.ignore_index
+        right = ((last.argmax(-1) == classes) & counts).flatten(1).sum(1, keepdim=True).double()
+        return self._known(right, last), counts.flatten(1).sum(1, keepdim=True).double()
+
+    @staticmethod
+    def _known(sums: Tensor, last: Tensor) -> Tensor:
+        """Return sums, nan for samples whose outputs are not finite."""
+        return sums.where(last.flatten(1).isfinite().all(1, keepdim=True), float("nan"))
+
+    def _aligned(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs with their classes last, and targets; raise unless they fit."""
+        last, classes = outputs.movedim(self.axis, -1), targets.long()
         if last.shape[:-1] != targets.shape:
             raise ShapeError(
                 f"{self.name} takes outputs {self.layout} for targets {tuple(targets.shape)}, but the model "
                 f"gave {tuple(outputs.shape)}"
             )
-        counts = targets != self.ignore_index
-        kept, classes = last[counts], targets[counts].long()
-        if classes.numel() and int(classes.max()) >= last.shape[-1]:
+        largest = int(classes.where(classes != self.ignore_index, -1).max())
+        if largest >= last.shape[-1]:
             raise ArgumentError(
-                f"the model puts out {last.shape[-1]} classes, but there is a target {int(classes.max())}: "
+                f"the model puts out {last.shape[-1]} classes, but there is a target {largest}: "
                 "ignore_index says which one does not count"
             )
-        return kept, classes
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean over all tokens of a batch that count."""
-        kept, classes = self.rows(outputs, targets)
-        return functional.cross_entropy(kept, classes, reduction="sum") / max(1, len(classes))
-
-    def score(self, outputs: Tensor, targets: Tensor) -> float:
-        """Return the share of tokens, in %, whose largest output is the right one; of `rows`."""
-        return float(100 * (outputs.argmax(-1) == targets).double().mean())
+        return last, classes
