@@ -134,8 +134,8 @@ def _data(
         note = _about_scale(train_x)
     if drawn is not None and (workers := max(drawn.train.workers, drawn.test.workers)):
         note += (
-            f"num_workers={workers} of the loader is not used: the process that trains reads the samples, in the "
-            "order drawn for all arms; --jobs trains side by side",
+            f"num_workers={workers} of the loader is not used: the process that trains reads the samples, in "
+            "the order drawn for all arms; --jobs trains side by side",
         )
     return dataclasses.replace(
         data,
