@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rectifiers.arms import user_code
 from rectifiers.errors import MissingDependencyError
 from rectifiers.records.events import Event, StudyFinished, StudyStarted, TrialFinished
 from rectifiers.records.values import Plan, Run
@@ -76,6 +77,8 @@ class MLflow:
     ------
     MissingDependencyError
         MLflow is not installed.
+    UserCodeError
+        It does not take the URI, or what is logged.
     """
 
     def __init__(self, uri: str) -> None:
@@ -83,18 +86,21 @@ class MLflow:
             from mlflow.tracking import MlflowClient  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             raise MissingDependencyError("MLflow is not installed: pip install mlflow") from None
-        self._client: Any = MlflowClient(tracking_uri=uri)
+        self._what = f"MLflow at {uri}"
+        with user_code(self._what):
+            self._client: Any = MlflowClient(tracking_uri=uri)
         self._experiment = ""
         self._metric = "metric"
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
-        if isinstance(event, StudyStarted):
-            self._begin(event.plan)
-        elif isinstance(event, TrialFinished):
-            self._log(event.run)
-        elif isinstance(event, StudyFinished) and event.study.margin is not None:
-            self._client.set_experiment_tag(self._experiment, "margin", f"{event.study.margin.value:g}")
+        with user_code(self._what):
+            if isinstance(event, StudyStarted):
+                self._begin(event.plan)
+            elif isinstance(event, TrialFinished):
+                self._log(event.run)
+            elif isinstance(event, StudyFinished) and event.study.margin is not None:
+                self._client.set_experiment_tag(self._experiment, "margin", f"{event.study.margin.value:g}")
 
     def _begin(self, plan: Plan) -> None:
         name, self._metric = f"{plan.task} {plan.hash[:8]}", plan.metric.replace(" ", "_")

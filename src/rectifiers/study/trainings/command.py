@@ -13,17 +13,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from rectifiers.errors import ArgumentError, one_line
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Notice, Plan, Run
+from rectifiers.records.values import Run
 from rectifiers.records.values import Trial as Planned
-from rectifiers.study.trainings.place import emptied, log_of, place_of
+from rectifiers.study.trainings.own_work import OwnWork
 from rectifiers.study.trainings.trial import public_seed
-from rectifiers.study.work import Wanted, Work, always, now
+from rectifiers.study.work import Wanted, always, now
 
 __all__ = ["Command", "CommandWork"]
 
@@ -202,15 +202,11 @@ def _of_json(text: str, key: str, where: str) -> float:
 
 
 @dataclass(frozen=True)
-class CommandWork(Work):
+class CommandWork(OwnWork):
     """A plan whose trials are runs of a command."""
 
-    plan: Plan
+    _: KW_ONLY
     command: Command
-    environment: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[Notice, ...] = ()
-    options: Mapping[str, Any] | None = None
-    directory: Path | None = None
     parallel: ClassVar[Literal["processes", "threads"]] = "threads"  # a trial is a process of its own
 
     @property
@@ -218,30 +214,21 @@ class CommandWork(Work):
         """See `Work`: nobody knows how many cores a command takes."""
         return 1
 
-    def at(self, directory: Path) -> Self:
-        """See `Work`."""
-        return replace(self, directory=directory.resolve())
-
-    def log(self, trial: Planned) -> Path | None:
-        """See `Work`."""
-        return log_of(self.directory, trial)
-
     def lost(self, trial: Planned, reason: str) -> Run:
         """See `Work`."""
-        return Run(trial, "crashed", reason + _end_of(_text(log_of(self.directory, trial))), started=now())
+        return Run(trial, "crashed", reason + _end_of(_text(self.log(trial))), started=now())
 
     def train(self, trial: Planned, wanted: Wanted = always) -> Generator[EpochFinished | Run]:
         """Run the command; its output goes to a file of the trial's."""
         started, clock = now(), time.perf_counter()
-        place = emptied(place_of(self.directory, trial))
         values = {
             "arm": trial.arm,
             "lr": f"{trial.learning_rate:g}",
             "seed": str(public_seed(trial.phase, trial.seed)),
-            "out": str(place),
+            "out": str(self.place(trial)),
             "device": self.plan.device,
         }
-        log = log_of(self.directory, trial)
+        log = self.log(trial)
         try:
             with log.open("wb") as stream:
                 code = _run(self.command.filled(values), stream, lambda: wanted(trial))
@@ -305,10 +292,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return next((one.name for one in signal.Signals if one == number), f"signal {number}")
 
 
 def _end_of(output: str) -> str:

@@ -8,22 +8,22 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 from rectifiers.arms import Arm, code_identity
 from rectifiers.errors import ArgumentError, ArgumentTypeError, Stopped, error_line
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.values import Notice, Outcome, Plan, Run
+from rectifiers.records.values import Outcome, Run
 from rectifiers.records.values import Trial as Planned
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.seeds import derive
-from rectifiers.study.trainings.place import emptied, log_of, place_of
+from rectifiers.study.trainings.own_work import OwnWork
 from rectifiers.study.trainings.trial import ActivationFactory, Trial, Witness, number, public_seed, watching
-from rectifiers.study.work import Wanted, Work, always, now
+from rectifiers.study.work import Wanted, always, now
 from rectifiers.validity.tuned_on_test import VALIDATION
 
 __all__ = ["FunctionWork", "check_signature"]
@@ -45,42 +45,27 @@ def check_signature(function: Callable[..., Any], name: str) -> None:
 
 
 @dataclass(frozen=True)
-class FunctionWork(Work):
+class FunctionWork(OwnWork):
     """A plan whose trials are calls of a function.
 
     Attributes
     ----------
-    plan : Plan
     function : callable
         Called with a `Trial`; returns the metric, or a mapping with it.
     arms : mapping of str to Arm
     metric : str
         Its name in a mapping; `Plan.metric` tells whether it is negated.
-    environment : mapping of str
-    warnings : tuple of Notice
-    options : mapping of str, optional
-        What stands for the function on a command line; None where nothing can.
-    directory : Path, optional
-        That of the study, whose ``trials`` keeps what trials write.
     """
 
-    plan: Plan
+    _: KW_ONLY
     function: Callable[[Trial], Any]
     arms: Mapping[str, Arm]
     metric: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[Notice, ...] = ()
-    options: Mapping[str, Any] | None = None
-    directory: Path | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the function is asked to train."""
         return torch.device(self.plan.device)
-
-    def at(self, directory: Path) -> Self:
-        """See `Work`."""
-        return replace(self, directory=directory.resolve())
 
     def changed(self) -> str | None:
         """See `Work`; arms find that out by themselves."""
@@ -89,17 +74,13 @@ class FunctionWork(Work):
             return None
         return f"{path} is another one there: its module was changed after it was imported"
 
-    def log(self, trial: Planned) -> Path | None:
-        """See `Work`."""
-        return log_of(self.directory, trial)
-
     def train(self, trial: Planned, wanted: Wanted = always) -> Generator[EpochFinished | Run]:
         """Call the function, in the trial's own random state, its output in a file of the trial's."""
         started = now()
         isolation = Isolation(derive(trial.phase, "noise", trial.seed), self.device, 1)
-        place = emptied(place_of(self.directory, trial))
+        place = self.place(trial)
         clock = time.perf_counter()
-        with watching() as witness, _output(log_of(self.directory, trial)):
+        with watching() as witness, _output(self.log(trial)):
             known: dict[str, Any] = {"noise_hash": isolation.hash, "started": started}
             given = self._given(trial, witness, place, lambda: wanted(trial))
             outcome, reason, measures = self._call(given, isolation)

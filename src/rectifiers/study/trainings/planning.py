@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,21 +24,7 @@ from rectifiers.study.work import Work
 __all__ = ["plan_training"]
 
 _SHARED = {"arms", "control", "device", "seeds", "max_seeds", "tuning_seeds", "margin", "confidence", "allow"}
-_LOSSES = {
-    "loss",
-    "error",
-    "err",
-    "perplexity",
-    "ppl",
-    "mse",
-    "rmse",
-    "mae",
-    "nll",
-    "wer",
-    "cer",
-    "bpc",
-    "fid",
-}
+_LOSSES = re.compile(r"(?<![a-z])(loss|error|err|perplexity|ppl|r?mse|mae|nll|[wc]er|bpc|fid)(?![a-z])")
 
 
 def plan_training(
@@ -77,40 +64,28 @@ def plan_training(
     asked = question_of(
         **{key: planned[key] for key in _SHARED - {"arms", "control", "device"} if key in planned}
     )
-    if command is None:
-        measured = metric or "metric"
-    elif metric is not None:
+    if command is not None and metric is not None:
         raise ArgumentError(f"a command names its metric itself, but got metric={metric!r}: leave it out")
-    else:
-        measured = command.metric_name
+    measured = command.metric_name if command is not None else metric or "metric"
     lower = _lower(measured, higher_is_better)
-    rates = (
-        ()
-        if isinstance(learning_rate, str) and learning_rate == "auto"
-        else arguments.learning_rates(learning_rate, ())
-    )
+    own = isinstance(learning_rate, str) and learning_rate == "auto"
+    rates = () if own else arguments.learning_rates(learning_rate, ())
     place = arguments.device(device)
     prepare_device(place)
     warnings: list[Notice] = []
+    options: dict[str, Any] | None = None
     if command is None:
         arms = parse_arms(planned["arms"])
         specs = tuple(ArmSpec(arm.label, arm.identity, arm.name, 1.0, None, curve_of(arm)) for arm in arms)
         control = control_of(planned.get("control"), arms)
         code = code_identity(path, parts=True) if path else fingerprint(function)
+        if path and "__main__:" not in path:
+            options = {"train": path, "metric": measured}
     else:
         specs, control = _labels(planned["arms"], planned.get("control"))
         code = command.identity()
-        if bool(rates) != command.takes("lr"):
-            raise ArgumentError(
-                f"rates to try and {{lr}} in the command go together, but got "
-                f"{'no rates (--lr 1e-2,1e-3)' if not rates else 'no {lr}'} with {command.line!r}"
-            )
-        if not command.takes("seed"):
-            text = (
-                "the command takes no {seed}, so that run i of an arm and of the control have nothing in "
-                "common: pairing by seed would save that share of the runs which is the arms' correlation"
-            )
-            warnings.append(Notice("unpaired", text))
+        warnings += _about_fields(command, bool(rates))
+        options = {"command": command.line, "metric": command.metric, "metric-file": command.metric_file}
     if len(specs) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {specs[0].label}")
     if lower:
@@ -118,69 +93,72 @@ def plan_training(
             f"of {measured} lower is better, so minus {measured} is shown: +0.1 is a {measured} lower by 0.1"
         )
         warnings.append(Notice("negated", text))
-    model = path or (name if command is None else command.line)
+    if options is not None:
+        options |= {"lower-is-better": lower or None, "lr": ",".join(map(str, rates)) or None}
     kind: Kind = "function" if command is None else "command"
     plan = Plan(
-        task=name, data_source="", data_hash="", unit="", resolution=0.0, model=model, model_code=code,
-        kind=kind, metric=f"minus {measured}" if lower else measured,
+        task=name, data_source="", data_hash="", unit="", resolution=0.0, model_code=code, kind=kind,
+        model=path or (name if command is None else command.line),
+        metric=f"minus {measured}" if lower else measured,
         arms=specs, control=control, learning_rates=rates or (0.0,), device=str(place), **asked,
     )  # fmt: skip
-    options: dict[str, Any] | None = (
-        {"train": path, "metric": measured} if path and "__main__:" not in path else None
-    )
+    about: dict[str, Any] = {
+        "environment": environment(place, 1),
+        "warnings": tuple(warnings),
+        "options": options,
+    }
     if command is not None:
-        options = {"command": command.line, "metric": command.metric, "metric-file": command.metric_file}
-    if options is not None:
-        options |= {"lower-is-better": True} if lower else {}
-        options |= {"lr": ",".join(str(rate) for rate in rates) or None}
-    where = environment(place, 1)
-    if command is not None:
-        return CommandWork(plan, command, where, tuple(warnings), options)
-    return FunctionWork(
-        plan, function, {arm.label: arm for arm in arms}, measured, where, tuple(warnings), options
+        return CommandWork(plan, command=command, **about)
+    by_label = {arm.label: arm for arm in arms}
+    return FunctionWork(plan, function=function, arms=by_label, metric=measured, **about)
+
+
+def _about_fields(command: Command, rates: bool) -> list[Notice]:
+    """Raise unless a command takes a rate where there are some; say what it costs to take no seed."""
+    if rates != command.takes("lr"):
+        raise ArgumentError(
+            f"rates to try and {{lr}} in the command go together, but got "
+            f"{'no {lr}' if rates else 'no rates (--lr 1e-2,1e-3)'} with {command.line!r}"
+        )
+    if command.takes("seed"):
+        return []
+    text = (
+        "the command takes no {seed}, so that run i of an arm and of the control have nothing in "
+        "common: pairing by seed would save that share of the runs which is the arms' correlation"
     )
+    return [Notice("unpaired", text)]
 
 
 def _found(train: Any) -> tuple[str, Any, str]:
     """Return a training's name, the function, and its path where it has one."""
     if isinstance(train, Command):
         return train.name, None, ""
-    if isinstance(train, str):
-        function = load_object(train)
-        if not callable(function):
-            raise ArgumentTypeError(
-                f"a training function is called with a trial, but {train} is {function!r}"
-            )
-        check_signature(function, train)
-        return train, function, train
-    if not callable(train):
+    path = train if isinstance(train, str) else ""
+    function = load_object(path) if path else train
+    if not callable(function):
         raise ArgumentTypeError(
             "train is a function, 'package.module:name' of one, or a rectifiers.Command, but got "
-            f"{type(train).__name__}"
+            f"{function!r:.80}"
         )
-    name = label_of(train)
-    check_signature(train, name)
-    return name, train, ""
+    name = path or label_of(function)
+    check_signature(function, name)
+    return name, function, path
 
 
 def _refuse_others(name: str, planned: Mapping[str, Any]) -> None:
     """Raise for what says how the built-in loop trains."""
     known = inspect.signature(make_plan).parameters
     for key, value in planned.items():
-        if key not in _SHARED and value != known[key].default and value != _default(key):
+        if key not in _SHARED and value not in (known[key].default, "none"):
             raise ArgumentError(
                 f"{key}={value!r} is for the built-in loop, but {name} decides that itself: leave it out"
             )
 
 
-def _default(key: str) -> Any:
-    return {"norms": "none"}.get(key)
-
-
 def _lower(metric: str, higher_is_better: bool | None) -> bool:
     if higher_is_better is not None:
         return not higher_is_better
-    if _LOSSES.intersection(metric.lower().replace("-", " ").replace("_", " ").split()):
+    if _LOSSES.search(metric.lower()):
         raise ArgumentError(
             f"the name {metric!r} leaves open whether higher is better: say so (--lower-is-better or "
             "--higher-is-better; higher_is_better= in Python)"
