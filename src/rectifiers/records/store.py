@@ -139,8 +139,9 @@ class Store:
         path = Path(path)
         if not path.exists():
             return cls.create(path)
+        store = cls.open(path)
         with contextlib.ExitStack() as undone:
-            store = undone.enter_context(cls.open(path))
+            undone.enter_context(store)
             if store._select("SELECT key FROM run LIMIT 1"):
                 store.check(plan)
                 undone.pop_all()
