@@ -164,12 +164,12 @@ def test_the_margin_is_what_the_test_samples_resolve(compare, told: str) -> None
 
 def test_runs_that_chose_the_rate_tell_more_of_the_margin_unless_by_another_number(compare, tmp_path) -> None:
     def blind(trial) -> float:
-        return noisy(trial)
+        return noisy(trial) - abs(math.log10(trial.learning_rate / 0.1))
 
     def validated(trial) -> dict[str, float]:
-        return {"accuracy": noisy(trial), "validation": noisy(trial) / 100}
+        return {"accuracy": noisy(trial), "validation": blind(trial) / 100}
 
-    words = {"learning_rates": [0.1, 0.2], "tuning_seeds": 3, "max_seeds": 10}
+    words = {"learning_rates": [0.01, 0.1, 1.0], "tuning_seeds": 3, "max_seeds": 10}
     (six, three) = (
         compare(train, out=tmp_path / train.__name__, **words).study.margin for train in (blind, validated)
     )
