@@ -231,11 +231,12 @@ class Own(Loss):
         """
         if self._metric is None:
             return None if self.base is None else self.base.standard_error(outputs, targets)
+        if len(outputs) < 2 * _GROUPS:
+            return None
         group = torch.arange(len(outputs), device=outputs.device) % _GROUPS
         try:
             left_out = [self.score(outputs[group != g], targets[group != g]) for g in range(_GROUPS)]
         except RectifiersError:
             return None
-        values = torch.tensor(left_out, dtype=torch.float64)
-        error = float(((_GROUPS - 1) * values.var(correction=0)).sqrt())
-        return error if len(outputs) >= 2 * _GROUPS and math.isfinite(error) else None
+        error = math.sqrt((_GROUPS - 1) * float(torch.tensor(left_out).double().var(correction=0)))
+        return error if math.isfinite(error) else None
