@@ -238,5 +238,7 @@ class Own(Loss):
             left_out = [self.score(outputs[group != g], targets[group != g]) for g in range(_GROUPS)]
         except RectifiersError:
             return None
-        error = math.sqrt((_GROUPS - 1) * float(torch.tensor(left_out).double().var(correction=0)))
+        error = math.sqrt(
+            (_GROUPS - 1) * float(torch.tensor(left_out, dtype=torch.float64).var(correction=0))
+        )
         return error if math.isfinite(error) else None
