@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+import rectifiers
 from rectifiers import study, tasks
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, ShapeError, UserCodeError
 from rectifiers.records.values import Run
@@ -537,6 +538,14 @@ def test_a_metric_that_is_nan_ends_the_run() -> None:
     run = first_run(planned(data=data, metric=lambda o, y: float("nan"), higher_is_better=True))
     assert run.outcome == "diverged"
     assert "has no value on 15 samples" in run.reason
+
+
+def test_a_metric_that_is_nan_ends_the_study_in_one_line(tmp_path: Path) -> None:
+    words = {**SETTINGS, "data": data, "model": net, "report": False, "out": tmp_path / "out"}
+    with pytest.raises(
+        UserCodeError, match=r"has no value on 15 samples, with arm 'relu': a metric returns a fi"
+    ):
+        rectifiers.compare(metric=lambda o, y: float("nan"), higher_is_better=True, **words)
 
 
 def test_torchmetrics_by_name() -> None:

@@ -259,9 +259,13 @@ class _Conductor:
     def _check_first(self, run: Run) -> None:
         """Stop where a training of the user's fails at its first trial: that is a mistake, not a finding."""
         plan = self.plan
-        if plan.kind == "loop" or run.trial.key != self._opens:
+        if run.trial.key != self._opens or any(known.outcome == "finished" for known in self._known.runs):
             return
-        if any(run.outcome == "finished" for run in self._known.runs):
+        if plan.kind == "loop":
+            if plan.measure and run.reason.startswith(f"{plan.metric} has no value"):
+                raise UserCodeError(
+                    f"{run.reason}, with arm {run.trial.arm!r}: a metric returns a finite number"
+                )
             return
         ignored = plan.kind == "function" and activation_ignored.never_called(run)
         if ignored and "activation-ignored" not in plan.allow:

@@ -82,9 +82,11 @@ class Command:
                 f"a metric's file is FILE:KEY, such as {{out}}/result.json:accuracy, but got "
                 f"{self.metric_file!r}"
             )
-        if self.metric is not None and (groups := self._pattern(self.metric).groups) > 1:
+        groups = 1 if self.metric is None else self._pattern(self.metric).groups
+        if groups > 1 or (not groups and re.search(r"[\\[*+?^$|]", self.metric or "")):
             raise ArgumentError(
-                f"a metric's pattern has one group, but {self.metric!r} has {groups}: (?:...) for others"
+                f"a metric's pattern has one group, around the number, but {self.metric!r} has {groups}: "
+                "'test acc: ([0-9.]+)', and (?:...) for others"
             )
 
     @staticmethod
@@ -179,7 +181,7 @@ class Command:
                     continue
             raise ArgumentError(
                 f"no line of JSON with the key {self.metric!r} in the output: where it is a pattern, put a "
-                f"group around the number, such as '{self.metric}: ([0-9.]+)'"
+                f"group around the number, such as '{self.metric.rstrip(': ')}: ([0-9.]+)'"
             )
         found = pattern.findall(output)
         if not found:
