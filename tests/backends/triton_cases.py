@@ -182,7 +182,7 @@ def test_values_and_slopes_are_the_records(record: Any, dtype: torch.dtype) -> N
         kept = {"sign": bits, "output": y}.get(record.keeps)
         if kept is not None and record.keeps_at(*values) == record.keeps and 0.3 not in values:
             kernels.slope(record, given, layout, record.keeps, kept, g, gx)
-            of = x.double().numpy() > 0 if record.keeps == "sign" else y.double().numpy()
+            of = record.positive(x.double().numpy()) if record.keeps == "sign" else y.double().numpy()
             want = g.double().numpy() * record.derivative(of, *values)
             assert_close(gx, want, 2.0, signs=False, scale=g.abs().double().numpy())
         gx = nan_like(x)
@@ -529,5 +529,5 @@ def test_crelu(layout: tuple[int, int]) -> None:
         assert signs is not None
         assert_close(y.reshape(rows, -1), registry["crelu"].f(x.double().numpy(), 1), 0.0)
         kernels.crelu_slope(layout, signs, g, gx)
-        want = torch.where(x > 0, g[:, 0], torch.where(x < 0, -g[:, 1], 0.0))
+        want = torch.where(x <= 0, 0.0, g[:, 0]) - torch.where(x >= 0, 0.0, g[:, 1])
         torch.testing.assert_close(gx, want, rtol=0, atol=0)

@@ -87,13 +87,6 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "nan",
-        ("relu", "crelu"),
-        "Where the input is NaN the output is, too; a kernel hands on no gradient there, torch's "
-        "operation does.",
-        sizes=("large",),
-    ),
-    Difference(
-        "nan",
         ("hardsigmoid",),
         "Where the input is NaN, torch's Hardsigmoid hands on no gradient; ours does, as torch's ReLU6.",
     ),

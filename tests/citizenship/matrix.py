@@ -117,7 +117,7 @@ def with_drawn_slopes(x: Tensor) -> Tensor:
     """The same by torch's operations."""
     with torch.no_grad():
         slopes = -drawn(-torch.ones_like(x))
-    return torch.where(x > 0, x, x * slopes)
+    return torch.where(x <= 0, x * slopes, x)  # for NaN torch's RReLU draws none
 
 
 def gated(record: Gated) -> Function:

@@ -254,9 +254,14 @@ def test_extreme_numbers(cell: Cell) -> None:
     cell.compare(situation)
 
 
-@pytest.mark.cells(in_place=(False,), random=False)
+@pytest.mark.cells(in_place=(False,))
 def test_nan(cell: Cell) -> None:
     def situation(f: Any, x: Tensor) -> list[Tensor]:
-        return step(f, torch.where(x.abs() < 0.5, torch.nan, x))[:2]
+        leaf = torch.where(x.abs() < 0.5, torch.nan, x).requires_grad_()
+        output = f(leaf)
+        g = weights(output).requires_grad_()
+        (gx,) = torch.autograd.grad(output, leaf, g, create_graph=True)
+        (slope,) = torch.autograd.grad(gx, g, torch.ones_like(gx))
+        return [output.detach(), gx.detach(), slope, *step(f, leaf.detach())[1:2]]
 
     cell.compare(situation)

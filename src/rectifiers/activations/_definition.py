@@ -28,6 +28,7 @@ def elementwise(
     notes: str = "",
     df_input: Formula | None = None,
     output_suffices: Callable[..., bool] | None = None,
+    nan_is_positive: bool = False,
     also_called: Sequence[str] = (),
 ) -> Elementwise:
     """Make an activation from a formula and its derivative, the way the built-in ones are made.
@@ -59,6 +60,8 @@ def elementwise(
     output_suffices : callable, optional
         Of ``(*parameters)``; for ``keeps="output"``: whether the output determines the derivative for these
         values. Where it does not, the input is kept and `df_input` is used.
+    nan_is_positive : bool, default False
+        For ``keeps="sign"``: whether `df` is told that NaN is positive, so that a gradient passes there.
     also_called : sequence of str, optional
         Other names in use.
 
@@ -108,6 +111,7 @@ def elementwise(
         derivative_of_input=df_input,
         output_suffices=output_suffices,
         kinks=kinks,
+        nan_is_positive=nan_is_positive,
         also_called=tuple(also_called),
     )
     prove(record)

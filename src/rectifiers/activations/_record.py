@@ -196,6 +196,8 @@ class Elementwise(Activation):
         Of ``(*parameters)``: whether the output determines the derivative for these values.
     kinks : tuple of float or callable
         Where the derivative jumps; a callable of ``(*parameters)`` where that depends on them.
+    nan_is_positive : bool
+        For ``keeps="sign"``: whether NaN counts as positive, as it does in torch's ReLU.
     """
 
     _: KW_ONLY
@@ -205,6 +207,7 @@ class Elementwise(Activation):
     derivative_of_input: Formula | None = None
     output_suffices: Callable[..., bool] | None = None
     kinks: Sequence[float] | Callable[..., Sequence[float]] = ()
+    nan_is_positive: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -235,6 +238,10 @@ class Elementwise(Activation):
             return "input"
         return self.keeps
 
+    def positive(self, x: Any) -> Any:
+        """Return what the derivative is a function of for ``keeps="sign"``, of an array or a tensor."""
+        return ~(x <= 0) if self.nan_is_positive else x > 0
+
     def _value(self, x: NDArray[np.float64], *values: Any) -> Any:
         return _shaped(self.value(x, *values), x)
 
@@ -247,7 +254,7 @@ class Elementwise(Activation):
             return _shaped(self.derivative_of_input(x, *values), x)
         kept: Any = x
         if self.keeps == "sign":
-            kept = x > 0
+            kept = self.positive(x)
         elif self.keeps == "output":
             kept = self.value(x, *values)
         return _shaped(self.derivative(kept, *values), x)

@@ -17,7 +17,7 @@ def f(x: Any, dim: int) -> Any:
 
 def df(x: Any, dim: int) -> Any:
     """Derivative of each output with respect to its input, shaped as the output; 0 at 0 in both halves."""
-    return np.concatenate((np.where(x > 0, 1.0, 0.0), np.where(x < 0, -1.0, 0.0)), axis=dim)
+    return np.concatenate((np.where(x <= 0, 0.0, 1.0), np.where(x >= 0, 0.0, -1.0)), axis=dim)
 
 
 crelu = AlongAxis(

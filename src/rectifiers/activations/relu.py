@@ -23,6 +23,7 @@ relu = elementwise(
     f,
     df,
     keeps="sign",
+    nan_is_positive=True,
     kinks=[0.0],
     title="ReLU",
     summary="The positive part of its input.",

@@ -24,6 +24,7 @@ rrelu = elementwise(
     f,
     df,
     keeps="sign",
+    nan_is_positive=True,
     parameters={"slope": Uniform(1 / 8, 1 / 3)},
     kinks=[0.0],
     title="RReLU",

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from rectifiers.activations import Elementwise
 from rectifiers.activations import crelu as _crelu
+from rectifiers.activations import leaky_relu as _leaky_relu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.activations import prelu as _prelu
+from rectifiers.activations import rrelu as _rrelu
 from rectifiers.backends import _functions
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._eligible import has_kernel, kernels_for, requested
@@ -38,8 +40,11 @@ def executor(record: Elementwise) -> Execute:
     by_torch = torch_executor(record)
     if not has_kernel(record):
         return by_torch
+    fixed = executor(_leaky_relu) if record is _rrelu else None
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
+        if fixed is not None and not isinstance(values[0], Random):
+            return fixed(input, values, inplace)
         # In place, torch's own saves nothing but the output, as a kernel would.
         if inplace and requested() in ("auto", "torch") and by_torch.in_place(values):
             return by_torch(input, values, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Activation
+from rectifiers.activations import Activation, leaky_relu, rrelu
 from rectifiers.backends._eligible import choose
 from rectifiers.errors import ArgumentTypeError
 
@@ -84,7 +85,8 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
             "`activation` must be a module of rectifiers.nn or a function of rectifiers.functional, got "
             f"{activation!r}"
         )
-    kernels, reason = choose(record, input)
+    fixed = record is rrelu and not _trains(activation, input, args, kwargs)
+    kernels, reason = choose(leaky_relu if fixed else record, input)
     if kwargs.get("per", getattr(activation, "per", "element")) != "element":
         kernels, reason = None, "elements share random numbers"
     saved: list[Tensor] = []
@@ -108,6 +110,13 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
     saved = saved[1:] if saved and saved[0] is copy else saved
     keeps, kept_bytes = _kept(saved, seen, output, list(args), activation)
     return Explanation(record.name, "torch" if kernels is None else kernels.name, reason, keeps, kept_bytes)
+
+
+def _trains(activation: Any, input: Tensor, args: Any, kwargs: Any) -> bool:
+    """Whether an RReLU draws its slopes; otherwise it is a LeakyReLU."""
+    if isinstance(activation, torch.nn.Module):
+        return activation.training
+    return bool(inspect.signature(activation).bind(input, *args, **kwargs).arguments.get("training"))
 
 
 def _kept(

@@ -100,7 +100,7 @@ class Formulas:
             return self.derivative_of_input(tensor, *values)
         of: Any = tensor
         if self.record.keeps == "sign":
-            of = tensor > 0
+            of = self.record.positive(tensor)
         elif self.record.keeps == "output":
             of = self.value(tensor, *values)
         return self.derivative(of, *values)

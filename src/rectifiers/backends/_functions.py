@@ -51,7 +51,7 @@ class _Linear(Protocol):
         ...
 
     def slope_by_torch(self, g: Tensor, slopes: Tensor) -> Tensor:
-        """The same in torch's operations, given the gradient for a `g` of ones."""
+        """The same in torch's operations, given the gradient for the `g` of `ones`."""
         ...
 
     def along(self, tangent: Tensor, slopes: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class _Linear(Protocol):
         ...
 
     def ones(self, device: torch.device) -> Tensor:
-        """Return a `g` of ones."""
+        """Return a `g` of ones, or of numbers that tell the halves of an output apart."""
         ...
 
 
@@ -154,7 +154,7 @@ def _along(call: _Linear, tangent: Tensor, bits: Tensor, seed: list[Tensor]) -> 
 
 
 def _slopes(call: _Linear, bits: Tensor, seed: list[Tensor]) -> Tensor:
-    """The gradient for a `g` of ones."""
+    """The gradient for the `g` of `ones`."""
     result: Tensor = PiecewiseLinearSlope.apply(call, call.ones(bits.device), bits, *seed)
     return result
 
@@ -477,12 +477,17 @@ class _CReLU(_AlongAxis):
     def slope_by_torch(self, g: Tensor, slopes: Tensor) -> Tensor:
         """See `_Linear`."""
         first, second = g.chunk(2, self.dim)
-        return torch.where(slopes > 0, first, torch.where(slopes < 0, -second, 0.0))
+        return torch.where(slopes.abs() == 1, first, 0.0) - torch.where(slopes < 0, second, 0.0)
 
     def along(self, tangent: Tensor, slopes: Tensor) -> Tensor:
         """See `_Linear`."""
-        parts = torch.where(slopes > 0, tangent, 0.0), torch.where(slopes < 0, -tangent, 0.0)
+        parts = torch.where(slopes.abs() == 1, tangent, 0.0), torch.where(slopes < 0, -tangent, 0.0)
         return torch.cat(parts, self.dim)
+
+    def ones(self, device: torch.device) -> Tensor:
+        """See `_Linear`: 1 and 2, so that a slope is 1, -2, 0, or -1 at NaN, which both halves pass on."""
+        ones = torch.ones(self.shape, dtype=self.dtype, device=device)
+        return torch.cat((ones, 2 * ones), self.dim)
 
 
 def maxout(kernels: Kernels, input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:

@@ -85,7 +85,10 @@ class Kernels(Protocol):
     def value(
         self, record: Elementwise, values: Values, layout: Layout, x: Tensor, y: Tensor, keep: bool
     ) -> Tensor | None:
-        """Write f(x) into `y`, which may be `x`; return a packed bit per element, x > 0, if `keep`."""
+        """Write f(x) into `y`, which may be `x`; return a packed bit per element if `keep`.
+
+        It is whether x is positive, as the record takes NaN (`nan_is_positive`).
+        """
         ...
 
     def slope(
@@ -121,10 +124,14 @@ class Kernels(Protocol):
     def crelu_value(self, layout: tuple[int, int], x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write max(0, x) and max(0, -x) into `y`; return two packed bits per element if `keep`.
 
+        They are x > 0 and x < 0, both set for NaN.
         `layout` is (rows, length): x is (rows, length) and y (rows, 2, length) in memory. NaN goes to both.
         """
         ...
 
     def crelu_slope(self, layout: tuple[int, int], signs: Tensor, g: Tensor, gx: Tensor) -> None:
-        """Write into `gx` the first half of `g` where x > 0, minus the second where x < 0, 0 elsewhere."""
+        """Write into `gx` the first half of `g` where x > 0, minus the second where x < 0, 0 elsewhere.
+
+        Where x is NaN it is the difference of both, as of torch's two operations.
+        """
         ...

@@ -69,11 +69,9 @@ def _linked(output: Tensor) -> Tensor:
     return _leaky_relu(output, 1.0) if output.requires_grad and not is_compiling() else output
 
 
-def _rrelu(input: Tensor, slope: Tensor | float) -> Tensor:
-    if not isinstance(slope, Tensor):
-        return _leaky_relu(input, slope)
+def _rrelu(input: Tensor, slope: Tensor) -> Tensor:
     # A slope is drawn in float32 for half types: the product is rounded once.
-    product = input * slope.masked_fill(input > 0, 1.0)
+    product = input * torch.where(input <= 0, slope, 1.0)
     return _linked(product if product.dtype == input.dtype else product.to(input.dtype))
 
 
@@ -92,7 +90,7 @@ _OWN: dict[Elementwise, _Own] = {
     relu: _Own(torch.relu, torch.relu_),
     leaky_relu: _Own(_leaky_relu, _leaky_relu_, lambda slope: slope >= 0),
     prelu: _Own(_prelu),
-    rrelu: _Own(_rrelu, _leaky_relu_, lambda slope: not isinstance(slope, Random) and slope >= 0),
+    rrelu: _Own(_rrelu),
     elu: _Own(F.elu, F.elu_, lambda alpha: alpha >= 0),
     selu: _Own(torch.selu, torch.selu_),
     celu: _Own(torch.celu, torch.celu_, lambda alpha: alpha > 0),

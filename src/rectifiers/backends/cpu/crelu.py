@@ -15,7 +15,7 @@ __all__ = ["slope", "value"]
 
 
 def value(strip: Strip, dtype: Any, keep: bool) -> None:
-    """A = x, B = y, C = packed bits x > 0 and x < 0, a byte of each by turns."""
+    """A = x, B = y, C = packed bits x > 0 and x < 0, both set for NaN, a byte of each by turns."""
     b, cells = strip.builder, CELLS[dtype]
     w = Writer(b, cells.double, False)
     half = _Halves(strip, cells)
@@ -39,7 +39,7 @@ def value(strip: Strip, dtype: Any, keep: bool) -> None:
         for j, value in enumerate((b.select(below, none, stored), b.select(above, none, negative))):
             cells.write(w, half.part(y_base, offset, j), value, mask, stream=stream)
             if keep:
-                write_bits(b, half.sign(signs, offset, j), (above, below)[j])
+                write_bits(b, half.sign(signs, offset, j), b.fcmp_unordered("><"[j], x, zero))
 
     strip.run(vector)
 
@@ -59,7 +59,8 @@ def slope(strip: Strip, dtype: Any) -> None:
                 fetch(b, address)
         above, below = (read_bits(b, half.sign(signs, offset, j)) for j in (0, 1))
         first, second = (cells.load(w, address, mask) for address in addresses)
-        gx = b.select(above, first, b.select(below, b.fneg(second), w.literal(0.0)))
+        none = w.literal(0.0)
+        gx = b.fsub(b.select(above, first, none), b.select(below, second, none))
         cells.store(w, half.whole(gx_base, offset), gx, mask, stream=stream)
 
     strip.run(vector)

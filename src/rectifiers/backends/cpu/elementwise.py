@@ -126,7 +126,7 @@ def _times(g: Number, slope: Any) -> Number:
 
 
 def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
-    """A = x, B = y = f(x), C = the packed bits x > 0 if `keep`."""
+    """A = x, B = y = f(x), C = packed bits, whether x is positive, if `keep`."""
     b, cells = strip.builder, CELLS[dtype]
     w = formulas.writer(b, cells, formulas.record.value)
     f = rebind(formulas.record.value, words)
@@ -143,7 +143,8 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
         y = formulas.of_input(w, f, x, values(offset, mask, drawn)).rounded()
         cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
         if keep:
-            positive = b.fcmp_ordered(">", x, w.literal(0.0))
+            compare = b.fcmp_unordered if formulas.record.nan_is_positive else b.fcmp_ordered
+            positive = compare(">", x, w.literal(0.0))
             write_bits(b, b.add(bits, b.lshr(offset, constant(3))), positive)
 
     _over(strip, formulas, vector)
@@ -208,7 +209,7 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
         if composed:
             argument: Any = rebind(record.value, words)(kept, *numbers)
         elif keeps == "input" and record.keeps == "sign":
-            argument = kept > 0.0
+            argument = ~(kept <= 0.0) if record.nan_is_positive else kept > 0.0
         else:
             argument = kept
         gx = w.number(_times(g, df(argument, *numbers))).rounded()

@@ -19,7 +19,8 @@ def fingerprint(record: Elementwise) -> str:
     """Return a digest of the record's formulas and of how they are used."""
     learned = [(name, p.derivative) for name, p in record.parameters.items() if isinstance(p, Learned)]
     formulas = (record.value, record.derivative, record.derivative_of_input, *(f for _, f in learned))
-    text = repr((record.keeps, list(record.parameters), [name for name, _ in learned], [*map(_of, formulas)]))
+    saved = record.keeps, record.nan_is_positive
+    text = repr((saved, list(record.parameters), [name for name, _ in learned], [*map(_of, formulas)]))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from rectifiers.backends.gpu.tiles import (
     derivative,
     drawn_tile,
     first_of,
+    is_positive,
     learned,
     load,
     packed,
@@ -41,7 +42,7 @@ def _random(
 def _value(
     first, row, bits, x_ptr, y_ptr, n, channels, inner, seed, draw, numbers, tensors,
     KINDS: tl.constexpr, DRAWS: tl.constexpr, RECIPROCAL: tl.constexpr, DRAW_WIDE: tl.constexpr,
-    CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
+    CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr, KEEP: tl.constexpr,
     ROWS: tl.constexpr, SIZE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
     where = positions(first, row, ROWS, SIZE)
@@ -58,7 +59,7 @@ def _value(
     of_channel = learned(KINDS, tensors, channel, WIDE)
     y = call(FORMULA, x, settings(KINDS, numbers, of_channel, random, WIDE))
     store(y_ptr, where, y, mask, FULL)
-    return bits | packed(x > 0, row, ROWS)
+    return bits | packed(is_positive(x, KEEP == 2), row, ROWS)
 
 
 @triton.jit
@@ -69,7 +70,7 @@ def value_kernel(
     CHANNELS: tl.constexpr, FORMULA: tl.constexpr, WIDE: tl.constexpr,
     KEEP: tl.constexpr, UNROLL: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr, NARROW: tl.constexpr,
 ):  # fmt: skip
-    """Write f(x), and a bit per element if `KEEP`.
+    """Write f(x), and a bit per element, x > 0, if `KEEP` is 1 or 2; if 2, it is set for NaN, too.
 
     `CHANNELS` is 0 where no parameter has a value per channel, and 2 where rows hold all channels alike.
     """
@@ -82,21 +83,21 @@ def value_kernel(
                 bits = _value(
                     first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
                     (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                    FORMULA, WIDE, ROWS, SIZE, NARROW, True,
+                    FORMULA, WIDE, KEEP, ROWS, SIZE, NARROW, True,
                 )  # fmt: skip
         else:
             for step_ in range(8 // ROWS):
                 bits = _value(
                     first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
                     (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                    FORMULA, WIDE, ROWS, SIZE, NARROW, True,
+                    FORMULA, WIDE, KEEP, ROWS, SIZE, NARROW, True,
                 )  # fmt: skip
     else:
         for step_ in range(8 // ROWS):
             bits = _value(
                 first, step_ * ROWS, bits, x_ptr, y_ptr, n, channels, inner, seed, (base, step),
                 (p0, p1, p2, p3), (w0, w1, w2, w3), KINDS, DRAWS, RECIPROCAL, DRAW_WIDE, CHANNELS,
-                FORMULA, WIDE, ROWS, SIZE, NARROW, False,
+                FORMULA, WIDE, KEEP, ROWS, SIZE, NARROW, False,
             )  # fmt: skip
     if KEEP:
         tl.store(bits_ptr + first // 8 + tl.arange(0, SIZE), bits.to(tl.uint8))

@@ -67,7 +67,7 @@ class Slope:
         Type of computation.
     light : bool
         Whether the formulas are so short that a loop around them pays unrolling.
-    how : {"kept", "sign", "value"}
+    how : {"kept", "sign", "sign or nan", "value"}
         The derivative is taken of what was kept, of whether that is positive, or of its value.
     formula, value : jitted function
         The derivative; and the value, for ``how="value"``.
@@ -201,7 +201,9 @@ def slope_of(record: Elementwise, dtype: torch.dtype, keeps: Saved, choices: Cho
     if keeps == "input" and record.derivative_of_input is not None:
         formula = record.derivative_of_input
     elif keeps == "input" and record.keeps != "input":
-        how = "sign" if record.keeps == "sign" else "value"
+        how = "value"
+        if record.keeps == "sign":
+            how = "sign or nan" if record.nan_is_positive else "sign"
     learned = [p.derivative for p in record.parameters.values() if isinstance(p, Learned)]
     used = [formula, *learned, *([record.value] if how == "value" else [])]
     # From an output that was rounded once, with a parameter that is not rounded.

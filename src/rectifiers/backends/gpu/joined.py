@@ -11,7 +11,15 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from rectifiers.backends.gpu.tiles import first_of, load, positions, quotient, store, store_as_it_is
+from rectifiers.backends.gpu.tiles import (
+    first_of,
+    is_positive,
+    load,
+    positions,
+    quotient,
+    store,
+    store_as_it_is,
+)
 from rectifiers.backends.gpu.words import rounded, widened
 
 __all__ = ["crelu_slope_kernel", "crelu_value_kernel", "maxout_slope_kernel", "maxout_value_kernel"]
@@ -213,7 +221,8 @@ def _crelu_value(
     minus = rounded(x * -1.0, narrow.dtype)
     store_as_it_is(y_ptr, half, tl.where(x < 0, 0.0, narrow), mask, FULL)
     store_as_it_is(y_ptr, half + length, tl.where(x > 0, 0.0, minus), mask, FULL)
-    return positive | ((x > 0).to(tl.int32) << j), negative | ((x < 0).to(tl.int32) << j)
+    above, below = is_positive(x, True), is_positive(x * -1.0, True)
+    return positive | (above.to(tl.int32) << j), negative | (below.to(tl.int32) << j)
 
 
 @triton.jit
@@ -250,9 +259,10 @@ def _crelu_slope(
     mask = where < n
     half = where + quotient(where, length, NARROW) * length
     above = widened(load(g_ptr, half, mask, FULL), WIDE)
-    below = widened(load(g_ptr, half + length, mask, FULL), WIDE) * -1.0
-    rest = tl.where(((negative >> j) & 1) == 1, below, 0.0)
-    store(gx_ptr, where, tl.where(((positive >> j) & 1) == 1, above, rest), mask, FULL)
+    below = widened(load(g_ptr, half + length, mask, FULL), WIDE)
+    above = tl.where(((positive >> j) & 1) == 1, above, 0.0)
+    below = tl.where(((negative >> j) & 1) == 1, below, 0.0)
+    store(gx_ptr, where, above - below, mask, FULL)
 
 
 @triton.jit

@@ -204,7 +204,7 @@ class TritonKernels:
         blocks = _blocks(n, 8 * size)
         bits = torch.empty(blocks * size, dtype=torch.uint8, device=x.device) if keep else None
         launch = _value(
-            record, kinds, x.dtype, KEEP=keep, NARROW=n <= _INT32,
+            record, kinds, x.dtype, KEEP=int(keep) << record.nan_is_positive, NARROW=n <= _INT32,
             CHANNELS=0 if channels == 1 else 1 if size % (channels * inner) else 2,
         )  # fmt: skip
         launch(

@@ -21,6 +21,7 @@ __all__ = [
     "drawn_at",
     "drawn_tile",
     "first_of",
+    "is_positive",
     "learned",
     "load",
     "packed",
@@ -52,6 +53,12 @@ def positions(first, row, ROWS: tl.constexpr, SIZE: tl.constexpr):
     else:
         where = first + (((row + tl.arange(0, ROWS)) * SIZE)[:, None] + lane[None, :])
     return where
+
+
+@triton.jit
+def is_positive(x, NAN: tl.constexpr):
+    """Whether elements are positive; `NAN` says whether NaN is."""
+    return (x > 0) | (x != x) if NAN else x > 0
 
 
 @triton.jit
@@ -178,7 +185,9 @@ def call(FORMULA: tl.constexpr, x, values):
 def derivative(HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, kept, values):
     """The derivative by the input in terms of what was kept."""
     if HOW == "sign":
-        of = kept > 0
+        of = is_positive(kept, False)
+    elif HOW == "sign or nan":
+        of = is_positive(kept, True)
     elif HOW == "value":
         of = call(VALUE, kept, values)
     else:
