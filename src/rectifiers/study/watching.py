@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch._C import _functorch
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from rectifiers.arms import Arm
@@ -155,13 +154,7 @@ class Watch(TorchFunctionMode):
             return output
         if self._noise is not None:
             return _disturbed(output, self._noise)
-        values = output
-        while _functorch.is_functorch_wrapped_tensor(values):  # in vmap and the like
-            values = _functorch.get_unwrapped(values)
-        with torch._C._DisableFuncTorch():
-            values = values.detach() + 0.0  # leaky_relu(0) puts out -0.0 for relu's 0.0
-            self._digest.update(f"{values.dtype} {tuple(values.shape)}\n".encode())
-            self._digest.update(values.flatten().cpu().view(torch.uint8).numpy().tobytes())
+        _Digest.apply(output.detach(), self._digest.update)  # type: ignore[no-untyped-call]
         return output
 
     def __torch_function__(
@@ -181,6 +174,32 @@ class Watch(TorchFunctionMode):
             return func(*args, **kwargs)
         finally:
             self._inside.pop()
+
+
+class _Digest(torch.autograd.Function):
+    """Hands the values of a tensor to a digest; in a transform of `torch.func`, those of all samples."""
+
+    @staticmethod
+    def forward(values: Tensor, update: Callable[[bytes], None]) -> Tensor:
+        """Hand over what is in memory."""
+        values = values + 0.0  # leaky_relu(0) puts out -0.0 for relu's 0.0
+        update(f"{values.dtype} {tuple(values.shape)}\n".encode())
+        update(values.flatten().cpu().view(torch.uint8).numpy().tobytes())
+        return values.new_empty(0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Save nothing: nothing is differentiated."""
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> None:
+        """Return no tangent."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, values: Tensor, update: Callable[[bytes], None]) -> Any:
+        """Hand over all samples at once."""
+        return _Digest.apply(values, update), None  # type: ignore[no-untyped-call]
 
 
 def _disturbed(output: Tensor, generator: np.random.Generator) -> Tensor:
