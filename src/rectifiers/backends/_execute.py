@@ -13,7 +13,7 @@ from rectifiers.activations import leaky_relu as _leaky_relu
 from rectifiers.activations import maxout as _maxout
 from rectifiers.activations import prelu as _prelu
 from rectifiers.activations import rrelu as _rrelu
-from rectifiers.backends import _functions
+from rectifiers.backends import _along_axis, _functions
 from rectifiers.backends._arguments import Random
 from rectifiers.backends._eligible import has_kernel, kernels_for, requested
 from rectifiers.backends._torch import Execute, overwrite, torch_crelu, torch_executor, torch_maxout
@@ -92,7 +92,7 @@ def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor
     kernels = kernels_for(_maxout, input)
     if kernels is None:
         return torch_maxout(input, split, dim, axis)
-    return _functions.maxout(kernels, input, split, dim, axis)
+    return _along_axis.maxout(kernels, input, split, dim, axis)
 
 
 def crelu(input: Tensor, dim: int) -> Tensor:
@@ -100,4 +100,4 @@ def crelu(input: Tensor, dim: int) -> Tensor:
     kernels = kernels_for(_crelu, input)
     if kernels is None:
         return torch_crelu(input, dim)
-    return _functions.crelu(kernels, input, dim)
+    return _along_axis.crelu(kernels, input, dim)

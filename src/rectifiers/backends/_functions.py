@@ -24,17 +24,9 @@ from rectifiers.activations import Elementwise
 from rectifiers.backends._arguments import Channels, Random
 from rectifiers.backends._formula import Formulas, gradients_of, tangent_of
 from rectifiers.backends._kernels import Kernels, Layout, Saved
-from rectifiers.backends._memory_order import (
-    PLAIN,
-    InMemory,
-    empty,
-    in_memory,
-    laid_out,
-    layout_of,
-    strides_like,
-)
+from rectifiers.backends._memory_order import PLAIN, empty, in_memory, laid_out, layout_of, strides_like
 
-__all__ = ["crelu", "elementwise", "maxout", "saved_by"]
+__all__ = ["PiecewiseLinear", "elementwise", "saved_by"]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -389,114 +381,4 @@ def elementwise(record: Elementwise, kernels: Kernels, input: Tensor, values: tu
         return PiecewiseLinear.apply(call, input, *seed)[0]
     weights = [value.weight for value in values if isinstance(value, Channels)]
     result: Tensor = Smooth.apply(call, input, *weights)
-    return result
-
-
-class _AlongAxis:
-    """One call of Maxout or CReLU: everything but its tensors, which kernels see as they are in memory."""
-
-    def __init__(self, kernels: Kernels, input: Tensor, output_shape: list[int]) -> None:
-        self.kernels, self.dtype = kernels, input.dtype
-        self.memory = InMemory(input)
-        self.shape, self.output_shape = input.shape, output_shape
-
-    def read(self, tensor: Tensor, shape: Any) -> Tensor:
-        """The tensor as the kernel reads it, axes in the order of memory."""
-        strides = self.memory.strides(shape)
-        return laid_out(tensor, shape, strides, self.dtype).permute(self.memory.order)
-
-    def empty(self, shape: Any, device: torch.device) -> Tensor:
-        """A result, that is in memory as the input is."""
-        return empty(shape, self.memory.strides(shape), self.dtype, device)
-
-    def ones(self, device: torch.device) -> Tensor:
-        """See `_Linear`."""
-        return torch.ones(self.output_shape, dtype=self.dtype, device=device)
-
-
-class _Maxout(_AlongAxis):
-    """Maxout: `split` is the input's shape with axis `dim` in groups and pieces, the pieces along `axis`."""
-
-    def __init__(self, kernels: Kernels, input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> None:
-        self.split, self.axis = split, axis
-        pieces = split[axis]
-        groups = input.shape[dim] // pieces
-        super().__init__(kernels, input, [groups if a == dim else n for a, n in enumerate(input.shape)])
-        outer, inner = self.memory.around(input.shape, dim)
-        consecutive = axis == dim + 1
-        self.layout = (outer * groups, pieces, inner) if consecutive else (outer, pieces, groups * inner)
-
-    def value(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `_Linear`."""
-        y = self.empty(self.output_shape, x.device)
-        seen = y.permute(self.memory.order)
-        bits = self.kernels.maxout_value(self.layout, self.read(x, self.shape), seen, True)
-        assert bits is not None
-        return y, bits
-
-    def slope(self, g: Tensor, bits: Tensor) -> Tensor:
-        """See `_Linear`."""
-        gx = self.empty(self.shape, g.device)
-        seen = gx.permute(self.memory.order)
-        self.kernels.maxout_slope(self.layout, bits.contiguous(), self.read(g, self.output_shape), seen)
-        return gx
-
-    def slope_by_torch(self, g: Tensor, slopes: Tensor) -> Tensor:
-        """See `_Linear`."""
-        return torch.where(slopes > 0, g.unsqueeze(self.axis).expand(self.split).reshape(self.shape), 0.0)
-
-    def along(self, tangent: Tensor, slopes: Tensor) -> Tensor:
-        """See `_Linear`."""
-        return torch.where(slopes > 0, tangent, 0.0).reshape(self.split).sum(self.axis)
-
-
-class _CReLU(_AlongAxis):
-    """CReLU along axis `dim`."""
-
-    def __init__(self, kernels: Kernels, input: Tensor, dim: int) -> None:
-        self.dim = dim
-        super().__init__(kernels, input, [n * (2 if a == dim else 1) for a, n in enumerate(input.shape)])
-        outer, inner = self.memory.around(input.shape, dim)
-        self.layout = (outer, input.shape[dim] * inner)
-
-    def value(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `_Linear`."""
-        y = self.empty(self.output_shape, x.device)
-        seen = y.permute(self.memory.order)
-        bits = self.kernels.crelu_value(self.layout, self.read(x, self.shape), seen, True)
-        assert bits is not None
-        return y, bits
-
-    def slope(self, g: Tensor, bits: Tensor) -> Tensor:
-        """See `_Linear`."""
-        gx = self.empty(self.shape, g.device)
-        seen = gx.permute(self.memory.order)
-        self.kernels.crelu_slope(self.layout, bits.contiguous(), self.read(g, self.output_shape), seen)
-        return gx
-
-    def slope_by_torch(self, g: Tensor, slopes: Tensor) -> Tensor:
-        """See `_Linear`."""
-        first, second = g.chunk(2, self.dim)
-        return torch.where(slopes.abs() == 1, first, 0.0) - torch.where(slopes < 0, second, 0.0)
-
-    def along(self, tangent: Tensor, slopes: Tensor) -> Tensor:
-        """See `_Linear`."""
-        parts = torch.where(slopes.abs() == 1, tangent, 0.0), torch.where(slopes < 0, -tangent, 0.0)
-        return torch.cat(parts, self.dim)
-
-    def ones(self, device: torch.device) -> Tensor:
-        """See `_Linear`: 1 and 2, so that a slope is 1, -2, 0, or -1 at NaN, which both halves pass on."""
-        ones = torch.ones(self.shape, dtype=self.dtype, device=device)
-        return torch.cat((ones, 2 * ones), self.dim)
-
-
-def maxout(kernels: Kernels, input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor:
-    """Take the largest piece of each group; arguments as `rectifiers.backends.maxout` has them."""
-    result: Tensor = PiecewiseLinear.apply(_Maxout(kernels, input, split, dim, axis), input)[0]
-    return result
-
-
-def crelu(kernels: Kernels, input: Tensor, dim: int) -> Tensor:
-    """Concatenate both parts along axis `dim`, which is not negative."""
-    result: Tensor = PiecewiseLinear.apply(_CReLU(kernels, input, dim), input)[0]
     return result
