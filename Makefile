@@ -12,11 +12,12 @@ SET_UP := $(VENV)/.set-up
 SET_UP_DEV := $(VENV)/.set-up-dev
 SET_UP_BENCH := $(VENV)/.set-up-bench
 SET_UP_EXAMPLES := $(VENV)/.set-up-examples
+SET_UP_RAY := $(VENV)/.set-up-ray
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning bench-watch clean
+.PHONY: help setup setup-dev compare test test-ray test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning bench-watch clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +45,13 @@ compare: $(SET_UP)  ## which activation should this network use? prints the verd
 
 test: $(SET_UP)  ## the whole suite
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
+
+test-ray: $(SET_UP_RAY)  ## studies on several nodes of Ray (on this machine)
+	$(BIN)/python -m pytest tests/ray tests/contracts/test_runners.py $(ARGS)
+
+$(SET_UP_RAY): $(SET_UP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[ray]'
+	@touch $@
 
 architectures: $(SET_UP_EXAMPLES)  ## swap the activations of real architectures, built without weights
 	$(BIN)/python -m pytest -p no:logging --numprocesses auto --dist worksteal tests/architectures $(ARGS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rectifiers._version import __version__
 
 if TYPE_CHECKING:
-    from rectifiers import callbacks, claims, errors, functional, nn, reference
+    from rectifiers import callbacks, claims, errors, functional, nn, reference, runners
     from rectifiers.activations import elementwise
     from rectifiers.arms import register_hidden_act
     from rectifiers.backends import Explanation, explain, keep_freed_memory, set_backend
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rectifiers.swapping import SwapReport, swap_, unswap_
     from rectifiers.verification import CheckResult, check
 
-_MODULES = ("callbacks", "claims", "errors", "functional", "nn", "reference", "vocabulary")
+_MODULES = ("callbacks", "claims", "errors", "functional", "nn", "reference", "runners", "vocabulary")
 _NAMES = {
     "Sites": "rectifiers.call_sites",
     "CheckResult": "rectifiers.verification",
@@ -77,6 +77,7 @@ __all__ = [
     "nn",
     "reference",
     "register_hidden_act",
+    "runners",
     "set_backend",
     "show",
     "sites",

@@ -356,7 +356,7 @@ def compare(
             Store.for_plan(file, plan) as store,
             contextlib.ExitStack() as stack,
         ):
-            known = None if store.plan() is None else store.study()
+            known = None if store.plan() is None else store.study(curves=False)
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))
             settled = execution.settle(work, known)
@@ -472,10 +472,9 @@ def _announced(plan: Plan, settled: Settled) -> str:
 
     norms = f" x {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
     seeds = f"up to {plan.seeds} seeds" if plan.racing else f"{plan.seeds} seeds"
-    processes = "1 process" if settled.jobs == 1 else f"{settled.jobs} processes"
     took = "how long a trial takes is not known yet"
     if settled.estimate is not None:
         about, most = map(words.rough_duration, settled.estimate)
         took = f"about {about}, at most {most}" if about != most else f"about {about}"
     what = f"{plan.task}{_learned(plan)}: {len(plan.arms)} arms{norms} against {plan.control}"
-    return f"{what}, {seeds}, {processes}: {took}"
+    return f"{what}, {seeds}, {settled.where}: {took}"

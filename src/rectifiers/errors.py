@@ -13,6 +13,7 @@
     ├── UserCodeError         (RuntimeError)    the user's model, data or activation raised
     ├── Stopped               (RuntimeError)    raised into a training function to end its trial
     ├── BackendError          (RuntimeError)    an explicitly requested backend cannot run
+    ├── ClusterError          (RuntimeError)    a cluster cannot be joined, or a node not carry out trials
     ├── DefinitionError       (ValueError)      an activation's formula and derivative disagree
     ├── DataError             (OSError)         a data file is missing, truncated or altered
     │   └── DownloadError     (ConnectionError) a data file could not be fetched
@@ -34,6 +35,7 @@ __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
     "BackendError",
+    "ClusterError",
     "DataError",
     "DefinitionError",
     "DownloadError",
@@ -163,6 +165,10 @@ class Stopped(RectifiersError, RuntimeError):
 
 class BackendError(RectifiersError, RuntimeError):
     """An explicitly requested backend cannot run; the message gives the reason."""
+
+
+class ClusterError(RectifiersError, RuntimeError):
+    """A cluster cannot be joined, or one of its nodes cannot carry out trials; what is finished is kept."""
 
 
 class DefinitionError(RectifiersError, ValueError):

@@ -2,26 +2,35 @@
 
 import contextlib
 import dataclasses
+from importlib.util import find_spec
 
 import pytest
 
 from rectifiers import study
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Run, Trial
-from rectifiers.study import InProcess, Processes
+from rectifiers.study import InProcess, Processes, Ray
 
-RUNNERS = {"in process": InProcess, "two processes": lambda: Processes(2)}
+RUNNERS = {
+    "in process": InProcess,
+    "two processes": lambda: Processes(2),
+    "Ray": lambda: Ray(jobs=2, batch=1),
+}
+WITHOUT_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: make test-ray")
 
 FRAGILE = """
 import os, torch
 def fragile(x):
-    if os.environ.get("BREAKS"):
+    if x.requires_grad and os.path.exists({flag!r}):  # while it is trained
         raise ValueError("broken")
     return torch.relu(x)
 """
 
 
-@pytest.fixture(params=RUNNERS, scope="module")
+@pytest.fixture(
+    params=[pytest.param(name, marks=[WITHOUT_RAY] if name == "Ray" else []) for name in RUNNERS],
+    scope="module",
+)
 def runner(request):
     made = RUNNERS[request.param]()
     with made if hasattr(made, "__enter__") else contextlib.nullcontext():
@@ -94,12 +103,13 @@ def test_trials_are_drawn_as_there_is_room_for_them(runner, prepared):
         assert place - known <= 3  # two processes, and one trial that waits for them
 
 
-def test_a_trial_that_fails_is_a_record_and_ends_nothing(runner, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(FRAGILE)
+def test_a_trial_that_fails_is_a_record_and_ends_nothing(runner, tmp_path):
+    flag = tmp_path / "breaks"
+    (tmp_path / "mine.py").write_text(FRAGILE.format(flag=str(flag)))
     arm = f"{tmp_path}/mine.py:fragile"
     words = {"seeds": 2, "epochs": 2, "width": 4, "learning_rate": 0.1}
     prepared = study.make_plan("xor", arms=["relu", arm], **words)
-    monkeypatch.setenv("BREAKS", "1")
+    flag.touch()
     found = records(runner.run(prepared, trials_of(prepared)))
     outcomes = {(t.arm, t.seed): (run.outcome, run.reason) for t, run in found.items()}
     assert outcomes == {

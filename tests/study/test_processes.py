@@ -1,5 +1,7 @@
 """Worker processes: what travels to them, how they end, and what becomes of a trial that ends one."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from rectifiers.errors import ArgumentError
 from rectifiers.records.values import Notice, Run
-from rectifiers.study import InProcess, Processes
+from rectifiers.study import Execution, InProcess, Processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -37,7 +40,7 @@ def misbehaves(what):
         return torch.relu(x)
     return mine
 stuck = misbehaves(lambda: threading.Event().wait(60))
-killed = misbehaves(lambda: os.kill(os.getpid(), 9))
+killed = misbehaves(lambda: os.kill(os.getpid(), 11))
 """
 
 
@@ -53,6 +56,47 @@ def test_a_trial_that_takes_too_long_or_whose_process_dies_has_crashed_and_the_o
     }  # fmt: skip
     assert runs[stuck].reason == "took longer than 2 s (--trial-timeout)"
     assert "its process ended unexpectedly" in runs[killed].reason
+
+
+def test_a_worker_that_is_killed_from_outside_costs_time_and_no_record(prepare, measured):
+    prepared = prepare(arms=["relu", "rrelu"], seeds=4, epochs=10)
+    with Processes(2) as runner:
+        found, killed = [], False
+        for item in runner.run(prepared, trials_of(prepared)):
+            found += [item] if isinstance(item, Run) else []
+            if isinstance(item, Run) and not killed:
+                killed = True
+                for worker in workers_of(os.getpid()):
+                    os.kill(worker, signal.SIGKILL)
+    expected = [run for run in InProcess().run(prepared, trials_of(prepared)) if isinstance(run, Run)]
+    assert {run.trial: run for run in measured(found)} == {run.trial: run for run in measured(expected)}
+    assert len(found) == len(expected)
+
+
+GREEDY = """
+import multiprocessing, torch
+def greedy(x):
+    if multiprocessing.parent_process() is not None and torch.is_grad_enabled() and x.requires_grad:
+        torch.empty(2**30, dtype=torch.uint8).fill_(1)
+    return torch.relu(x)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_trial_that_fills_the_memory_has_crashed_and_the_others_go_on(prepare, write_module, tmp_path):
+    greedy = f"{write_module(GREEDY)}:greedy"
+    execution = Execution(1, memory_per_trial="500MB")
+    prepared = prepare(arms=["relu", greedy], seeds=1)
+    with execution.settle(prepared, None).runner() as runner:
+        runs = {run.trial.arm: run for run in told(runner, prepared)}
+    assert {arm: run.outcome for arm, run in runs.items()} == {"relu": "finished", greedy: "crashed"}
+    assert "allocate memory" in runs[greedy].reason
+
+
+@pytest.mark.parametrize("amount", ["much", "2 fishes", "-1GB", "nan", 0])
+def test_an_amount_of_memory_is_one(amount):
+    with pytest.raises(ArgumentError, match="memory per trial"):
+        Execution(memory_per_trial=amount)
 
 
 def test_what_is_defined_here_travels(prepare, measured):
@@ -149,6 +193,15 @@ with study.Processes(1) as runner:
 def children(pid):
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
     return [int(word) for word in found.stdout.split()]
+
+
+def workers_of(pid):
+    """Those of the children that carry out trials."""
+    found = []
+    for child in children(pid):
+        with contextlib.suppress(FileNotFoundError):  # `ps` itself, which is over
+            found += [child] if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() else []
+    return found
 
 
 def alive(pid):

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rectifiers.arms._arm import Arm, Sampled
     from rectifiers.arms._hidden_act import register_hidden_act
-    from rectifiers.arms._identity import code_identity, fingerprint
+    from rectifiers.arms._identity import code_identity, fingerprint, user_files
     from rectifiers.arms._labels import label_of
     from rectifiers.arms._objects import load_object, user_code
     from rectifiers.arms._parsing import parse_arms, split_arms
@@ -52,6 +52,7 @@ _PLACES = {
     "parse_arms": "_parsing",
     "split_arms": "_parsing",
     "user_code": "_objects",
+    "user_files": "_identity",
 }
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "register_hidden_act",
     "split_arms",
     "user_code",
+    "user_files",
 ]
 
 

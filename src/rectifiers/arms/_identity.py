@@ -27,7 +27,7 @@ from rectifiers.activations import Activation
 from rectifiers.arms._objects import is_users, resolved
 from rectifiers.errors import ArgumentError
 
-__all__ = ["code_identity", "fingerprint", "without_addresses"]
+__all__ = ["code_identity", "fingerprint", "user_files", "without_addresses"]
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 
@@ -67,6 +67,33 @@ def fingerprint(value: Any) -> str:
     return f"{subject.__module__}:{subject.__qualname__}@{_Description(module).digest(value)}"
 
 
+def user_files() -> dict[str, Path]:
+    """Return the files of the user's modules that are imported, and of those these import, by their place.
+
+    A module's place is where it is found from a directory of imports: ``package/module.py``; that of a file
+    which was named by its path is that path from the current directory.
+    """
+    here, found = Path.cwd(), {}
+    for module in [*sys.modules.values()]:
+        name, file = module.__name__, getattr(module, "__file__", None)
+        if (
+            name.startswith("__")
+            or not isinstance(file, str)
+            or not Path(file).is_file()
+            or not is_users(file)
+        ):
+            continue
+        description = _Description(module)
+        description.file(name)
+        for name, path in description.paths.items():
+            if not name.startswith("rectifiers_user_"):
+                parents = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
+                found["/".join((*parents, path.name))] = path
+            elif path.resolve().is_relative_to(here):
+                found[path.resolve().relative_to(here).as_posix()] = path
+    return found
+
+
 def without_addresses(text: str) -> str:
     """Return text without the memory addresses Python writes into what it has no better text for."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
@@ -83,6 +110,7 @@ class _Description:
 
     def __init__(self, home: types.ModuleType | None) -> None:
         self.parts: dict[str, str] = {}  # digests of files and of globals, by name
+        self.paths: dict[str, Path] = {}  # files, by the names of modules
         self._files: set[str] = set()
         self._seen: dict[Any, tuple[int, Any]] = {}  # the object too, so that its id is not given anew
         self._roots = [Path.cwd()]
@@ -114,6 +142,7 @@ class _Description:
             if name in sys.modules:
                 _check_unchanged(name, spec, digest)
             self._files.add(digest)
+            self.paths[name] = file
             self.parts[file.name] = digest
             is_package = spec.submodule_search_locations is not None
             new = _imports(source, name if is_package else name.rpartition(".")[0]) - done

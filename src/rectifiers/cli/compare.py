@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rectifiers.cli._result import end
-from rectifiers.errors import ArgumentError
+from rectifiers.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rectifiers import Command
     from rectifiers.records.events import Event
+    from rectifiers.runners import Ray
 
 __all__ = ["compare"]
 
@@ -227,6 +228,24 @@ def compare(
         _option(_DECIDE, "Overrule checks of validity by their codes; the report says so.", metavar="CODES"),
     ] = None,
     jobs: Annotated[int | None, _option(_RUN, "Worker processes. [default: the cores]", metavar="N")] = None,
+    memory_per_trial: Annotated[
+        str | None, _option(_RUN, "A trial that takes more has crashed: 2GB.", metavar="SIZE")
+    ] = None,
+    runner: Annotated[
+        str | None,
+        _option(_RUN, "ray: trials are tasks of Ray, on this machine or a cluster.", metavar="NAME"),
+    ] = None,
+    address: Annotated[
+        str | None,
+        _option(_RUN, "Of the Ray to join, HOST:PORT or auto. [default: one of its own]", metavar="ADDRESS"),
+    ] = None,
+    cpus_per_trial: Annotated[
+        float, _option(_RUN, "Processors that Ray keeps for a trial.", "--cpus-per-trial", metavar="N")
+    ] = 1,
+    gpus_per_trial: Annotated[
+        float,
+        _option(_RUN, "The same of GPUs: 0.25 for four trials on each.", "--gpus-per-trial", metavar="N"),
+    ] = 0,
     budget: Annotated[
         str | None, _option(_RUN, "End with what is decided by then: 90s, 10min, 2h.", metavar="TIME")
     ] = None,
@@ -307,7 +326,13 @@ def compare(
         "allow": allow or (),
         "watch": watch,
         "out": out,
-        "execution": rectifiers.Execution(jobs, trial_timeout, budget),
+        "execution": rectifiers.Execution(
+            jobs,
+            trial_timeout,
+            budget,
+            memory_per_trial,
+            _runner(runner, address, cpus_per_trial, gpus_per_trial),
+        ),
     }
     # What the user's code prints while it trains must not get between the JSON.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
@@ -338,6 +363,19 @@ def _training(
     from rectifiers import Command
 
     return Command(command, metric, metric_file)
+
+
+def _runner(name: str | None, address: str | None, cpus: float, gpus: float) -> Ray | None:
+    """Return the runner that was asked for, None for processes of this machine."""
+    if name is None:
+        if address is not None or (cpus, gpus) != (1, 0):
+            raise ArgumentError("--address, --cpus-per-trial and --gpus-per-trial are for --runner ray")
+        return None
+    if name != "ray":
+        raise UnknownNameError.of("runner", name, ["ray"])
+    from rectifiers.runners import Ray
+
+    return Ray(address, cpus=cpus, gpus=gpus)
 
 
 def _trackers(tensorboard: Path | None, mlflow: str | None) -> list[Callable[[Event], None]]:

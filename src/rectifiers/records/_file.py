@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+_COLUMN = r"(?:^|, )(\w+) (TEXT|INTEGER|REAL)( NOT NULL| PRIMARY KEY)?"
+
+
 def make(path: Path) -> None:
     """Make an empty study file under another name first: a file of that name is whole, whatever happens."""
     draft = path.with_name(path.name + ".new")
@@ -137,13 +140,14 @@ def check_types(path: Path, connection: sqlite3.Connection) -> None:
     """Raise unless every value is of the type its column has, and every number finite."""
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table, columns in TABLES.items():
-        found = re.findall(r"(?:^|, )(\w+) (TEXT|INTEGER|REAL)( NOT NULL| PRIMARY KEY)?", columns)
-        for name, kind, filled in found if table in there else ():
+        wrong = []
+        for name, kind, filled in re.findall(_COLUMN, columns):
             kinds = f"'{kind.lower()}'" if filled else f"'{kind.lower()}', 'null'"
-            endless = f" OR abs({name}) > 1.7e308" if kind == "REAL" else ""
-            wrong = f"typeof({name}) NOT IN ({kinds}){endless}"
-            if connection.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone():
-                raise StoreError(f"{path} is damaged: {name} of a row of {table} is not {kind.lower()}")
+            wrong.append(f"typeof({name}) NOT IN ({kinds})")
+            wrong += [f"abs({name}) > 1.7e308"] if kind == "REAL" else []
+        query = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1"
+        if table in there and connection.execute(query).fetchone():
+            raise StoreError(f"{path} is damaged: a row of {table} holds what none of a study does")
 
 
 @contextlib.contextmanager

@@ -319,10 +319,10 @@ class Store:
             later = "FROM measure JOIN run USING (key) WHERE position > ? ORDER BY measure.rowid"
             for key, name, value in self._select(f"SELECT key, name, value {later}", since):
                 measures.setdefault(key, []).append((name, value))
-        for self._last, *row in rows:
-            trial = Trial(*row[: len(_TRIAL)])
-            measured = dict(zip(_MEASURED, row[len(_TRIAL) :], strict=True))
-            with _file.understood(self.path):
+        with _file.understood(self.path):
+            for self._last, *row in rows:
+                trial = Trial(*row[: len(_TRIAL)])
+                measured = dict(zip(_MEASURED, row[len(_TRIAL) :], strict=True))
                 self._read.append(Run(trial, measures=tuple(measures.get(trial.key, ())), **measured))
         if not with_curves:
             return tuple(self._read)

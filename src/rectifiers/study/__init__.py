@@ -17,7 +17,7 @@ from rectifiers.study.conduct import run
 from rectifiers.study.execution import Execution, Settled
 from rectifiers.study.plan import make_plan
 from rectifiers.study.prepared import Prepared
-from rectifiers.study.runners import InProcess, Processes, Runner, Threads
+from rectifiers.study.runners import InProcess, Processes, Ray, Runner, Threads
 from rectifiers.study.trainings import Command, Trial, plan_training
 from rectifiers.study.work import Work
 
@@ -27,6 +27,7 @@ __all__ = [
     "InProcess",
     "Prepared",
     "Processes",
+    "Ray",
     "Runner",
     "Settled",
     "Threads",

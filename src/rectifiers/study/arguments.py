@@ -16,6 +16,7 @@ __all__ = [
     "import_path",
     "learning_rates",
     "margin",
+    "memory",
     "names",
     "one_of",
     "real",
@@ -132,6 +133,23 @@ def margin(value: str | float) -> float | None:
 def tuning_seeds(usual: int, seeds: int) -> int:
     """Return on how many seeds rates are chosen: fewer where few decide, so that choosing costs no more."""
     return min(usual, 1 if seeds < 7 else 2 if seeds < 10 else 3)
+
+
+_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def memory(name: str, value: str | int) -> int:
+    """Return a number of bytes, given as such or as text: ``"500MB"``, ``"2GiB"``."""
+    number, unit = value, "b"
+    if isinstance(value, str):
+        text = value.strip().lower()
+        number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+        unit = text[len(number) :].strip() or "b"
+    try:
+        found = int(float(number) * _BYTES[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise ArgumentError(f"{name} is an amount such as 500MB or 2GiB, but got {value!r}") from None
+    return whole(name, found, 1)
 
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}

@@ -11,7 +11,10 @@ from typing import Any, ClassVar, Literal, Self
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Plan, Run, Trial
 
-__all__ = ["Wanted", "Work", "always", "now"]
+__all__ = ["TRIES", "Wanted", "Work", "always", "now"]
+
+TRIES = 3
+"""Of a trial whose process dies, before it has crashed: it may have been killed by mistake."""
 
 Wanted = Callable[[Trial], bool]
 """Says whether anybody still waits for a trial that is under way."""

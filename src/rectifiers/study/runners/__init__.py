@@ -9,10 +9,11 @@ from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study.runners.in_process import InProcess
 from rectifiers.study.runners.processes import Processes
+from rectifiers.study.runners.ray import Ray
 from rectifiers.study.runners.threads import Threads
 from rectifiers.study.work import Wanted, Work
 
-__all__ = ["InProcess", "Processes", "Runner", "Threads"]
+__all__ = ["InProcess", "Processes", "Ray", "Runner", "Threads"]
 
 
 class Runner(Protocol):

@@ -6,13 +6,17 @@ import dataclasses
 import multiprocessing
 import os
 import queue
+import re
+import signal
 import sys
 import tempfile
 import threading
 import types
-from collections.abc import Generator, Iterable, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, TimeoutError
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -22,7 +26,8 @@ from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study.runners.in_process import InProcess
-from rectifiers.study.work import Wanted, Work, always
+from rectifiers.study.runners.parcels import by_value
+from rectifiers.study.work import TRIES, Wanted, Work, always
 
 __all__ = ["Processes"]
 
@@ -42,10 +47,12 @@ class Processes:
         Number of processes.
     timeout : float, optional
         Seconds after which a trial counts as crashed and its process is replaced.
+    memory : int, optional
+        Bytes a process may take beyond what it has when it begins: asking for more fails, and ends the trial.
     """
 
-    def __init__(self, jobs: int, timeout: float | None = None) -> None:
-        self.jobs, self.timeout = jobs, timeout
+    def __init__(self, jobs: int, timeout: float | None = None, memory: int | None = None) -> None:
+        self.jobs, self.timeout, self.memory = jobs, timeout, memory
         self._pool: Any = None
         self._reason: str | None = None
         self._work: Work | None = None
@@ -70,6 +77,8 @@ class Processes:
         self, work: Work, trials: Iterable[Trial], wanted: Wanted = always
     ) -> Generator[Trial | EpochFinished | Run | Notice | None]:
         """Carry out `trials`; see `Runner.run`."""
+        from pebble import ProcessExpired
+
         if self._work is not work:
             self.close()
             self._work, self._reason = work, self._start(work)
@@ -80,15 +89,26 @@ class Processes:
             return
         source, stops = iter(trials), Path(self._stops.name)
         waiting: dict[Future[Run | None], Trial] = {}
+        again: list[Trial] = []
+        begun, lost = set[str](), Counter[str]()
         finished: queue.SimpleQueue[Future[Run | None]] = queue.SimpleQueue()
         try:
             while True:
                 # one more than there are processes, so that none waits for the next
-                while len(waiting) <= self.jobs and (trial := next(source, None)) is not None:
-                    future = self._pool.schedule(_carry_out, args=(trial,), timeout=self.timeout)
+                while len(waiting) <= self.jobs:
+                    trial = again.pop() if again else next(source, None)
+                    if trial is None:
+                        break
+                    try:
+                        future = self._pool.schedule(_carry_out, args=(trial,), timeout=self.timeout)
+                    except RuntimeError as error:  # all processes have died
+                        future = Future()
+                        future.set_exception(BrokenProcessPool(str(error)))
                     waiting[future] = trial
                     future.add_done_callback(finished.put)
-                    yield trial
+                    if trial.key not in begun:
+                        begun.add(trial.key)
+                        yield trial
                 if not waiting:
                     return
                 try:
@@ -99,20 +119,36 @@ class Processes:
                             (stops / trial.key).touch()
                     yield None
                     continue
-                yield self._outcome(work, waiting.pop(future), future)
+                trial = waiting.pop(future)
+                restart = False
+                try:
+                    yield future.result()
+                except TimeoutError:
+                    yield work.lost(trial, f"took longer than {self.timeout:g} s (--trial-timeout)")
+                except ProcessExpired as error:
+                    lost[trial.key] += 1
+                    if lost[trial.key] < TRIES:
+                        again.append(trial)
+                    else:
+                        code = f"exit code {error.exitcode}"
+                        yield work.lost(trial, f"its process ended unexpectedly ({code}) on {TRIES} tries")
+                    restart = error.exitcode == -signal.SIGKILL
+                except BrokenProcessPool:
+                    again.append(trial)
+                    restart = True
+                if restart:  # whoever was killed from outside may have held what the others wait for
+                    again += waiting.values()
+                    waiting.clear()
+                    finished = queue.SimpleQueue()
+                    self.close()
+                    self._work, self._reason = work, self._start(work)
+                    if self._pool is None or self._stops is None:
+                        yield from InProcess().run(work, chain(again, source), wanted)
+                        return
+                    stops = Path(self._stops.name)
         finally:
             for future in waiting:
                 future.cancel()
-
-    def _outcome(self, work: Work, trial: Trial, future: Future[Run | None]) -> Run | None:
-        from pebble import ProcessExpired
-
-        try:
-            return future.result()
-        except TimeoutError:
-            return work.lost(trial, f"took longer than {self.timeout:g} s (--trial-timeout)")
-        except ProcessExpired as error:
-            return work.lost(trial, f"its process ended unexpectedly (exit code {error.exitcode})")
 
     def _start(self, work: Work) -> str | None:
         """Start the workers; return why that is impossible, or None."""
@@ -121,7 +157,7 @@ class Processes:
 
         shared = work.shared
         try:
-            with _by_value():
+            with by_value():
                 kept: Any = work
                 payload = cloudpickle.dumps(dataclasses.replace(kept, **dict.fromkeys(shared)))
         except Exception as error:  # noqa: BLE001  pickling the user's objects may raise anything
@@ -133,7 +169,7 @@ class Processes:
         pool: Any = ProcessPool(
             max_workers=self.jobs,
             initializer=_begin,
-            initargs=(payload, dict(shared), self._stops.name),
+            initargs=(payload, dict(shared), self._stops.name, self.memory),
             context=_Context(),
         )
         try:
@@ -182,21 +218,6 @@ class _Context(SpawnContext):
     Process = _Process
 
 
-@contextmanager
-def _by_value() -> Iterator[None]:
-    """While the block runs, pickle what comes from files that no other process can import as what it is."""
-    import cloudpickle
-
-    modules = [module for name, module in sys.modules.items() if name.startswith("rectifiers_user_")]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
 # What follows runs in a worker.
 
 _work: Work | None = None
@@ -204,7 +225,7 @@ _stops = Path()
 _problem: str | None = None
 
 
-def _begin(payload: bytes, shared: dict[str, Any], stops: str) -> None:
+def _begin(payload: bytes, shared: dict[str, Any], stops: str, memory: int | None) -> None:
     global _work, _stops, _problem
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import cloudpickle
@@ -212,8 +233,19 @@ def _begin(payload: bytes, shared: dict[str, Any], stops: str) -> None:
     try:
         _work, _stops = dataclasses.replace(cloudpickle.loads(payload), **shared), Path(stops)
         _problem = _work.changed()
+        if memory is not None:
+            _limit(memory)
     except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
         _problem = f"the arms or the model cannot be rebuilt in another ({error_line(error, 200)})"
+
+
+def _limit(memory: int) -> None:
+    """Let this process take so much memory more."""
+    import resource
+
+    said = re.search(r"^VmData:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert said is not None
+    resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(said[1]) + memory,) * 2)
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,61 @@
+"""Several nodes of Ray on one machine. Each test is skipped where Ray is not installed (`make test-ray`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+SMALL = {"object_store_memory": 100 * 2**20}
+
+
+class Nodes:
+    """A head without processors, and nodes that tests add and kill."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster, self.address = cluster, cluster.address
+        self.there: list[tuple[int, Any]] = []
+
+    def add(self, cpus: int) -> None:
+        self.there.append((cpus, self._cluster.add_node(num_cpus=cpus, **SMALL)))
+
+    def kill_first(self) -> None:
+        self._cluster.remove_node(self.there.pop(0)[1], allow_graceful=False)
+
+    def have(self, cpus: int) -> None:
+        """Add what is missing."""
+        if (missing := cpus - sum(there for there, _ in self.there)) > 0:
+            self.add(missing)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Nodes]:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False, **SMALL}
+    made = Cluster(initialize_head=True, head_node_args=head)
+    yield Nodes(made)
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def nodes(cluster: Nodes) -> Nodes:
+    """Two processors at least."""
+    cluster.have(2)
+    return cluster
+
+
+@pytest.fixture
+def measured():
+    """Runs by trial, without what the clock says."""
+
+    def of(runs):
+        return {run.trial.key: dataclasses.replace(run, seconds=0.0, started="") for run in runs}
+
+    return of

@@ -1,0 +1,193 @@
+"""Studies on several nodes: the same numbers as in one process, whatever happens to a node or the driver."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import rectifiers
+from rectifiers import study
+from rectifiers.cli import main
+from rectifiers.comparison import ComparisonResult
+from rectifiers.errors import ClusterError
+from rectifiers.records.values import Notice, Run
+from rectifiers.study import InProcess, Ray
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own code, and of processes it leaves behind
+
+QUICK = {"arms": "relu,rrelu", "seeds": 4, "epochs": 2, "width": 4, "learning_rate": 0.1}
+
+
+def trials_of(work):
+    plan = work.plan
+    return [plan.trial("test", a.label, "none", 0.1, seed) for seed in range(plan.seeds) for a in plan.arms]
+
+
+def runs(told):
+    return [item for item in told if isinstance(item, Run)]
+
+
+def test_a_node_that_dies_costs_time_and_one_that_comes_is_used(cluster, measured):
+    cluster.add(1)
+    work = study.make_plan("digits", arms="relu,rrelu", seeds=5, epochs=4, width=16, learning_rate=0.1)
+    found, killed = [], False
+    with Ray(cluster.address, batch=2) as runner:
+        for item in runner.run(work, trials_of(work)):
+            found += [item] if isinstance(item, Run) else []
+            if len(found) == 1 and not killed:
+                killed = True
+                cluster.add(2)
+                cluster.kill_first()
+        assert runner.room() == 2
+    assert measured(found) == measured(runs(InProcess().run(work, trials_of(work))))
+    assert len(found) == len(trials_of(work))
+
+
+DRIVER = """
+import sys, rectifiers
+from rectifiers.runners import Ray
+def stop(event):
+    if type(event).__name__ == "TrialFinished":
+        print(flush=True)
+rectifiers.compare(
+    "digits", "relu,elu,rrelu", seeds=4, epochs=4, width=16, learning_rate=0.1, margin=1, out=sys.argv[2],
+    callbacks=[stop], report=False, execution=rectifiers.Execution(runner=Ray(sys.argv[1])),
+)
+"""
+
+
+def test_a_driver_that_is_killed_goes_on_where_it_was(nodes, measured, tmp_path):
+    words = {"seeds": 4, "epochs": 4, "width": 16, "learning_rate": 0.1, "margin": 1, "report": False}
+    whole = rectifiers.compare("digits", "relu,elu,rrelu", out=tmp_path / "whole", **words)
+    line = [sys.executable, "-c", DRIVER, nodes.address, str(tmp_path / "out")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as driver:
+        for _ in range(3):
+            driver.stdout.readline()
+        driver.send_signal(signal.SIGKILL)
+    kept = ComparisonResult.load(tmp_path / "out").study.runs
+    assert 3 <= len(kept) < 12
+    subprocess.run(line, check=True, capture_output=True)
+    study = ComparisonResult.load(tmp_path / "out").study
+    assert study.runs[: len(kept)] == kept
+    assert len(study.runs) == len(whole.study.runs)
+    assert measured(study.runs) == measured(whole.study.runs)
+
+
+USERS = """
+import os, threading, torch
+from shape import scale
+def soft(x):
+    return torch.relu(x) * scale
+def train(trial):
+    trial.activation()(torch.zeros(2))
+    trial.report(0, loss=0.5)
+    print("seen")
+    return 90 + trial.seed + len(trial.activation.label)
+def killed(trial):
+    trial.activation()(torch.zeros(2))
+    if trial.seed == 1:
+        os._exit(3)
+    return 90 + trial.seed
+def slow(trial):
+    threading.Event().wait(90 if trial.seed else 0)
+    return 1.0
+def reads(trial):
+    return float(open("nowhere.txt").read())
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    (tmp_path / "users.py").write_text(USERS)
+    (tmp_path / "shape.py").write_text("scale = 1.5\n")
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in ("users", "shape"):
+        sys.modules.pop(name, None)
+
+
+def test_a_race_with_the_users_code_comes_out_the_same(nodes, measured, mine):
+    words = ["compare", "xor", "--arms", "relu,tanh,users.py:soft", "--epochs", "3", "--width", "4"]
+    words += ["--max-seeds", "12", "--margin", "20", "--no-report", "--quiet"]
+    assert main([*words, "--out", "here", "--jobs", "1"]) == 0
+    assert main([*words, "--out", "there", "--runner", "ray", "--address", nodes.address]) == 0
+    here, there = (ComparisonResult.load(out) for out in ("here", "there"))
+    assert there.to_json()["comparisons"] == here.to_json()["comparisons"]
+    common = measured(here.study.runs).keys() & measured(there.study.runs).keys()
+    assert {key: measured(here.study.runs)[key] for key in common} == {
+        key: measured(there.study.runs)[key] for key in common
+    }
+    asked = here.to_json()["trials"]
+    assert {**there.to_json()["trials"], "speculated": 0} == {**asked, "speculated": 0}
+    assert len(there.study.runs) == len(here.study.runs) + there.to_json()["trials"]["speculated"]
+
+
+def test_training_functions_run_on_nodes_and_a_process_that_dies_is_a_crash(nodes, mine, measured):
+    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False}
+    execution = rectifiers.Execution(runner=rectifiers.runners.Ray(nodes.address))
+    there = rectifiers.compare(train="users:train", out="there", execution=execution, **words)
+    here = rectifiers.compare(train="users:train", out="here", **words)
+    assert measured(there.study.runs) == measured(here.study.runs)
+    assert there.study.runs[0].train_loss == (0.5,)
+    killed = rectifiers.compare(train="users:killed", out="killed", execution=execution, **words).study
+    assert {run.trial.seed for run in killed.of("test") if run.outcome == "crashed"} == {1}
+    assert "on 3 tries" in next(run.reason for run in killed.runs if run.reason)
+    with pytest.raises(ClusterError, match=r"lacks what a trial reads \(FileNotFoundError.*every node"):
+        rectifiers.compare(train="users:reads", out="reads", execution=execution, **words)
+
+
+def test_a_trial_that_takes_too_long_has_crashed_and_an_unwanted_one_is_stopped(nodes, mine):
+    work = study.plan_training("users:slow", arms="relu,elu", seeds=2).at(Path.cwd())
+    with Ray(nodes.address, timeout=1.0) as runner:
+        found = {(run.trial.arm, run.trial.seed): run for run in runs(runner.run(work, trials_of(work)))}
+        assert {key: run.reason for key, run in found.items()} == {
+            ("relu", 0): "", ("elu", 0): "",
+            ("relu", 1): "took longer than 1 s (--trial-timeout)",
+            ("elu", 1): "took longer than 1 s (--trial-timeout)",
+        }  # fmt: skip
+    with Ray(nodes.address) as runner:
+        some = runs(runner.run(work, trials_of(work), lambda trial: trial.seed == 0))
+        assert {run.trial.seed for run in some} == {0}
+
+
+def test_what_cannot_travel_or_has_no_room_is_said_in_a_line(nodes, mine, monkeypatch):
+    lock = threading.Lock()
+
+    def locked(x):
+        with lock:
+            return x.relu()
+
+    work = study.make_plan("xor", **{**QUICK, "arms": ["relu", locked]})
+    with Ray(nodes.address) as runner, pytest.raises(ClusterError, match="cannot pickle"):
+        list(runner.run(work, trials_of(work)))
+    with Ray(nodes.address, gpus=1) as runner, pytest.raises(ClusterError, match="1 GPUs, but the nodes"):
+        list(runner.run(work, trials_of(work)))
+    work = study.make_plan("xor", **QUICK)
+    old = {**work.environment, "torch": "1.0", "cpu": "another"}
+    object.__setattr__(work, "environment", old)
+    with Ray(nodes.address) as runner, pytest.raises(ClusterError, match=r"other versions .* 1\.0 here"):
+        list(runner.run(work, trials_of(work)))
+    object.__setattr__(work, "environment", {**study.make_plan("xor", **QUICK).environment, "cpu": "another"})
+    with Ray(nodes.address) as runner:
+        told = [item.text for item in runner.run(work, trials_of(work)) if isinstance(item, Notice)]
+    assert len(told) == 1
+    assert "here another" in told[0]
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--runner", "spark"], "unknown runner 'spark'"),
+        (["--address", "auto"], "are for --runner ray"),
+        (["--runner", "ray", "--address", "ray://head:10001"], "the driver runs on a node of the cluster"),
+        (["--runner", "ray", "--cpus-per-trial", "0"], "`0 < cpus` must hold"),
+    ],
+)
+def test_a_runner_that_cannot_be_is_refused(options, said, capsys, tmp_path):
+    assert main(["compare", "xor", "--out", str(tmp_path), *options]) == 2
+    assert said in capsys.readouterr().err
