@@ -43,8 +43,9 @@ $(SET_UP_DEV): $(SET_UP)
 compare: $(SET_UP)  ## which activation should this network use? prints the verdict, writes runs/*/report.html
 	$(BIN)/rectifiers compare $(ARGS)
 
+# Bytecode is kept whatever the environment says: the suite starts a hundred processes, which would compile it anew.
 test: $(SET_UP)  ## the whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
 
 test-ray: $(SET_UP_RAY)  ## studies on several nodes of Ray (on this machine)
 	$(BIN)/python -m pytest tests/ray tests/contracts/test_runners.py $(ARGS)
@@ -54,7 +55,7 @@ $(SET_UP_RAY): $(SET_UP)
 	@touch $@
 
 architectures: $(SET_UP_EXAMPLES)  ## swap the activations of real architectures, built without weights
-	$(BIN)/python -m pytest -p no:logging --numprocesses auto --dist worksteal tests/architectures $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/architectures $(ARGS)
 
 lint: $(SET_UP_DEV)  ## ruff: style and format
 	$(BIN)/ruff check .

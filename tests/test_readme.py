@@ -184,7 +184,7 @@ def test_the_recommendation_is_the_same_everywhere() -> None:
 
 
 def test_the_picture_of_the_report_is_there_and_small() -> None:
-    (path,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README.read_text())
+    path, *_ = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README.read_text())
     content = (ROOT / path).read_bytes()
     assert len(content) < 200_000
     assert struct.unpack(">I", content[16:20]) == (1280,)

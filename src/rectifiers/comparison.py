@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
-from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, StoreError, UnknownNameError
-from rectifiers.records.values import Plan, Study
-from rectifiers.report.result import REPORT, Result
+from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError
+from rectifiers.records.command import command_of, directory_of, options_of
+from rectifiers.records.store import NAME, Store
+from rectifiers.records.values import Plan
+from rectifiers.report.compared import ComparisonResult
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from rectifiers.evidence.paired import PairedComparison
-    from rectifiers.evidence.time_to_target import Speedup
     from rectifiers.records.events import Event
     from rectifiers.study import Command, Execution, Settled, Trial, Work
 
@@ -26,8 +21,7 @@ __all__ = ["DEFAULT_ARMS", "ComparisonResult", "Interrupted", "compare", "outloo
 
 DEFAULT_ARMS = "relu,leaky_relu(0.01),leaky_relu(1/5.5),prelu,rrelu,elu,tanh"
 
-_STORE = "study.db"
-_ASIDE = ("wishes", "out", "progress", "report", "callbacks", "execution", "watch")
+_ASIDE = ("wishes", "out", "progress", "report", "callbacks", "execution")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -46,116 +40,6 @@ class Interrupted(KeyboardInterrupt):
             f"stopped: {done} of at most {total} trials are kept in {directory}; the same command goes on"
         )
         self.done, self.total, self.directory = done, total, directory
-
-
-@dataclass(frozen=True)
-class ComparisonResult(Result):
-    """What a comparison found. Shows itself in a notebook and as text.
-
-    Attributes
-    ----------
-    study : Study
-        The plan and every run, as recorded.
-    store : Path
-        The file that keeps them.
-    report : Path or None
-        The HTML report, if one was written.
-    """
-
-    study: Study
-    store: Path
-    report: Path | None = None
-
-    @classmethod
-    def load(cls, directory: str | Path) -> Self:
-        """Read a study back, finished or not; needs no torch.
-
-        Parameters
-        ----------
-        directory : path
-            Where `compare` kept it (its ``out``), or the ``study.db`` in it.
-
-        Raises
-        ------
-        StoreError
-            There is no study there, or it cannot be read.
-        """
-        from rectifiers.records.store import Store
-
-        place = Path(directory)
-        file = place / _STORE if place.is_dir() or not place.suffix else place
-        if not file.is_file():
-            raise StoreError(f"a study is kept in {_STORE}, but there is no {file}")
-        with Store.open(file, readonly=True) as store:
-            study = store.study()
-        report = file.parent / REPORT
-        return cls(study, file, report if report.is_file() else None)
-
-    @property
-    def methods(self) -> str:
-        """How it was done, as a paragraph for a paper, with what to cite."""
-        from rectifiers.report.methods import methods
-
-        return methods(self.summary, self.study)
-
-    @property
-    def verdict(self) -> str:
-        """The recommendation in a sentence, and what it holds for."""
-        return self.summary.sentence
-
-    def interaction(self, arm: str, *, norm: str = "batch", quantity: str = "metric") -> PairedComparison:
-        """Compare what an arm gains over the control with a normalisation and without; see `evidence`."""
-        from rectifiers.records import contrasts
-
-        return contrasts.interaction(self.study, arm, norm=norm, quantity=quantity)
-
-    def speedup(self, arm: str, *, norm: str = "none") -> Speedup:
-        """Compare the steps in which an arm and the control reach `target`; see `evidence`."""
-        from rectifiers.records import contrasts
-
-        return contrasts.speedup(self.study, arm, norm=norm)
-
-    def write(self, directory: str | Path | None = None, *, svg: bool = False, png: bool = False) -> Self:
-        """Write the HTML report, and the charts as files of their own if asked for.
-
-        Parameters
-        ----------
-        directory : path, optional
-            Where to; beside the store without.
-        svg, png : bool
-            Whether each chart is also written as such a file.
-
-        Returns
-        -------
-        ComparisonResult
-            With `report` at the new file.
-        """
-        from rectifiers.report import files
-
-        place = self.store.parent if directory is None else directory
-        return dataclasses.replace(self, report=files.write(self.study, place, svg=svg, png=png))
-
-    def to_frame(self, per: Literal["arm", "seed"] = "arm") -> pd.DataFrame:
-        """Return one row per arm and normalisation, with its comparison; or one per seed of each.
-
-        Parameters
-        ----------
-        per : {"arm", "seed"}
-            ``"seed"`` gives a row per deciding run: its outcome, its metric, and what else it returned.
-        """
-        import pandas as pd
-
-        if per == "seed":
-            from rectifiers.report.export import per_seed
-
-            return pd.DataFrame(per_seed(self.study))
-        if per != "arm":
-            raise UnknownNameError.of("row of a frame", str(per), ("arm", "seed"))
-        found = self.to_json()
-        arms = pd.DataFrame(found["arms"])
-        if not found["comparisons"]:
-            return arms
-        return arms.merge(pd.DataFrame(found["comparisons"]), on=["arm", "norm"], how="left")
 
 
 def compare(
@@ -344,38 +228,31 @@ def compare(
     with watching(progress) as watcher:
         from rectifiers import study
         from rectifiers.records import plan_file
-        from rectifiers.records.command import command_of
-        from rectifiers.records.store import Store
+
+        def tell(event: Event) -> None:
+            watcher(event)
+            for callback in callbacks:
+                callback(event)
 
         execution = execution or study.Execution()
-        work = _watched(_planned(**planned), watch)
+        work = _planned(**planned)
         plan = work.plan
-        directory = _directory(plan, out)
-        file = directory / _STORE
-        with (
-            Store.for_plan(file, plan) as store,
-            contextlib.ExitStack() as stack,
-        ):
+        directory = directory_of(plan, out)
+        file = directory / NAME
+        with Store.for_plan(file, plan) as store:
             known = None if store.plan() is None else store.study(curves=False)
             if known is not None:
                 watcher.progress.recall(dataclasses.replace(known, plan=plan))
             settled = execution.settle(work, known)
             watcher.announce(_announced(plan, settled))
-            runner = settled.runner()
-            if isinstance(runner, contextlib.AbstractContextManager):
-                stack.enter_context(runner)
             places = {"data_dir": data_dir, "out": out}
-            command = command_of(plan, arms, work.options, standardize=standardize, **places)
-            plan_file.write(directory, plan, command)
+            options = options_of(plan, arms, work.options, standardize=standardize, **places)
+            command = command_of(options)
+            plan_file.write(directory, plan, options)
+            work, budget = work.at(directory), settled.budget
             try:
-                finished = study.run(
-                    work.at(directory),
-                    store,
-                    _all(watcher, *callbacks),
-                    command=command,
-                    runner=runner,
-                    budget=settled.budget,
-                )
+                with settled.runner() as runner:
+                    finished = study.run(work, store, tell, command=command, runner=runner, budget=budget)
             except KeyboardInterrupt:
                 state = watcher.progress
                 raise Interrupted(state.done, state.total, directory) from None
@@ -383,27 +260,24 @@ def compare(
     return result.write() if report else result
 
 
-def outlook(
-    *, out: str | Path | None = None, execution: Execution | None = None, watch: bool = False, **planned: Any
-) -> str:
+def outlook(*, out: str | Path | None = None, execution: Execution | None = None, **planned: Any) -> str:
     """Return what `compare` would do with the same arguments, and how long at most; nothing is trained.
 
     Every arm takes a few steps, so that what cannot work is refused here as well.
     """
     from rectifiers import study
 
-    execution = execution or study.Execution()
-    work = _watched(_planned(**planned), watch)
-    file = _directory(work.plan, out) / _STORE
+    work = _planned(**planned)
+    file = directory_of(work.plan, out) / NAME
     known = ComparisonResult.load(file).study if file.exists() else None
-    return _announced(work.plan, execution.settle(work, known))
+    return _announced(work.plan, (execution or study.Execution()).settle(work, known))
 
 
 def _planned(
     train: Any = None,
     metric: Any = None,
-    higher_is_better: bool | None = None,
     learning_rates: Sequence[float] | None = None,
+    watch: bool = False,
     **planned: Any,
 ) -> Work:
     """Return the work that the arguments of `compare` describe."""
@@ -411,44 +285,21 @@ def _planned(
 
     if learning_rates is not None:
         planned["learning_rate"] = learning_rates
-    if train is not None:
-        if isinstance(train, study.Command) and DEFAULT_ARMS in (planned["arms"], *_listed(planned["arms"])):
-            raise ArgumentError(
-                "a command's arms are labels it knows, but none were given: --arms ReLU,Tanh, say"
-            )
-        if not (metric is None or isinstance(metric, str)):
-            raise ArgumentTypeError(
-                f"a metric of `train` is the name of what it returns, but got {metric!r:.80}"
-            )
-        return study.plan_training(train, metric, higher_is_better, **planned)
-    return study.make_plan(metric=metric, higher_is_better=higher_is_better, **planned)
-
-
-def _all(*handlers: Callable[[Event], None]) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
-        for handler in handlers:
-            handler(event)
-
-    return tell
-
-
-def _watched(work: Work, watch: bool) -> Work:
-    from rectifiers import study
-
-    if watch and not isinstance(work, study.Prepared):
+    if train is None:
+        prepared = study.make_plan(metric=metric, **planned)
+        if watch and prepared.plan.compile:
+            raise ArgumentError("watch follows a model as it is written: leave out compile or watch")
+        return dataclasses.replace(prepared, watched=watch)
+    if watch:
         raise ArgumentError("watch follows the built-in loop; in a training of your own use rectifiers.watch")
-    if watch and work.plan.compile:
-        raise ArgumentError("watch follows a model as it is written: leave out compile or watch")
-    return dataclasses.replace(work, watched=True) if watch and isinstance(work, study.Prepared) else work
-
-
-def _listed(arms: Any) -> list[Any]:
-    return [arms] if isinstance(arms, str) else list(arms)
-
-
-def _directory(plan: Plan, out: str | Path | None) -> Path:
-    name = re.sub(r"[^\w.-]+", "_", plan.task).strip("._") or "study"
-    return Path("runs", f"{name}-{plan.hash[:8]}") if out is None else Path(out)
+    arms = planned["arms"]
+    if isinstance(train, study.Command) and DEFAULT_ARMS in ([arms] if isinstance(arms, str) else list(arms)):
+        raise ArgumentError(
+            "a command's arms are labels it knows, but none were given: --arms ReLU,Tanh, say"
+        )
+    if not (metric is None or isinstance(metric, str)):
+        raise ArgumentTypeError(f"a metric of `train` is the name of what it returns, but got {metric!r:.80}")
+    return study.plan_training(train, metric, **planned)
 
 
 def _learned(plan: Plan) -> str:

@@ -119,8 +119,8 @@ class UnknownNameError(ArgumentError):
         """
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.55)
-        hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-        return cls(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names)})")
+        hint = f": did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        return cls(f"unknown {kind} {name!r}{hint} (known: {', '.join(names)})")
 
 
 class ShapeError(ArgumentError, RuntimeError):

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from rectifiers.arms import code_identity, parse_arms
+from rectifiers.arms import code_identity, load_object, parse_arms
 from rectifiers.errors import ArgumentError
 
 FILES = {
@@ -219,7 +219,7 @@ def test_a_function_of_a_script_or_notebook_with_the_globals_it_refers_to() -> N
 SCRIPT = """
 import functools, torch
 from torch import nn
-from rectifiers.arms import code_identity, parse_arms
+from rectifiers.arms import code_identity, load_object, parse_arms
 import own_act
 class M(nn.Module):
     names = {"a", "b", "c", "d"}
@@ -252,3 +252,14 @@ def test_the_same_in_every_process(tree: Path) -> None:
     assert told[0] == told[1]
     assert len(told[0].splitlines()) == 10
     assert "0x" not in told[0]
+
+
+def test_an_edited_file_is_read_anew_even_within_the_same_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "mine.py"
+    for value in (1, 2):
+        file.write_text(f"value = {value}\n")
+        os.utime(file, (1e9, 1e9))
+        assert load_object(f"{file}:value") == value

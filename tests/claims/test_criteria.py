@@ -121,5 +121,5 @@ def test_the_hash_covers_criteria_plans_and_code_but_no_prose() -> None:
 
 
 def test_an_unknown_scale_is_told_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown scale of claim 'mine' 'desk': \(known: quick\)"):
+    with pytest.raises(UnknownNameError, match=r"unknown scale of claim 'mine' 'desk' \(known: quick\)"):
         claim().scale("desk")

@@ -77,6 +77,18 @@ def test_a_plan_of_a_task() -> None:
     assert metrics("again") == metrics("first")
 
 
+def test_the_command_of_an_open_recommendation_goes_on() -> None:
+    rest = ["--jobs", "1", "--quiet", "--no-report"]
+    few = ["--epochs", "2", "--lr", "0.1", "--max-seeds", "2", "--margin", "5", "--out", "first"]
+    assert main(["compare", "xor", "--arms", "relu,tanh", *few, *rest]) == 0
+    found = ComparisonResult.load("first")
+    assert found.recommendation.command == "rectifiers compare first/plan.toml --max-seeds 4"
+    assert main([*found.recommendation.command.split()[1:], *rest]) == 0
+    after = ComparisonResult.load("first").study
+    assert after.plan.seeds == 4
+    assert set(found.study.runs) < set(after.runs)
+
+
 def test_objects_cannot_be_repeated_by_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     from torch import nn
 

@@ -51,23 +51,24 @@ def visit() -> Iterator[Visitor]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def opened(
-            path: Path, size: tuple[int, int] = WIDE, scheme: str = "light", touch: bool = False
-        ) -> Visit:
+        def opened(path: Path, size: tuple[int, int], scheme: str) -> Visit:
             window = {"width": size[0], "height": size[1]}
-            found = Visit(browser.new_page(viewport=window, color_scheme=scheme, has_touch=touch))
-            found.page.set_default_timeout(_PATIENCE)
-            found.page.on("console", lambda message: found.complaints.append(message.text))
-            found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-            found.page.on("request", lambda request: found.requests.append(request.url))
-            found.page.goto(path.as_uri())
-            found.page.wait_for_selector("html[data-drawn]", state="attached")
+            page = browser.new_page(viewport=window, color_scheme=scheme, has_touch=size == PHONE)
+            found = Visit(page)
+            page.set_default_timeout(_PATIENCE)
+            page.on("console", lambda message: found.complaints.append(message.text))
+            page.on("pageerror", lambda error: found.complaints.append(str(error)))
+            page.on("request", lambda request: found.requests.append(request.url))
+            page.goto(path.as_uri())
+            page.wait_for_selector("html[data-drawn]", state="attached")
             return found
 
         kept = functools.cache(opened)
 
-        def choose(*args: Any, fresh: bool = False, **kwargs: Any) -> Visit:
-            return opened(*args, **kwargs) if fresh else kept(*args, **kwargs)
+        def choose(
+            path: Path, size: tuple[int, int] = WIDE, scheme: str = "light", fresh: bool = False
+        ) -> Visit:
+            return (opened if fresh else kept)(path, size, scheme)  # drawing a page is what takes long
 
         yield choose
         browser.close()
@@ -260,7 +261,7 @@ def test_every_control_has_a_name(visit: Visitor, report: Path, functions: Path)
         return [...all].filter(e => !named(e)).length;
     }"""
     for path in (report, functions):
-        found = visit(path)
+        found = visit(path, PHONE)
         assert found.page.evaluate(nameless) == 0
 
 
@@ -320,7 +321,7 @@ def test_words_are_explained_by_the_keyboard(visit: Visitor, raced: Path) -> Non
 
 def test_words_are_explained_on_a_tap(visit: Visitor, raced: Path) -> None:
     """And stay so until another tap; what is explained is inside the window, wherever the word is."""
-    page = visit(raced, PHONE, touch=True).page
+    page = visit(raced, PHONE).page
     terms = page.locator(".stack .says .term")
     for index in (0, terms.count() - 1):
         term = terms.nth(index)

@@ -16,7 +16,7 @@ import pytest
 
 from rectifiers.errors import StoreError
 from rectifiers.records.values import Plan, Run, Study
-from rectifiers.report import html
+from rectifiers.report import _page, html
 from rectifiers.report.summary import summarize
 
 
@@ -119,6 +119,24 @@ def small_page(small: Study) -> str:
 
 def test_the_same_study_gives_the_same_bytes(small: Study, small_page: str) -> None:
     assert html.render(small) == small_page
+
+
+def test_the_drawing_library_is_bundled_once_and_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundled: list[str] = []
+
+    def bundle(snippet: str) -> str:
+        bundled.append(snippet)
+        return "text = '</script><!--'"
+
+    monkeypatch.setattr("vl_convert.javascript_bundle", bundle)
+    monkeypatch.setenv("RECTIFIERS_CACHE", str(tmp_path / "cache"))
+    found = {_page._library.__wrapped__() for _ in range(2)}
+    assert (found, len(bundled)) == ({r"text = '<\/script><\!--'"}, 1)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RECTIFIERS_CACHE", str(tmp_path / "file"))  # where nothing can be kept
+    assert _page._library.__wrapped__() in found
 
 
 def test_nothing_is_loaded_from_elsewhere(reader: Reader) -> None:

@@ -224,8 +224,8 @@ def test_logs_get_plain_lines_now_and_then(study: Study, dumb: bool) -> None:
     assert "\x1b" not in text
     assert lines[0] == f"digits: 7 arms x 2 norms x 8 seeds: {len(study.runs)} trials of 10 epochs"
     assert "relu: learning rate 0.1" in lines
-    assert "tanh with batch normalisation: learning rate 0.316" in lines
-    assert sum(line.startswith("elu with batch normalisation: accuracy ") for line in lines) == 1
+    assert "tanh with batch norm: learning rate 0.316" in lines
+    assert sum(line.startswith("elu with batch norm: accuracy ") for line in lines) == 1
     assert any(line.startswith("rrelu: accuracy ") and line.endswith(" %, 2 diverged") for line in lines)
     assert any(" left" in line for line in lines)
     assert len(lines) < 60

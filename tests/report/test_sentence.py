@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from rectifiers.records.values import Margin, Study
 from rectifiers.report import rows, sentence
 from rectifiers.report.facts import ArmRow, ComparisonRow, Recommendation
 
-COMMAND = "rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 40"
+COMMAND = "rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 40 --out study"
 SEEDS = 40
 
 
@@ -89,9 +89,9 @@ def recommended(case: Situation, make_plan: Callable[..., Any]) -> Recommendatio
     )
 
 
-GO_ON = "Go on with `rectifiers compare digits --arms 'relu,leaky_relu(1/5.5)' --max-seeds 80`."
+GO_ON = "Go on with `rectifiers compare study/plan.toml --max-seeds 80`."
 RACE = "A race would go on: leave out --seeds."
-SAME = f"Go on with `{COMMAND}`."
+SAME = "Go on with `rectifiers compare study/plan.toml`."
 EQUAL = [versus(name, -0.7, 0.8, "equivalent") for name in ("elu", "prelu", "selu", "celu", "gelu")]
 RRELU = versus("rrelu", -1.9, -0.6, "worse")
 TANH_OUT = versus("tanh", None, None, "worse", out=True, note="17 of 17 runs failed: it is out", n=0)
@@ -376,21 +376,16 @@ def test_several_normalisations_have_a_sentence_each(make_plan: Callable[..., An
 
 
 @pytest.mark.parametrize(
-    "command, longer",
+    "out, place",
     [
-        ("rectifiers compare digits", "rectifiers compare digits --max-seeds 80"),
-        ("rectifiers compare --max-seeds 40 digits", "rectifiers compare --max-seeds 80 digits"),
-        (
-            shlex.join(["rectifiers", "compare", "--data", "a b:load; rm", "--max-seeds", "40"]),
-            "rectifiers compare --data 'a b:load; rm' --max-seeds 80",
-        ),
+        ("", r"runs/digits-[0-9a-f]{8}/plan\.toml"),
+        (" --out 'a b; rm' --device cpu", r"'a b; rm/plan\.toml'"),
     ],
 )
-def test_the_command_to_go_on_is_safe_to_paste(
-    command: str, longer: str, make_plan: Callable[..., Any]
-) -> None:
-    case = dataclasses.replace(CASES["nothing decided"], command=command)
-    assert recommended(case, make_plan).command == longer
+def test_the_command_to_go_on_is_safe_to_paste(out: str, place: str, make_plan: Callable[..., Any]) -> None:
+    case = dataclasses.replace(CASES["nothing decided"], command=f"rectifiers compare digits{out}")
+    said = recommended(case, make_plan).command
+    assert re.fullmatch(rf"rectifiers compare {place} --max-seeds 80", said), said
 
 
 def test_the_scope_names_control_margin_and_confidence(make_plan: Callable[..., Any]) -> None:

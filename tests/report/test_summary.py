@@ -285,7 +285,8 @@ def test_a_race_that_goes_on_is_not_finished(make_race: Make, keyed: Make) -> No
     summary = summarize(begun)
     assert not summary.finished
     assert summary.recommendation.sentence.startswith("Not finished: 9 seeds so far.")
-    assert summary.recommendation.command == whole.command
+    place = f"runs/digits-{whole.plan.hash[:8]}"
+    assert summary.recommendation.command == f"rectifiers compare {place}/plan.toml"
     left = [row.seeds for row in summary.comparisons if row.decided_at is not None]
     assert summary.cost.saved == sum(40 - seeds for seeds in left)
 

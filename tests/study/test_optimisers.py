@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rectifiers.nn import PReLU
-from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES
+from rectifiers.study.optimisers import OPTIMIZERS, SCHEDULES, Optimiser
 
 THEIRS = {
     "sgd": lambda groups: torch.optim.SGD(groups, momentum=0.9, foreach=False),
@@ -34,7 +34,7 @@ def train(model, step, zero):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_steps_are_torchs(name, decay):
     ours, theirs = network(), network()
-    optimiser = OPTIMIZERS[name](ours, decay, 0.9)
+    optimiser = Optimiser(name, ours, decay, 0.9)
     train(ours, optimiser.step, optimiser.zero)
 
     reference = THEIRS[name](
@@ -58,7 +58,7 @@ def test_the_steps_are_torchs(name, decay):
 def test_decay_acts_on_weights_alone(name):
     model = network()
     before = [p.detach().clone() for p in model.parameters()]
-    optimiser = OPTIMIZERS[name](model, 0.5, 0.9)
+    optimiser = Optimiser(name, model, 0.5, 0.9)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimiser.step(0.1)
@@ -70,7 +70,7 @@ def test_decay_acts_on_weights_alone(name):
 def test_a_parameter_without_gradient_stays(name):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     before = [p.detach().clone() for p in model.parameters()]
-    optimiser = OPTIMIZERS[name](model, 0.0, 0.9)
+    optimiser = Optimiser(name, model, 0.0, 0.9)
     optimiser.step(0.1)
     model[0](torch.ones(1, 2)).sum().backward()
     optimiser.step(0.1)
@@ -81,7 +81,7 @@ def test_a_parameter_without_gradient_stays(name):
 def test_double_parameters_and_frozen_ones_work():
     model = nn.Linear(2, 2).double()
     model.bias.requires_grad_(False)
-    optimiser = OPTIMIZERS["sgd"](model, 0.0, 0.9)
+    optimiser = Optimiser("sgd", model, 0.0, 0.9)
     model(torch.ones(1, 2).double()).sum().backward()
     optimiser.step(0.1)
     assert len(optimiser.state) == 1
@@ -89,9 +89,9 @@ def test_double_parameters_and_frozen_ones_work():
 
 def test_its_state_is_what_it_keeps():
     model = nn.Linear(3, 2)
-    numbers = {name: sum(t.numel() for t in OPTIMIZERS[name](model, 0.0, 0.9).state) for name in OPTIMIZERS}
+    numbers = {name: sum(t.numel() for t in Optimiser(name, model, 0.0, 0.9).state) for name in OPTIMIZERS}
     assert numbers == {"sgd": 8, "adam": 2 * 8 + 2, "adamw": 2 * 8 + 2}
-    assert OPTIMIZERS["sgd"](model, 0.0, 0.0).state == []
+    assert Optimiser("sgd", model, 0.0, 0.0).state == []
 
 
 def test_schedules_start_at_one_and_cosine_ends_at_zero():

@@ -163,7 +163,7 @@ def build(activation):
 
 result = rectifiers.compare(
     "digits", ["relu", mine], model="__main__:build", seeds=2, epochs=1, learning_rate=0.1,
-    out={out!r}, execution=rectifiers.Execution(jobs=2), progress={progress}, report=False,
+    out={out!r}, execution=rectifiers.Execution(jobs=1, trial_timeout=60), progress={progress}, report=False,
 )
 print([run.outcome for run in result.study.of("test")], [n.code for n in result.study.warnings])
 """

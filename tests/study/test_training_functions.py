@@ -344,8 +344,9 @@ def test_a_worker_may_have_workers_and_the_command_line_finds_a_function(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mytrain.py").write_text(LOADER)
-    words = "compare --train mytrain.py:train --metric f1 --arms relu,tanh --seeds 1 --margin 1 --jobs 2"
-    assert main([*words.split(), "--quiet", "--out", "out"]) == 0, capsys.readouterr()
+    words = "compare --train mytrain.py:train --metric f1 --arms relu,tanh --seeds 1 --margin 1 --jobs 1"
+    in_a_worker = ["--trial-timeout", "1min"]  # of which one is enough
+    assert main([*words.split(), *in_a_worker, "--quiet", "--out", "out"]) == 0, capsys.readouterr()
     study = ComparisonResult.load("out").study
     assert {run.metric for run in study.of("test", "relu")} == {32.0}
     assert study.command.startswith(

@@ -12,6 +12,7 @@ import traceback
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,13 @@ def _module(where: str, path: str) -> types.ModuleType:
         raise _as_user_error(f"importing {where!r}", error) from error
 
 
+class _FromSource(SourceFileLoader):
+    """Never runs bytecode: it would be that of another version with the same size in the same second."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _module_from_file(file: Path, path: str) -> types.ModuleType:
     if not file.is_file():
         raise ImportPathError(f"no such file: {file} (for {path!r}, looked from {Path.cwd()})")
@@ -91,7 +99,7 @@ def _module_from_file(file: Path, path: str) -> types.ModuleType:
     name = f"rectifiers_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=_FromSource(name, str(file)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

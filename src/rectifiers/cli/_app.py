@@ -18,20 +18,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("compare", cls=Command, short_help="Find out which activation a network should use.")(
-    compare.compare
+_COMMANDS = (
+    ("compare", compare.compare, "Find out which activation a network should use."),
+    ("report", report.report, "Write a study's report again."),
+    ("export", export.export, "Write a study as tables, figures or a printed report."),
+    ("evidence", evidence.evidence, "Decide by results that were measured anywhere."),
+    ("check", check.check, "Check a derivative against its function."),
+    ("list", listing.list_, "Name every activation, and when it is used."),
+    ("show", show.show, "Draw activations and derivatives."),
 )
-app.command("report", cls=Command, short_help="Write a study's report again.")(report.report)
-app.command("export", cls=Command, short_help="Write a study as tables, figures or a printed report.")(
-    export.export
-)
-app.command("evidence", cls=Command, short_help="Decide by results that were measured anywhere.")(
-    evidence.evidence
-)
-app.command("check", cls=Command, short_help="Check a derivative against its function.")(check.check)
+for name, command, help_ in _COMMANDS:
+    app.command(name, cls=Command, short_help=help_)(command)
 app.add_typer(claims.app, name="claims", short_help="Run again what has been said about rectifiers.")
-app.command("list", cls=Command, short_help="Name every activation, and when it is used.")(listing.list_)
-app.command("show", cls=Command, short_help="Draw activations and derivatives.")(show.show)
 
 
 def _print_version(asked: bool) -> None:

@@ -7,69 +7,41 @@ from typing import Annotated, Any
 
 import typer
 
+from rectifiers.cli._options import argument, takes
 from rectifiers.cli._result import end
+from rectifiers.records.options import DECIDE, OUT, Option
 
 __all__ = ["evidence"]
 
 _TABLE = "What is in the table"
-_DECIDE = "How it is decided"
-_OUT = "Where it goes"
+_OPTIONS = (
+    Option("arm-column", _TABLE, "NAME", "What was compared. [default: arm, activation, ...]",
+           argument="arm"),
+    Option("seed-column", _TABLE, "NAME", "Which runs belong together. [default: seed, run, ...]",
+           argument="seed"),
+    Option("value-column", _TABLE, "NAME", "What was measured. [default: value, accuracy, ...]",
+           argument="value"),
+    Option("wide", _TABLE, "", "Every column but that of the seed is an arm.", bool, False),
+    Option("metric", _TABLE, "NAME", "Name of the metric. [default: of its column]"),
+    Option("unit", _TABLE, "UNIT", "Unit of the metric, e.g. %.", str, ""),
+    Option("lower-is-better", _TABLE, "", "The metric is a loss: its negative is compared.", bool, False),
+    Option("control", DECIDE, "ARM", "The arm all others are compared with. [default: the first]"),
+    Option("margin", DECIDE, "X",
+           "Smallest difference worth caring about, in units of the metric; auto: half the standard "
+           "deviation of the control's runs.", str, "auto"),
+    Option("confidence", DECIDE, "X", "Of all intervals together.", float, 0.95),
+    Option("sequential", DECIDE, "",
+           "Somebody looked at the results while they came in: valid whenever one looks.", bool, False),
+    Option("allow", DECIDE, "CODES", "Overrule checks of validity by their codes; the report says so.",
+           str, ""),
+    Option("out", OUT, "DIR", "Directory for report.html.", Path),
+    Option("json", OUT, "", "Print one JSON object on standard output.", bool, False),
+)  # fmt: skip
 
 
-def _option(panel: str, help: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar, show_default=False)
-
-
+@takes(*_OPTIONS)
 def evidence(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", show_default=False, help="CSV, JSON lines (*.jsonl) or *.parquet."),
-    ],
-    arm_column: Annotated[
-        str | None, _option(_TABLE, "What was compared. [default: arm, activation, ...]", metavar="NAME")
-    ] = None,
-    seed_column: Annotated[
-        str | None, _option(_TABLE, "Which runs belong together. [default: seed, run, ...]", metavar="NAME")
-    ] = None,
-    value_column: Annotated[
-        str | None, _option(_TABLE, "What was measured. [default: value, accuracy, ...]", metavar="NAME")
-    ] = None,
-    wide: Annotated[bool, _option(_TABLE, "Every column but that of the seed is an arm.", "--wide")] = False,
-    metric: Annotated[
-        str | None, _option(_TABLE, "Name of the metric. [default: of its column]", metavar="NAME")
-    ] = None,
-    unit: Annotated[str, _option(_TABLE, "Unit of the metric, e.g. %.", metavar="UNIT")] = "",
-    lower_is_better: Annotated[
-        bool, _option(_TABLE, "The metric is a loss: its negative is compared.", "--lower-is-better")
-    ] = False,
-    control: Annotated[
-        str | None,
-        _option(_DECIDE, "The arm all others are compared with. [default: the first]", metavar="ARM"),
-    ] = None,
-    margin: Annotated[
-        str,
-        _option(
-            _DECIDE,
-            "Smallest difference worth caring about, in units of the metric; auto: half the standard "
-            "deviation of the control's runs.",
-            metavar="X",
-        ),
-    ] = "auto",
-    confidence: Annotated[float, _option(_DECIDE, "Of all intervals together.", metavar="X")] = 0.95,
-    sequential: Annotated[
-        bool,
-        _option(
-            _DECIDE,
-            "Somebody looked at the results while they came in: valid whenever one looks.",
-            "--sequential",
-        ),
-    ] = False,
-    allow: Annotated[
-        str | None,
-        _option(_DECIDE, "Overrule checks of validity by their codes; the report says so.", metavar="CODES"),
-    ] = None,
-    out: Annotated[Path | None, _option(_OUT, "Directory for report.html.", metavar="DIR")] = None,
-    as_json: Annotated[bool, _option(_OUT, "Print one JSON object on standard output.", "--json")] = False,
+    file: Annotated[Path, argument("FILE", "CSV, JSON lines (*.jsonl) or *.parquet.")], **given: Any
 ) -> None:
     """Decide between arms by results that came from anywhere: one row per run, with arm, seed and value.
 
@@ -77,21 +49,9 @@ def evidence(
     """
     from rectifiers.judging import judge
 
-    result = judge(
-        file,
-        control=control,
-        margin=margin,
-        confidence=confidence,
-        arm=arm_column,
-        seed=seed_column,
-        value=value_column,
-        wide=wide,
-        sequential=sequential,
-        metric=metric,
-        unit=unit,
-        lower_is_better=lower_is_better,
-        allow=allow or (),
-    )
+    out, as_json = given.pop("out"), given.pop("json")
+    asked = {option.argument or option.name: given[option.name] for option in _OPTIONS[:-2]}
+    result = judge(file, **asked)
     if out is not None:
         result = result.write(out)
     typer.echo(result.taken, err=True)

@@ -7,24 +7,17 @@ from typing import Annotated
 
 import typer
 
+from rectifiers.cli._options import STUDY, takes
+from rectifiers.records.options import OUT, Option
+
 __all__ = ["export"]
 
 
-def export(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", show_default=False, help="Directory of a study, finished or not.")
-    ],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to", metavar="KIND", show_default=False, help="csv, parquet, latex, markdown, pdf, svg or png."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", show_default=False, help="Where to. [default: DIR]"),
-    ] = None,
-) -> None:
+@takes(
+    Option("to", OUT, "KIND", "csv, parquet, latex, markdown, pdf, svg or png.", default=...),
+    Option("out", OUT, "DIR", "Where to. [default: DIR]", Path),
+)
+def export(directory: Annotated[Path, STUDY], *, to: str, out: Path | None) -> None:
     """Write what a study found as tables, figures or a printed report; nothing is trained."""
     from rectifiers.comparison import ComparisonResult
     from rectifiers.report.export import export as write

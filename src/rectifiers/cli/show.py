@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from rectifiers.cli._options import argument, takes
+from rectifiers.records.options import OUT, Option
 
 __all__ = ["show"]
 
 
+@takes(
+    Option("out", OUT, "FILE", "An .html (with sliders), .svg or .png file. [default: NAMES.html]", Path),
+    Option("open", OUT, "", "Open it in the browser.", bool, False),
+)
 def show(
-    activations: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="ACTIVATION...", show_default=False, help="Names, e.g. elu 'leaky_relu(0.1)'."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            rich_help_panel="Where it goes",
-            show_default=False,
-            help="An .html (with sliders), .svg or .png file. [default: NAMES.html]",
-        ),
-    ] = None,
-    open_: Annotated[
-        bool, typer.Option("--open", rich_help_panel="Where it goes", help="Open it in the browser.")
-    ] = False,
+    activations: Annotated[list[str], argument("ACTIVATION...", "Names, e.g. elu 'leaky_relu(0.1)'.")],
+    **given: Any,
 ) -> None:
     """Draw activations and their derivatives."""
     import rectifiers
 
-    file = out or Path(re.sub(r"[^\w.-]+", "_", "-".join(activations)).strip("_") + ".html")
+    file = given["out"] or Path(re.sub(r"[^\w.-]+", "_", "-".join(activations)).strip("_") + ".html")
     path = rectifiers.show(*activations).save(file)
     typer.echo(path)
-    if open_:
+    if given["open"]:
         typer.launch(str(path))

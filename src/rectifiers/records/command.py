@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rectifiers.records.options import COMPARE
 from rectifiers.records.plan import Plan
-from rectifiers.records.plan_file import named as piece
-from rectifiers.records.plan_file import unnamed
+from rectifiers.records.plan_file import NAME, named, unnamed
 
-__all__ = ["command_of"]
+__all__ = ["command_of", "directory_of", "going_on", "options_of"]
+
+_PIECES = ("data_code", "loss", "measure", "augment")
+_ANY_TRAINING = ("control", "device", "seeds", "tuning_seeds", "margin", "confidence", "allow")
 
 
-def command_of(
+def directory_of(plan: Plan, out: str | Path | None = None) -> Path:
+    """Return where a study is kept: `out`, or the place of all studies of its protocol."""
+    name = re.sub(r"[^\w.-]+", "_", plan.task).strip("._") or "study"
+    return Path("runs", f"{name}-{plan.hash[:8]}") if out is None else Path(out)
+
+
+def going_on(plan: Plan, command: str, *options: str) -> str:
+    """Return the command that goes on with a study, in short: the file of its plan says the rest.
+
+    Parameters
+    ----------
+    plan : Plan
+    command : str
+        The command that reproduces the study.
+    *options : str
+        What is to be another way than in the plan.
+    """
+    given = shlex.split(command)
+    out = given[given.index("--out") + 1] if "--out" in given else None
+    return shlex.join(["rectifiers", "compare", str(directory_of(plan, out) / NAME), *options])
+
+
+def options_of(
     plan: Plan,
     arms: str | Iterable[Any],
     training: Mapping[str, Any] | None = None,
@@ -22,79 +48,52 @@ def command_of(
     standardize: bool = False,
     data_dir: str | Path | None = None,
     out: str | Path | None = None,
-) -> str:
-    """Return the command line that reproduces a plan, every choice spelt out; empty where none can.
+) -> dict[str, Any] | None:
+    """Return the options of the command that reproduces a plan, every choice spelt out; None where none can.
 
     Arms that were passed as objects, and what a script or notebook defines, have no name on a command line.
     `training` has the options that stand for a training of the user's.
     """
-    if isinstance(arms, Mapping):
-        return ""
-    named = [arms] if isinstance(arms, str) else list(arms)
-    if unnamed(plan) or not all(isinstance(arm, str) and "__main__:" not in arm for arm in named):
-        return ""
-    if plan.kind != "loop" and training is None:
-        return ""
-    words = ["rectifiers", "compare"]
-    options: dict[str, Any] = dict(training or {})
-    if training is not None:
-        arms_ = ",".join(arm.label for arm in plan.arms)
-        options |= {"arms": arms_, "control": plan.control, "device": plan.device}
-    else:
-        words += [plan.task] if plan.data_code is None else []
-        options |= _of_loop(plan, data_dir)
-    options |= {
-        "max-seeds" if plan.racing else "seeds": plan.seeds,
-        "tuning-seeds": plan.tuning_seeds,
-        "margin": "auto" if plan.margin is None else plan.margin,
-        "confidence": plan.confidence,
-        "target": plan.target,
-        "allow": ",".join(plan.allow) or None,
-        "out": out,
-    }
-    words += ["--standardize"] if standardize else []
-    words += ["--compile"] if plan.compile else []
+    if isinstance(arms, Mapping) or unnamed(plan) or (plan.kind != "loop" and training is None):
+        return None
+    listed = [arms] if isinstance(arms, str) else list(arms)
+    if not all(isinstance(arm, str) and "__main__:" not in arm for arm in listed):
+        return None
+    options = {"task": plan.task if training is None and plan.data_code is None else None, **(training or {})}
+    options["arms"] = ",".join(arm.label for arm in plan.arms)
+    for option in COMPARE:
+        if option.flag != "arms" and (option.field if training is None else option.field in _ANY_TRAINING):
+            options[option.flag] = _said(plan, option.field)
+    del options["seeds" if plan.racing else "max-seeds"]
+    places = {name: value and str(value) for name, value in (("data-dir", data_dir), ("out", out))}
+    options |= {**places, "standardize": standardize or None}
     if plan.measure:
-        words.append("--lower-is-better" if plan.metric.startswith("minus ") else "--higher-is-better")
+        options["lower-is-better" if plan.metric.startswith("minus ") else "higher-is-better"] = True
+    return {name: value for name, value in options.items() if value is not None and value is not False}
+
+
+def command_of(options: Mapping[str, Any] | None) -> str:
+    """Return options as a command line; empty without any."""
+    if options is None:
+        return ""
+    words = ["rectifiers", "compare", *([options["task"]] if "task" in options else [])]
     for name, value in options.items():
-        if value is True:
-            words.append(f"--{name}")
-        elif value is not None:
-            words += [f"--{name}", str(value)]
+        if name != "task":
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return shlex.join(words)
 
 
-def _of_loop(plan: Plan, data_dir: str | Path | None) -> dict[str, Any]:
-    """Return the options that say how the built-in loop trains."""
-    options: dict[str, Any] = {}
-    if plan.data_code is not None:
-        options["data"] = piece(plan.data_code)
-    options |= {
-        "data-dir": data_dir,
-        "arms": ",".join(arm.label for arm in plan.arms),
-        "control": plan.control,
-        "norm": ",".join(plan.norms),
-        "model": plan.model,
-        "swap": plan.swap or None,
-        "loss": piece(plan.loss) or None,
-        "metric": piece(plan.measure) or None,
-        "augment": piece(plan.augment) or None,
-        "patience": plan.patience,
-        "precision": plan.precision if plan.precision != "float32" else None,
-    }
-    if plan.model_code is None:
-        options |= {"width": plan.width, "depth": plan.depth}
-    options |= {
-        "epochs": plan.epochs,
-        "batch-size": plan.batch_size,
-        "lr": ",".join(str(rate) for rate in plan.learning_rates),
-        "optimizer": plan.optimizer,
-        "momentum": plan.momentum if plan.optimizer == "sgd" else None,
-        "weight-decay": plan.weight_decay,
-        "schedule": plan.schedule,
-        "match": plan.match,
-        "init": plan.initialization,
-        "device": plan.device,
-        "vary": plan.vary,
-    }
-    return options
+def _said(plan: Plan, field: str) -> Any:
+    """Return a field of a plan as it is given on a command line; None where it needs no word."""
+    value = getattr(plan, field)
+    if field == "margin":
+        return "auto" if value is None else value
+    if (field, value) == ("precision", "float32") or (field == "momentum" and plan.optimizer != "sgd"):
+        return None
+    if field in ("width", "depth") and plan.model_code is not None:
+        return None
+    if field in _PIECES:
+        value = named(value or "")
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))
+    return None if value == "" else value

@@ -5,39 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from rectifiers.records.values import Plan
+from rectifiers.records.options import COMPARE
+from rectifiers.records.plan import QUESTION, Plan
 
 __all__ = ["differences"]
 
-# what the user says for a field; fields that follow from the data or the package are told in words
-_OPTIONS = {
-    "epochs": "--epochs",
-    "batch_size": "--batch-size",
-    "optimizer": "--optimizer",
-    "momentum": "--momentum",
-    "weight_decay": "--weight-decay",
-    "schedule": "--schedule",
-    "model": "--model",
-    "swap": "--swap",
-    "width": "--width",
-    "depth": "--depth",
-    "match": "--match",
-    "initialization": "--init",
-    "target": "--target",
-    "device": "--device",
-    "vary": "--vary",
-    "loss": "--loss",
-    "measure": "--metric",
-    "augment": "--augment",
-    "patience": "--patience",
-    "precision": "--precision",
-    "compile": "--compile",
-}
 _DATA = {
     *("data_source", "data_hash", "data_code", "train_size", "test_size", "input_shape", "outputs"),
     *("labels", "baseline"),
 }
 _FROM_TASK = {"metric", "unit", "resolution"}
+# what the user says for a field; fields that follow from the data or the package are told in words
+_OPTIONS = {o.field: f"--{o.flag}" for o in COMPARE if o.field and o.field not in (*QUESTION, *_DATA)}
 
 
 def differences(old: Plan, new: Plan) -> list[str]:

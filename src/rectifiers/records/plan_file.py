@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import tomllib
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from rectifiers.records.plan import OBJECT, Plan
 __all__ = ["NAME", "named", "read", "text", "unnamed", "write"]
 
 NAME = "plan.toml"
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 _UNNAMED = "unnamed"
 
 
@@ -36,40 +34,31 @@ def unnamed(plan: Plan) -> list[str]:
     ]
 
 
-def text(plan: Plan, command: str) -> str:
+def text(plan: Plan, options: Mapping[str, Any] | None) -> str:
     """Return the file's text.
 
     Parameters
     ----------
     plan : Plan
-    command : str
-        The command line that reproduces the study; empty where none can.
+    options : mapping of str, or None
+        Of the command that reproduces the study; None where none can.
     """
-    if not command:
+    if options is None:
         pieces = unnamed(plan) or (["arms"] if plan.kind == "loop" else ["train"])
         why = "# These came as objects of a script or notebook: that repeats the study."
         return f"{why}\n{_UNNAMED} = {json.dumps(pieces)}\n"
-    lines = [f"# rectifiers compare {NAME}"]
-    words = shlex.split(command)[2:]
-    if words and not words[0].startswith("--"):
-        lines.append(f"task = {_value(words.pop(0))}")
-    while words:
-        name = words.pop(0).removeprefix("--")
-        value = _value(words.pop(0)) if words and not words[0].startswith("--") else "true"
-        if name == "lower-is-better":
-            name, value = "higher-is-better", "false"
-        lines.append(f"{name} = {value}")
-    return "\n".join(lines) + "\n"
+    # what JSON makes of texts, numbers and truth is TOML as well
+    said = {name: json.dumps(value, ensure_ascii=False) for name, value in options.items()}
+    if said.pop("lower-is-better", None):
+        said["higher-is-better"] = "false"
+    lines = (f"{name} = {value}" for name, value in said.items())
+    return "\n".join((f"# rectifiers compare {NAME}", *lines)) + "\n"
 
 
-def _value(word: str) -> str:
-    return word if _NUMBER.fullmatch(word) else json.dumps(word, ensure_ascii=False)
-
-
-def write(directory: Path, plan: Plan, command: str) -> None:
+def write(directory: Path, plan: Plan, options: Mapping[str, Any] | None) -> None:
     """Write the file into a study's directory."""
     try:
-        (directory / NAME).write_text(text(plan, command), encoding="utf-8")
+        (directory / NAME).write_text(text(plan, options), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {directory / NAME}: {error.strerror or error}") from error
 

@@ -18,7 +18,9 @@ from rectifiers.records import _file
 from rectifiers.records.differences import differences
 from rectifiers.records.values import QUESTION, ArmSpec, Margin, Notice, Plan, Run, Study, Trial
 
-__all__ = ["Store", "make_directory"]
+__all__ = ["NAME", "Store", "make_directory"]
+
+NAME = "study.db"
 
 _ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
 _TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
@@ -106,8 +108,8 @@ class Store:
             If a newer or an older rectifiers wrote it.
         """
         path = Path(path)
-        if path.is_dir():
-            path = path / "study.db"
+        if path.is_dir() or not path.suffix:
+            path = path / NAME
         if not path.is_file():
             raise StoreError(
                 f"there is no study at {path}: run `rectifiers compare --out {path.parent}` first"
@@ -243,10 +245,7 @@ class Store:
             _insert(
                 connection, "curve", [(run.trial.key, epoch, *point) for epoch, point in enumerate(curve, 1)]
             )
-            if run.measures:
-                connection.executemany(
-                    "INSERT INTO measure VALUES (?, ?, ?)", [(run.trial.key, *pair) for pair in run.measures]
-                )
+            _insert(connection, "measure", [(run.trial.key, *pair) for pair in run.measures])
 
     def add_rate(self, arm: str, norm: str, learning_rate: float, *, at_edge: bool) -> None:
         """Write the learning rate this session chose for an arm under a norm; the last one written counts."""

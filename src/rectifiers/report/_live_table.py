@@ -16,18 +16,11 @@ from rectifiers.report.forest import WIDTH, Forest
 from rectifiers.report.progress import Cell, Progress
 from rectifiers.report.terminal import Column, in_columns
 
-__all__ = ["View", "countdown", "design", "score"]
+__all__ = ["View", "design", "score"]
 
 _LEFT = {"no_wrap": True}
 _RIGHT = {"no_wrap": True, "justify": "right"}
 _PHASES = {"tune": "choosing rates", "margin": "fixing the margin", "test": "deciding"}
-
-
-def countdown(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def score(cell: Cell, unit: str = "") -> str:
@@ -74,7 +67,7 @@ class View:
         left = state.seconds_left
         most = "at most " if plan.racing and width >= 60 else ""
         tail = f"{state.done}/{state.total} trials"
-        tail += "" if left is None or width < 40 else f", {most}{countdown(left)} left"
+        tail += "" if left is None or width < 40 else f", {most}{words.rough_duration(left)} left"
         phase = _PHASES.get(state.phase, "") if width >= 60 else ""
         room = max(4, min(40, width - len(phase) - len(tail) - 4))
         line = Table.grid(padding=(0, 1))

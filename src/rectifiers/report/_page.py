@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,11 +124,24 @@ def save(content: str | bytes, path: str | Path) -> Path:
 
 @functools.cache
 def _library() -> str:
-    """Return Vega, Vega-Lite and vega-embed as one script (it takes seconds to bundle)."""
+    """Return Vega, Vega-Lite and vega-embed as one script: bundled once, which takes seconds, and kept."""
+    from importlib.metadata import version
+
+    import platformdirs
     import vl_convert
 
+    cache = Path(os.environ.get("RECTIFIERS_CACHE") or platformdirs.user_cache_path("rectifiers"))
+    kept = cache / f"vega-embed-{version('vl-convert-python')}.js"
+    with contextlib.suppress(OSError):
+        return kept.read_bytes().decode()
     script = vl_convert.javascript_bundle(_SNIPPET)
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    with contextlib.suppress(OSError):  # where nothing can be kept it is bundled every time
+        cache.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(script.encode())
+        draft.replace(kept)  # whole, or not at all
+    return script
 
 
 @functools.cache

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.live import Live
 
 from rectifiers.records import events
-from rectifiers.records.values import Plan, Run
+from rectifiers.records.values import Plan, Run, cell_name
 from rectifiers.report import words
-from rectifiers.report._live_table import View, countdown, design, score
+from rectifiers.report._live_table import View, design, score
 from rectifiers.report.progress import Progress
 
 __all__ = ["Watcher", "watching"]
@@ -87,7 +87,7 @@ class _Lines(Watcher):
                 trials = f"{_most(plan)}{event.total} trials{epochs}"
                 self.announce(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
             case events.RateChosen():
-                self.announce(f"{words.cell(event.arm, event.norm)}: learning rate {event.rate:g}")
+                self.announce(f"{cell_name(event.arm, event.norm)}: learning rate {event.rate:g}")
             case events.MarginFixed(margin=margin):
                 self.announce(f"margin {margin.value:.3g}: {margin.rule}")
             case events.InterimAnalysis():
@@ -108,17 +108,17 @@ class _Lines(Watcher):
         than = "to" if standing.verdict == "equivalent" else "than"
         why = standing.note if standing.out else f"{between} {words.points(plan.unit)}".rstrip()
         verdict = f"{standing.verdict} {than} {plan.control}"
-        self.announce(f"{words.cell(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
+        self.announce(f"{cell_name(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
 
     def _finished(self, run: Run) -> None:
         state, trial = self.progress, run.trial
         cell, plan = state.cells[trial.arm, trial.norm], state.plan
         if plan is not None and trial.phase == "test" and cell.tried == plan.seeds:
             metric = "" if cell.mean is None else f"{plan.metric} "
-            self.announce(f"{words.cell(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
+            self.announce(f"{cell_name(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
         elif self._clock() - self._last >= _LINE_EVERY and state.done < state.total:
             left = state.seconds_left
-            tail = "" if left is None else f", {_most(plan)}{countdown(left)} left"
+            tail = "" if left is None else f", {_most(plan)}{words.rough_duration(left)} left"
             self.announce(f"{state.done}/{state.total} trials{tail}")
 
     def announce(self, text: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any, get_args
 from rectifiers.evidence import correction, new_data, skewness
 from rectifiers.evidence.standing import Standing
 from rectifiers.records.standings import judge
-from rectifiers.records.values import Notice, Phase, Plan, Run, Study
-from rectifiers.report import words
+from rectifiers.records.values import Notice, Phase, Plan, Run, Study, cell_name
 from rectifiers.report.facts import (
     ArmRow,
     Band,
@@ -169,7 +168,7 @@ def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
         control = runs[plan.control, norm]
         if arm != plan.control and plan.paired and skewness.skewed(_differences(runs[arm, norm], control)):
             text = (
-                f"{words.cell(arm, norm)}: its differences from {plan.control} are skewed, so that a "
+                f"{cell_name(arm, norm)}: its differences from {plan.control} are skewed, so that a "
                 f"verdict is wrong more often than {100 * plan.confidence:g} % confidence says: take more "
                 f"seeds to be sure"
             )

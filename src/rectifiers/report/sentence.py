@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from rectifiers.evidence import divergence
+from rectifiers.records.command import going_on
 from rectifiers.records.values import Notice, Study
 from rectifiers.report import words
 from rectifiers.report.facts import Advice, ArmRow, ComparisonRow, Recommendation, Status
@@ -63,7 +63,8 @@ def recommend(
         seeds = max(tried, default=0)
         far = words.plural(seeds, "seed") if plan.racing else f"{seeds} of {words.plural(plan.seeds, 'seed')}"
         opening = f"Not finished: {far} so far."
-        remedy, command = ("Go on with", study.command) if study.command else ("The same call goes on.", "")
+        remedy = "Go on with" if study.command else "The same call goes on."
+        command = study.command and going_on(plan, study.command)
     elif not decided and named != {None}:
         remedy, command = _remedy(study, comparisons)
     return Recommendation(
@@ -115,12 +116,7 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
         return "A race would go on: leave out --seeds.", ""
     if not study.command:
         return f"Go on with --max-seeds {2 * plan.seeds}.", ""
-    given = shlex.split(study.command)
-    if "--max-seeds" in given[:-1]:
-        given[given.index("--max-seeds") + 1] = str(2 * plan.seeds)
-    else:
-        given += ["--max-seeds", str(2 * plan.seeds)]
-    return "Go on with", shlex.join(given)
+    return "Go on with", going_on(plan, study.command, "--max-seeds", str(2 * plan.seeds))
 
 
 class _Writer:

@@ -9,7 +9,6 @@ __all__ = [
     "amount",
     "between",
     "bytes_text",
-    "cell",
     "count",
     "decimals",
     "duration",
@@ -119,11 +118,6 @@ def points(unit: str) -> str:
 def norm_text(norm: str) -> str:
     """Return a normalisation as a phrase."""
     return _NORMS.get(norm, f"with {norm} normalisation")
-
-
-def cell(arm: str, norm: str) -> str:
-    """Return an arm under a normalisation, which is not named where there is none."""
-    return arm if norm == "none" else f"{arm} {norm_text(norm)}"
 
 
 def enumerate_names(names: Sequence[str]) -> str:

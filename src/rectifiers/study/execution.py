@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -117,15 +119,19 @@ class Settled:
             return "Ray (times are for one processor)"
         return "1 process" if self.jobs == 1 else f"{self.jobs} processes"
 
-    def runner(self) -> Runner:
-        """Return who carries out the trials; one with processes is a context manager, which ends them."""
+    @contextmanager
+    def runner(self) -> Iterator[Runner]:
+        """Give who carries out the trials while the block runs; its processes end with it."""
         if self.ray is not None:
-            return self.ray
-        if self.parallel == "threads":
-            return Threads(self.jobs, self.timeout)
-        if self.jobs == 1 and self.timeout is None and self.memory is None:
-            return InProcess()
-        return Processes(self.jobs, self.timeout, self.memory)  # which can end a trial from outside
+            with self.ray as runner:
+                yield runner
+        elif self.parallel == "threads":
+            yield Threads(self.jobs, self.timeout)
+        elif self.jobs == 1 and self.timeout is None and self.memory is None:
+            yield InProcess()
+        else:  # which can end a trial from outside
+            with Processes(self.jobs, self.timeout, self.memory) as workers:
+                yield workers
 
 
 def _cores() -> int:

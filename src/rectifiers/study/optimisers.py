@@ -8,7 +8,6 @@ classes around them: the first of those made imports torch's whole compiler (3 s
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +16,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from rectifiers.records.values import Plan
-
-__all__ = ["ADAPTIVE_RATES", "OPTIMIZERS", "SCHEDULES", "Optimiser", "optimiser"]
+__all__ = ["ADAPTIVE_RATES", "OPTIMIZERS", "SCHEDULES", "Optimiser"]
 
 # what the learning rate is multiplied by once a fraction of all steps is done
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -27,12 +24,13 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
 }
 
+OPTIMIZERS = ("sgd", "adam", "adamw")
 
 # The grid of adam and adamw, whose steps have the size of the rate itself; that of sgd is the task's.
 ADAPTIVE_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
-class Optimiser(ABC):
+class Optimiser:
     """Updates a model's parameters from their gradients.
 
     Weight decay acts on parameters with two axes or more, so neither on biases and normalisation nor
@@ -40,29 +38,21 @@ class Optimiser(ABC):
 
     Parameters
     ----------
+    name : {"sgd", "adam", "adamw"}
     model : nn.Module
     weight_decay : float
     momentum : float
         Of sgd.
     """
 
-    def __init__(self, model: nn.Module, weight_decay: float, momentum: float) -> None:
-        learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.momentum = momentum
+    def __init__(self, name: str, model: nn.Module, weight_decay: float, momentum: float) -> None:
+        self._learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._name, self._momentum = name, momentum
         # one kernel for all parameters, where they are of a type it knows
-        self.fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in learned)
-        self._learned = learned
-        rows = [(parameter, *self.start(parameter)) for parameter in learned]
-        self._groups = [
-            (decay, group)
-            for decay, group in (
-                (weight_decay, [row for row in rows if row[0].ndim > 1]),
-                (0.0, [row for row in rows if row[0].ndim <= 1]),
-            )
-            if group
-        ]
-        if not weight_decay:
-            self._groups = [(0.0, rows)]
+        self._fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in self._learned)
+        rows = [(parameter, *self._start(parameter)) for parameter in self._learned]
+        weights, others = ([row for row in rows if (row[0].ndim > 1) is many] for many in (True, False))
+        self._groups = [(weight_decay, weights), (0.0, others)] if weight_decay else [(0.0, rows)]
 
     def zero(self) -> None:
         """Forget all gradients."""
@@ -75,76 +65,31 @@ class Optimiser(ABC):
             for weight_decay, rows in self._groups:
                 used = [(row[0], row[0].grad, *row[1:]) for row in rows if row[0].grad is not None]
                 if used:
-                    self.update(*map(list, zip(*used, strict=True)), lr=rate, weight_decay=weight_decay)
+                    self._update(*map(list, zip(*used, strict=True)), lr=rate, weight_decay=weight_decay)
 
     @property
     def state(self) -> list[Tensor]:
         """The tensors it keeps from step to step."""
         return [tensor for _, rows in self._groups for row in rows for tensor in row[1:]]
 
-    @abstractmethod
-    def start(self, parameter: Tensor) -> tuple[Tensor, ...]:
+    def _start(self, parameter: Tensor) -> tuple[Tensor, ...]:
         """Return the state of a parameter before the first step."""
-
-    @abstractmethod
-    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
-        """Take a step with all parameters that are treated alike."""
-
-
-class _Sgd(Optimiser):
-    def start(self, parameter: Tensor) -> tuple[Tensor, ...]:
-        return (torch.zeros_like(parameter),) if self.momentum else ()
-
-    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
-        sgd(
-            parameters,
-            gradients,
-            state[0] if state else [None] * len(parameters),
-            foreach=False,
-            fused=self.fused,
-            momentum=self.momentum,
-            dampening=0.0,
-            nesterov=False,
-            maximize=False,
-            **settings,
-        )
-
-
-class _Adam(Optimiser):
-    decoupled = False
-
-    def start(self, parameter: Tensor) -> tuple[Tensor, ...]:
-        steps = torch.zeros((), device=parameter.device if self.fused else "cpu")
+        if self._name == "sgd":
+            return (torch.zeros_like(parameter),) if self._momentum else ()
+        steps = torch.zeros((), device=parameter.device if self._fused else "cpu")
         return torch.zeros_like(parameter), torch.zeros_like(parameter), steps
 
-    def update(self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any) -> None:
-        means, squares, steps = state
-        adam(
-            parameters,
-            gradients,
-            means,
-            squares,
-            [],
-            steps,
-            foreach=False,
-            fused=self.fused,
-            decoupled_weight_decay=self.decoupled,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            eps=1e-8,
-            maximize=False,
-            **settings,
-        )
-
-
-class _AdamW(_Adam):
-    decoupled = True
-
-
-OPTIMIZERS: dict[str, type[Optimiser]] = {"sgd": _Sgd, "adam": _Adam, "adamw": _AdamW}
-
-
-def optimiser(model: nn.Module, plan: Plan) -> Optimiser:
-    """Return the plan's optimiser over a model."""
-    return OPTIMIZERS[plan.optimizer](model, plan.weight_decay, plan.momentum)
+    def _update(
+        self, parameters: list[Any], gradients: list[Any], *state: list[Any], **settings: Any
+    ) -> None:
+        """Take a step with all parameters that are treated alike."""
+        settings |= {"foreach": False, "fused": self._fused, "maximize": False}
+        if self._name == "sgd":
+            (buffers,) = state or ([None] * len(parameters),)
+            settings |= {"momentum": self._momentum, "dampening": 0.0, "nesterov": False}
+            sgd(parameters, gradients, buffers, **settings)
+        else:
+            means, squares, steps = state
+            settings |= {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
+            settings["decoupled_weight_decay"] = self._name == "adamw"
+            adam(parameters, gradients, means, squares, [], steps, **settings)

@@ -124,9 +124,13 @@ def make_plan(
             f"{found.name}"
         )
     defaults = found.defaults_for(None if own_model is not None else model)
-    chosen = _training(defaults, epochs, batch_size, optimizer, momentum, weight_decay, schedule)
-    rates = arguments.learning_rates(learning_rate, _grid(defaults, chosen["optimizer"]))
-    shape = _shape(defaults, model, own_model, width, depth, protocol["norms"])
+    loop = _loop(
+        defaults, model, own_model, protocol["norms"], width=width, depth=depth, epochs=epochs,
+        batch_size=batch_size, optimizer=optimizer, momentum=momentum, weight_decay=weight_decay,
+        schedule=schedule,
+    )  # fmt: skip
+    grid = defaults.learning_rates if loop["optimizer"] == "sgd" else ADAPTIVE_RATES
+    rates = arguments.learning_rates(learning_rate, grid)
     if initialization is None:
         initialization = "gain" if own_model is None else "own"
     one_set = (
@@ -178,8 +182,7 @@ def make_plan(
         compile=compile,
         swap=swapped,
         **protocol,
-        **chosen,
-        **shape,
+        **loop,
     )
     specs, warnings = specs_of(plan, parsed)
     plan = dataclasses.replace(plan, arms=specs)
@@ -236,66 +239,38 @@ def question_of(
         "tuning_seeds": arguments.whole("tuning seeds", tuning, 1),
         "margin": arguments.margin(margin),
         "confidence": arguments.real("confidence", confidence, 0, 1),
-        "allow": validity.allowed([c.strip() for c in allow.split(",")] if isinstance(allow, str) else allow),
+        "allow": validity.allowed(allow),
     }
 
 
-def _grid(defaults: Defaults, optimizer: str) -> tuple[float, ...]:
-    return defaults.learning_rates if optimizer == "sgd" else ADAPTIVE_RATES
-
-
-def _training(
-    defaults: Defaults,
-    epochs: int | None,
-    batch_size: int | None,
-    optimizer: str | None,
-    momentum: float | None,
-    weight_decay: float | None,
-    schedule: str | None,
+def _loop(
+    defaults: Defaults, model: str | None, own_model: Piece | None, norms: tuple[str, ...], **given: Any
 ) -> dict[str, Any]:
-    def given(value: Any, name: str) -> Any:
-        return getattr(defaults, name) if value is None else value
-
+    """Return the fields that say how a model is trained and how large it is: by default as the task says."""
+    if own_model is not None:
+        refused = [name for name in ("width", "depth") if given[name] is not None]
+        refused += [f"norm {','.join(norms)}"] if norms != ("none",) else []
+        for what in refused:
+            raise ArgumentError(f"{what} is for the built-in models: {model} decides it itself; leave it out")
+    found = {name: getattr(defaults, name) if value is None else value for name, value in given.items()}
     try:
-        kind = arguments.one_of("optimizer", given(optimizer, "optimizer"), tuple(OPTIMIZERS))
+        arguments.one_of("optimizer", found["optimizer"], OPTIMIZERS)
     except UnknownNameError as error:
         raise UnknownNameError(f"{error}; {ELSEWHERE}") from None
-    if momentum is not None and kind != "sgd":
-        raise ArgumentError(f"momentum is an argument of sgd, but got momentum={momentum} with {kind}")
-    return {
-        "epochs": arguments.whole("epochs", given(epochs, "epochs"), 1),
-        "batch_size": arguments.whole("batch size", given(batch_size, "batch_size"), 1),
-        "optimizer": kind,
-        "momentum": arguments.real("momentum", given(momentum, "momentum"), 0, 1, ends="[)")
-        if kind == "sgd"
-        else 0.0,
-        "weight_decay": arguments.real("weight decay", given(weight_decay, "weight_decay"), 0, ends="[)"),
-        "schedule": arguments.one_of("schedule", given(schedule, "schedule"), tuple(SCHEDULES)),
-    }
-
-
-def _shape(
-    defaults: Defaults,
-    model: str | None,
-    own_model: Piece | None,
-    width: int | None,
-    depth: int | None,
-    norms: tuple[str, ...],
-) -> dict[str, Any]:
+    arguments.one_of("schedule", found["schedule"], tuple(SCHEDULES))
+    for name in ("epochs", "batch_size", "width", "depth"):
+        found[name] = arguments.whole(name.replace("_", " "), found[name], 1)
+    found["weight_decay"] = arguments.real("weight decay", found["weight_decay"], 0, ends="[)")
+    if found["optimizer"] == "sgd":
+        found["momentum"] = arguments.real("momentum", found["momentum"], 0, 1, ends="[)")
+    elif given["momentum"] is not None:
+        kind, momentum = found["optimizer"], found["momentum"]
+        raise ArgumentError(f"momentum is an argument of sgd, but got {momentum=} with {kind}")
+    else:
+        found["momentum"] = 0.0
     if own_model is None:
-        return {
-            "model": defaults.model,
-            "width": arguments.whole("width", defaults.width if width is None else width, 1),
-            "depth": arguments.whole("depth", defaults.depth if depth is None else depth, 1),
-        }
-    for name, value in (("width", width), ("depth", depth)):
-        if value is not None:
-            raise ArgumentError(f"{name} is for the built-in models: {model} decides it itself; leave it out")
-    if norms != ("none",):
-        raise ArgumentError(
-            f"norm {','.join(norms)} is for the built-in models: {model} decides it itself; leave it out"
-        )
-    return {"model": model, "width": 0, "depth": 0, "model_code": own_model.code}
+        return {**found, "model": defaults.model}
+    return {**found, "model": model, "model_code": own_model.code, "width": 0, "depth": 0}
 
 
 def control_of(control: str | None, arms: tuple[Arm, ...]) -> str:

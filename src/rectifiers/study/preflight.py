@@ -13,7 +13,7 @@ from rectifiers.errors import ArgumentError, ShapeError
 from rectifiers.records.values import Notice
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
-from rectifiers.study.optimisers import optimiser
+from rectifiers.study.optimisers import Optimiser
 from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
 from rectifiers.study.training import precision
@@ -101,7 +101,7 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         return loss.detach()
 
     with user_code(what, ArgumentError):
-        chosen = optimiser(model, plan)
+        chosen = Optimiser(plan.optimizer, model, plan.weight_decay, plan.momentum)
         loss = float(step())
         if not loss_of.inferred:  # a metric that does not fit is said now
             with torch.no_grad():

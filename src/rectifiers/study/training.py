@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,8 +17,9 @@ from rectifiers.records.values import Outcome, Plan, Run, Trial
 from rectifiers.study import inside
 from rectifiers.study.evaluation import HOPELESS, NotFiniteError, Score, constant_loss, score
 from rectifiers.study.isolation import Isolation
-from rectifiers.study.optimisers import SCHEDULES, optimiser
+from rectifiers.study.optimisers import SCHEDULES, Optimiser
 from rectifiers.study.seeds import Order, derive
+from rectifiers.study.work import now
 
 if TYPE_CHECKING:
     from rectifiers.diagnosis import Watch
@@ -61,7 +61,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
     Run
         Last.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
+    started = now()
     plan, state = prepared.plan, _Training(prepared, trial)
     going = state.attempt(state.begin)
     for epoch in range(1, plan.epochs + 1):
@@ -157,7 +157,8 @@ class _Training:
             self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
         self._model.train()
         self._forward = forward_of(self._model, self._plan)
-        self._optimiser = optimiser(self._model, self._plan)
+        plan = self._plan
+        self._optimiser = Optimiser(plan.optimizer, self._model, plan.weight_decay, plan.momentum)
         if self._prepared.watched:
             self._watch = inside.watching(self._model, self._steps_per_epoch, self._batch)
             self._watch.__enter__()

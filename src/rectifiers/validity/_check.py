@@ -190,7 +190,7 @@ def withheld(notices: Iterable[Notice], plan: Plan) -> list[Notice]:
 def allowed(codes: str | Iterable[str]) -> tuple[str, ...]:
     """Return the codes a user overrules, also as text with commas; each must be that of a check."""
     split = [code.strip() for code in codes.split(",")] if isinstance(codes, str) else codes
-    given = tuple(dict.fromkeys(split))
+    given = tuple(dict.fromkeys(filter(None, split)))
     for code in given:
         if code not in CHECKS:
             raise UnknownNameError.of("check", code, CHECKS)
