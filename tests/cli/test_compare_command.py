@@ -38,7 +38,7 @@ def test_json_is_one_object_on_standard_output_and_all_else_elsewhere(quick: Say
     found = json.loads(said.out)
     assert set(found) == {
         "schema", "recommendation", "task", "metric", "unit", "control", "margin", "best", "trials", "arms",
-        "comparisons", "warnings", "report", "store",
+        "comparisons", "watched", "warnings", "report", "store",
     }  # fmt: skip
     assert (found["schema"], found["task"], found["control"]) == (2, "xor", "relu")
     assert [row["arm"] for row in found["arms"]] == ["relu", "elu"]
