@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,18 +93,38 @@ def test_axes_are_followed_through_transpositions(transposed: bool, axis: int) -
     assert (site.channels, site.axis) == (4, axis)
 
 
-def test_an_axis_that_cannot_be_known_is_not_guessed() -> None:
-    class Hidden(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.fc, self.act = nn.Linear(3, 16), nn.ReLU()
+class _Hidden(nn.Linear):
+    """Its features as something else."""
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.act(self.fc(x).view(-1, 4, 4))
+    def __init__(self, reshape: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(3, 16)
+        self.reshape = reshape
 
-    (site,) = rectifiers.sites(Hidden(), torch.zeros(2, 3))
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.reshape(super().forward(x)))
+
+
+@pytest.mark.parametrize(
+    "x, reshape",
+    [
+        (torch.zeros(2, 3), lambda y: y.view(-1, 4, 4)),
+        (torch.zeros(2, 16, 3), lambda y: y.view(2, 4, 4, 16).reshape(2, 16, 4, 4).view(2, 16, 16)),
+        (torch.zeros(2, 20, 3), lambda y: nn.functional.pixel_shuffle(y.view(2, 16, 4, 5), 2)),
+    ],
+)
+def test_an_axis_that_cannot_be_known_is_not_guessed(x: Tensor, reshape: Callable[[Tensor], Tensor]) -> None:
+    (site,) = rectifiers.sites(_Hidden(reshape), x)
     assert (site.channels, site.axis) == (None, None)
-    assert "?" in str(rectifiers.sites(Hidden(), torch.zeros(2, 3)))
+    assert "?" in str(rectifiers.sites(_Hidden(reshape), x))
+
+
+def test_features_that_are_put_together_are_counted_together() -> None:
+    class Joined(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(torch.cat([x, super().forward(x)], 1))
+
+    (site,) = rectifiers.sites(Joined(3, 5, 1), torch.zeros(2, 3, 5, 4))  # 5 high, too
+    assert (site.channels, site.axis) == (8, 1)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,10 @@ def test_what_is_not_swapped_is_told(directory: Path) -> None:
         ({"swap": "relu", "model": "model.py:with_argument"}, "it takes activation"),
         ({"swap": "rellu", "model": "model.py:build"}, "did you mean 'relu'"),
         ({"swap": "*", "model": "model.py:build"}, "matches 3 relu and 1 sigmoid"),
-        ({"swap": "relu", "model": "model.py:build", "arms": "relu,maxout"}, "'maxout' changes it"),
+        (
+            {"swap": "relu", "model": "model.py:build", "arms": "relu,maxout"},
+            "maxout changes it, and with it stem, a",
+        ),
     ],
 )
 def test_bad_input_is_one_line(directory: Path, options: dict[str, str], words: str) -> None:

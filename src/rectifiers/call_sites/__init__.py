@@ -5,28 +5,23 @@
 
 from __future__ import annotations
 
-from rectifiers.call_sites._interception import Begin, Call, End, Interception, caller
-from rectifiers.call_sites._known import BASE, activation_of_function, activation_of_module
-from rectifiers.call_sites._running import describe, mapped, refuse_closed, run, unchanged
-from rectifiers.call_sites._table import Site, Sites, aligned, observe, sites
-
-__all__ = [
-    "BASE",
-    "Begin",
-    "Call",
-    "End",
-    "Interception",
-    "Site",
-    "Sites",
-    "activation_of_function",
-    "activation_of_module",
-    "aligned",
-    "caller",
-    "describe",
-    "mapped",
-    "observe",
-    "refuse_closed",
-    "run",
-    "sites",
-    "unchanged",
-]
+from rectifiers.call_sites._interception import Begin as Begin
+from rectifiers.call_sites._interception import Call as Call
+from rectifiers.call_sites._interception import End as End
+from rectifiers.call_sites._interception import Interception as Interception
+from rectifiers.call_sites._interception import caller as caller
+from rectifiers.call_sites._interception import in_checkpointed_function as in_checkpointed_function
+from rectifiers.call_sites._known import BASE as BASE
+from rectifiers.call_sites._known import Functions as Functions
+from rectifiers.call_sites._known import activation_of_function as activation_of_function
+from rectifiers.call_sites._known import activation_of_module as activation_of_module
+from rectifiers.call_sites._running import mapped as mapped
+from rectifiers.call_sites._running import refuse_closed as refuse_closed
+from rectifiers.call_sites._running import run as run
+from rectifiers.call_sites._running import unchanged as unchanged
+from rectifiers.call_sites._table import Site as Site
+from rectifiers.call_sites._table import Sites as Sites
+from rectifiers.call_sites._table import Table as Table
+from rectifiers.call_sites._table import aligned as aligned
+from rectifiers.call_sites._table import observe as observe
+from rectifiers.call_sites._table import sites as sites

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,52 +19,54 @@ from torch.overrides import TorchFunctionMode
 from rectifiers.call_sites._features import Features
 from rectifiers.call_sites._known import activation_of_function, activation_of_module, writes_in_place
 
-__all__ = ["Begin", "Call", "End", "Interception", "below", "caller"]
+__all__ = ["Begin", "Call", "End", "Interception", "below", "caller", "in_checkpointed_function"]
 
 _PACKAGES = tuple(
     str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
 )
 _RUN = str(Path(__file__).with_name("_running.py"))
 _CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
+_MODULE = str(Path("torch", "nn", "modules", "module.py"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """One call of an activation, at a place in the forward pass.
 
     Attributes
     ----------
     name : str
-        Of the place: ``"layer1.0.relu"`` for a module, ``"layer1.0:relu"`` for a function called in the
-        forward of ``layer1.0``; ``#2``, ``#3`` behind it for further calls in one pass of the caller.
+        Of the place: ``"layer1.0.relu"`` for a module, by its path; ``"layer1.0:relu"`` for a function called
+        in the forward of ``layer1.0``. The second and third call in one pass of the caller end in ``#2`` and
+        ``#3``.
     activation : str
-        ``"relu"``, ``"gelu"``, ...
+        ``"relu"``, ``"gelu"``, ...; the class of a module that is none of the known ones.
+    channels, axis : int or None
+        Features of the input, and on which axis they are (-1: the last); None where that cannot be known.
+    in_place : bool
+        Whether a function overwrites its input. Of a module, compare the output with the input.
     owner : str
         Path of the module whose forward makes the call; ``""`` for the model itself.
     module : nn.Module or None
-        The module that is called; None for a function.
+        What is called; None for a function.
     function : callable or None
-        The function that is called, as torch names it; None for a module.
+        What is called, as torch names it; None for a module.
     index : int
         How many activation functions the owner's forward has called before.
-    channels, axis : int or None
-        Features of the input, and where they are (-1: the last); None where that cannot be known.
-    in_place : bool
-        Whether a function overwrites its input. Of a module, compare the output with the input.
     recomputed : bool
         Whether it is made again, in backward, for activation checkpointing.
     """
 
     name: str
     activation: str
-    owner: str
-    module: nn.Module | None
-    function: Callable[..., Any] | None
-    index: int
     channels: int | None
     axis: int | None
-    in_place: bool
-    recomputed: bool
+    in_place: bool = False
+    owner: str = field(repr=False)
+    module: nn.Module | None = field(default=None, repr=False, compare=False)
+    function: Callable[..., Any] | None = field(default=None, repr=False)
+    index: int = field(repr=False)
+    recomputed: bool = field(repr=False)
 
 
 End = Callable[[Any], None]
@@ -95,6 +97,8 @@ class Interception(TorchFunctionMode):
     begin : callable
         ``begin(call, input)`` is called before the activation, with its input not yet overwritten. What it
         returns, if not None, is called with the output.
+    also : iterable of nn.Module
+        Modules that count as an activation each, whatever they do.
 
     Attributes
     ----------
@@ -102,13 +106,14 @@ class Interception(TorchFunctionMode):
         False turns it off from the next forward pass on; what remains is one condition per module.
     """
 
-    def __init__(self, model: nn.Module, begin: Begin) -> None:
+    def __init__(self, model: nn.Module, begin: Begin, also: Iterable[nn.Module] = ()) -> None:
         super().__init__()
         self.enabled = True
         self._model, self._begin = model, begin
         self._paths = {module: path for path, module in model.named_modules()}
+        names = {module: type(module).__name__ for module in also}
         self._activations = {
-            module: name for module in self._paths if (name := activation_of_module(module)) is not None
+            m: name for m in self._paths if (name := names.get(m) or activation_of_module(m))
         }
         self._running: list[_Running] = []
         self._closed = False  # inside an activation, or a callback
@@ -179,29 +184,24 @@ class Interception(TorchFunctionMode):
                     return f"{owner.path}.{name}" if owner.path else name
         return path
 
-    def _call(self, name: str, activation: str, x: Tensor, **what: Any) -> End | None:
+    def _call(self, name: str, activation: str, x: Tensor, **what: Any) -> Any:
         owner = self._running[-1] if self._running else _Running(self._model, "")
         owner.names[name] += 1
-        count = owner.names[name]
+        if (count := owner.names[name]) > 1:
+            name = f"{name}#{count}"
         channels, axis = self._features.locate(x)
         call = Call(
-            name if count == 1 else f"{name}#{count}",
-            activation,
-            owner.path,
-            what.get("module"),
-            what.get("function"),
-            owner.functions,
-            channels,
-            axis,
-            what.get("in_place", False),
-            self._recomputing,
-        )
-        closed, self._closed = self._closed, True  # what the callback does is not the model's
+            name=name, activation=activation, channels=channels, axis=axis, owner=owner.path,
+            index=owner.functions, recomputed=self._recomputing, **what,
+        )  # fmt: skip
+        return self._call_back(self._begin, call, x)
+
+    def _call_back(self, function: Callable[..., Any], *args: Any) -> Any:
+        closed, self._closed = self._closed, True  # what it does is not the model's
         try:
-            end = self._begin(call, x)
+            return function(*args)
         finally:
             self._closed = closed
-        return end
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -222,29 +222,45 @@ class Interception(TorchFunctionMode):
         owner.functions += 1
         output = func(*args, **kwargs)
         if end is not None:
-            self._closed = True
-            try:
-                end(output)
-            finally:
-                self._closed = False
+            self._call_back(end, output)
         return output
+
+
+def _stack() -> Iterator[FrameType]:
+    """Return what is running, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def caller() -> tuple[str, int]:
     """Return file and line of the model's code that is running; ``("", 0)`` where all of it is torch's."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
-        if frame.f_code.co_filename == _RUN:  # what called the model is not part of it
-            return "", 0
-        frame = frame.f_back
-    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    for frame in _stack():
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGES):
+            return file, frame.f_lineno
+        if file == _RUN:  # what called the model is not part of it
+            break
+    return "", 0
 
 
 def below(file: str, function: str = "") -> bool:
     """Return whether a file's functions, or one of them, are on the stack; `file` is the end of its path."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename.endswith(file) and function in ("", frame.f_code.co_name):
-            return True
-        frame = frame.f_back
+    codes = (frame.f_code for frame in _stack())
+    return any(c.co_filename.endswith(file) and function in ("", c.co_name) for c in codes)
+
+
+def in_checkpointed_function(*, of_module: bool) -> bool:
+    """Return whether a function that is checkpointed is between an activation and the forward that calls it.
+
+    `of_module` says that the activation is a module, whose own call is on the stack, too.
+    """
+    left, inside = 0, False  # calls of modules that the walk has left, and whether it is within one
+    for frame in _stack():
+        file = frame.f_code.co_filename
+        left += inside and not file.endswith(_MODULE)
+        inside = file.endswith(_MODULE)
+        if left == of_module and (inside or file.endswith(_CHECKPOINT)):
+            return not inside
     return False

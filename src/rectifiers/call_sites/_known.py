@@ -14,25 +14,19 @@ from torch.overrides import TorchFunctionMode
 from rectifiers import nn as our_nn
 from rectifiers.activations import registry
 
-__all__ = ["BASE", "activation_of_function", "activation_of_module", "writes_in_place"]
+__all__ = ["BASE", "Functions", "activation_of_function", "activation_of_module", "writes_in_place"]
 
 BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made from
 _OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
 _NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
-_FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")} | {
-    "_threshold": "threshold"
-}
+_FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")}
+_FUNCTIONS["_threshold"] = "threshold"
 _CLAMPS = frozenset(("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_"))
 _MODULES: dict[type, str] = {
     **{getattr(torch_activations, title): title.lower() for title in torch_activations.__all__
        if title.lower() in _OF_TORCH},
-    **{
-        kind: name
-        for name, record in registry.items()
-        if name != "softmax"
-        for kind in (our_nn.of(record), getattr(nn, record.title, None))
-        if kind is not None
-    },
+    **{kind: name for name, record in registry.items() if name != "softmax"
+       for kind in (our_nn.of(record), getattr(nn, record.title, None)) if kind is not None},
 }  # fmt: skip
 _LARGEST = 1 << 14  # parameters of an unknown module that is tried
 _REACH = 3.0
@@ -46,16 +40,9 @@ def activation_of_function(
     if name in _FUNCTIONS:
         return _FUNCTIONS[name]
     if name in _CLAMPS:
-        low = kwargs.get("min", args[1] if len(args) > 1 else None)
-        high = kwargs.get("max", args[2] if len(args) > 2 else None)
+        low, high = (kwargs.get(k, args[i] if len(args) > i else None) for i, k in ((1, "min"), (2, "max")))
         if isinstance(low, int | float) and low == 0:
-            return (
-                "relu"
-                if high is None
-                else "relu6"
-                if isinstance(high, int | float) and high == 6
-                else "hardtanh"
-            )
+            return {None: "relu", 6: "relu6"}.get(high, "hardtanh")
         return None
     record = getattr(function, "record", None)  # of a function made with `rectifiers.elementwise`
     return None if record is None or record.name == "softmax" else str(record.name)
@@ -90,20 +77,24 @@ def activation_of_module(module: nn.Module) -> str | None:
     return _tried(module, tensors[0] if tensors else torch.zeros(()))
 
 
-class _Calls(TorchFunctionMode):
-    def __init__(self) -> None:
+class Functions(TorchFunctionMode):
+    """Tells of every activation that is called as a function: its name, input, and output."""
+
+    def __init__(self, note: Callable[[str, Tensor, Any], None]) -> None:
         super().__init__()
-        self.made: list[tuple[str, Tensor, Any]] = []
+        self._note = note
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         name = activation_of_function(func, args, kwargs)
-        if name is None or not args or not isinstance(args[0], Tensor):
+        x = args[0] if args else kwargs.get("input")
+        if name is None or not isinstance(x, Tensor):
             return func(*args, **kwargs)
-        x = args[0].clone()
-        self.made.append((name, x, output := func(*args, **kwargs)))
+        x = x.clone()  # it may be overwritten
+        output = func(*args, **kwargs)
+        self._note(name, x, output)
         return output
 
 
@@ -111,8 +102,9 @@ def _tried(module: nn.Module, like: Tensor) -> str | None:
     dtype = like.dtype if like.is_floating_point() else torch.float32
     x = torch.linspace(-_REACH, _REACH, 60, dtype=dtype, device=like.device).reshape(3, 4, 5)
     even = torch.arange(60, device=like.device).reshape(3, 4, 5) % 2 == 0
+    calls: list[tuple[str, Tensor, Any]] = []
     try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), _Calls() as calls:
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), Functions(lambda *call: calls.append(call)):
             forward = copy.deepcopy(module).eval().forward
             y, other = forward(x.clone()), forward(torch.where(even, x, x + 1))
         elementwise = y.shape == x.shape and torch.equal(y[even], other[even])
@@ -122,5 +114,5 @@ def _tried(module: nn.Module, like: Tensor) -> str | None:
         return None
     if not (elementwise and bent):
         return None
-    of_all = (name for name, given, made in calls.made if torch.equal(given, x) and torch.equal(made, y))
+    of_all = (name for name, given, made in calls if torch.equal(given, x) and torch.equal(made, y))
     return next(of_all, type(module).__name__)

@@ -13,27 +13,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError, error_line
+from rectifiers.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    RectifiersError,
+    UserCodeError,
+    error_line,
+    one_line,
+)
 
 __all__ = ["describe", "mapped", "refuse_closed", "run", "unchanged"]
 
 
-def run(model: nn.Module, example: Any, *, copy: bool = True) -> Any:
-    """Return what a model makes of an example: a tensor, a tuple of arguments, or a dict of keywords.
+def run(model: nn.Module, example: Any) -> Any:
+    """Return what a model makes of a copy of an example: a tensor, a tuple of arguments, a dict of keywords.
 
     Raises
     ------
     UserCodeError
         If the model raises.
     """
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = {}
-    if isinstance(example, Mapping):
-        kwargs = {str(name): value for name, value in example.items()}
-    else:
-        args = example if isinstance(example, tuple) else (example,)
-    if copy:  # a model may overwrite its input
-        args, kwargs = mapped(args, _copied), mapped(kwargs, _copied)
+    copied = mapped(example, _copied)
+    args = () if isinstance(example, Mapping) else copied if isinstance(example, tuple) else (copied,)
+    kwargs = copied if isinstance(example, Mapping) else {}
     try:
         with warnings.catch_warnings(), _uncompiled():
             warnings.simplefilter("ignore")  # a try is no place to warn
@@ -53,32 +55,30 @@ def _uncompiled() -> contextlib.AbstractContextManager[Any]:
     return torch.compiler.set_stance("force_eager") if loaded else contextlib.nullcontext()
 
 
-def mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+def mapped(value: Any, function: Callable[[Tensor], Any]) -> Any:
     """Return tuples, lists and dicts with their tensors put through a function."""
     if isinstance(value, Tensor):
         return function(value)
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return tuple(mapped(part, function) for part in value)
-    if isinstance(value, list):
-        return [mapped(part, function) for part in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: mapped(part, function) for key, part in value.items()}
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(mapped(part, function) for part in value)
     return value
 
 
 def _copied(x: Tensor) -> Tensor:
-    return x.detach().clone().requires_grad_(x.requires_grad)
+    """Return a copy that a model may overwrite, also where its gradient is wanted."""
+    copied = x.detach().clone()
+    return copied.requires_grad_() * 1 if x.requires_grad else copied
 
 
 def describe(example: Any) -> str:
-    """Return an example's shapes as text."""
-    if isinstance(example, Tensor):
-        return f"{tuple(example.shape)} of {str(example.dtype).removeprefix('torch.')}"
-    if isinstance(example, Mapping):
-        return "{" + ", ".join(f"{name}: {describe(value)}" for name, value in example.items()) + "}"
-    if isinstance(example, tuple | list):
-        return "(" + ", ".join(map(describe, example)) + ")"
-    return type(example).__name__
+    """Return an example with the shapes of its tensors, as text."""
+
+    def shape(x: Tensor) -> str:
+        return f"{tuple(x.shape)} of {str(x.dtype).removeprefix('torch.')}"
+
+    return one_line(mapped(example, shape), 200).replace("'", "")
 
 
 def refuse_closed(model: nn.Module) -> None:

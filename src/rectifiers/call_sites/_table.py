@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from rectifiers.call_sites._interception import Call, End, Interception, below, caller
+from rectifiers.call_sites._interception import (
+    Call,
+    End,
+    Interception,
+    below,
+    caller,
+    in_checkpointed_function,
+)
 from rectifiers.call_sites._running import refuse_closed, run, unchanged
 from rectifiers.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Site", "Sites", "sites"]
+__all__ = ["Site", "Sites", "Table", "aligned", "observe", "sites"]
 
 _COMPILED = str(Path("torch", "_dynamo", "eval_frame.py"))
+Row = TypeVar("Row")
 
 
-@dataclass(frozen=True)
-class Site:
-    """A place in a model's forward pass where an activation is called.
+@dataclass(frozen=True, kw_only=True)
+class Site(Call):
+    """A place in a model's forward pass where an activation is called, as seen in one run.
 
     Attributes
     ----------
@@ -33,16 +41,16 @@ class Site:
         ``layer1.0``. The second and third call in one pass of the caller end in ``#2`` and ``#3``.
     activation : str
         ``"relu"``, ``"gelu"``, ...; the class of a module that is none of the known ones.
+    channels, axis : int or None
+        Features of the input, and on which axis they are (-1: the last); None where that cannot be known.
+    in_place : bool
+        Whether the input is overwritten.
     kind : {"module", "function"}
     file : str
         The source file of the call; ``""`` where a container of torch makes it.
     line : int
     shape : tuple of int
         Of the input, in the example.
-    channels, axis : int or None
-        Features of the input, and on which axis they are (-1: the last); None where that cannot be known.
-    in_place : bool
-        Whether the input is overwritten.
     calls : int
         In the example: more than 1 where the module that makes the call runs more than once.
     shared : tuple of str
@@ -51,24 +59,18 @@ class Site:
         Path of the module whose forward makes the call.
     module : nn.Module or None
         What is called; None for a function.
-    index : int
-        How many activation functions the owner's forward has called before.
+    checkpointed : bool
+        Whether activation checkpointing recomputes the call without the owner's forward: it is in a function
+        that is checkpointed there.
     """
 
-    name: str
-    activation: str
     kind: str
     file: str
     line: int
     shape: tuple[int, ...]
-    channels: int | None
-    axis: int | None
-    in_place: bool
-    calls: int = 1
+    calls: int = 0
     shared: tuple[str, ...] = ()
-    owner: str = field(default="", repr=False)
-    module: nn.Module | None = field(default=None, repr=False, compare=False)
-    index: int = field(default=0, repr=False)
+    checkpointed: bool = field(repr=False)
 
     @property
     def place(self) -> str:
@@ -76,81 +78,62 @@ class Site:
         return f"{Path(self.file).name}:{self.line}" if self.file else "torch"
 
 
-class Sites(Sequence[Site]):
-    """The sites of a model in the order of their first call: a sequence that prints as a table.
+class Table(tuple[Row, ...]):
+    """Dataclasses that print as a table, one line each."""
 
-    Indexed by a number or by a name.
-    """
+    row: ClassVar[Any]
+    titles: ClassVar[tuple[str, ...]]
 
-    def __init__(self, found: Sequence[Site]) -> None:
-        self._found = tuple(found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __iter__(self) -> Iterator[Site]:
-        return iter(self._found)
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            found = {site.name: site for site in self._found}
-            if key not in found:
-                raise UnknownNameError.of("site", key, found)
-            return found[key]
-        return Sites(self._found[key]) if isinstance(key, slice) else self._found[key]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each site."""
-        return tuple(site.name for site in self._found)
+    def cells(self) -> list[list[str]]:
+        """Return the text of every line."""
+        raise NotImplementedError
 
     def frame(self) -> pd.DataFrame:
         """Return one row per site."""
         import pandas as pd
 
-        columns = (
-            "name",
-            "activation",
-            "kind",
-            "file",
-            "line",
-            "shape",
-            "channels",
-            "axis",
-            "in_place",
-            "calls",
-        )
-        rows = [{c: getattr(s, c) for c in columns} | {"shared": ", ".join(s.shared)} for s in self._found]
-        return pd.DataFrame(rows, columns=[*columns, "shared"])
-
-    def _rows(self) -> list[list[str]]:
-        def text(value: int | None) -> str:
-            return "?" if value is None else str(value)
-
-        return [
-            [s.name, s.activation + ("_" if s.in_place else ""), s.kind, s.place, "x".join(map(str, s.shape)),
-             text(s.channels), text(s.axis), str(s.calls), ", ".join(s.shared)]
-            for s in self._found
-        ]  # fmt: skip
+        columns = [column.name for column in fields(self.row) if column.repr]
+        return pd.DataFrame([[getattr(row, c) for c in columns] for row in self], columns=columns)
 
     def __str__(self) -> str:
-        return aligned(_TITLES, self._rows()) if self._found else "no activation is called"
+        return aligned(self.titles, self.cells()) if self else "no activation is called"
 
     __repr__ = __str__
-
-    def __rich__(self) -> Any:
-        from rich.table import Table
-
-        table = Table(*_TITLES, box=None)
-        for row in self._rows():
-            table.add_row(*row)
-        return table
 
     def _repr_html_(self) -> str:
         return self.frame().to_html(index=False)
 
 
-_TITLES = ("site", "activation", "kind", "called at", "input", "channels", "axis", "calls", "shared with")
+class Sites(Table[Site]):
+    """The sites of a model in the order of their first call: a tuple that prints as a table.
+
+    Indexed by a number or by a name.
+    """
+
+    row = Site
+    titles = ("site", "activation", "kind", "called at", "input", "channels", "axis", "calls", "shared with")
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            found = {site.name: site for site in self}
+            if key not in found:
+                raise UnknownNameError.of("site", key, found)
+            return found[key]
+        return super().__getitem__(key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each site."""
+        return tuple(site.name for site in self)
+
+    def cells(self) -> list[list[str]]:
+        """Return the text of every line; a ``?`` is what cannot be known."""
+        return [
+            [s.name, s.activation + "_" * s.in_place, s.kind, s.place, "x".join(map(str, s.shape)),
+             *("?" if number is None else str(number) for number in (s.channels, s.axis, s.calls)),
+             ", ".join(s.shared)]
+            for s in self
+        ]  # fmt: skip
 
 
 def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -201,49 +184,44 @@ def sites(model: nn.Module, example: Any) -> Sites:
     return found
 
 
-def observe(model: nn.Module, example: Any) -> tuple[Sites, Any]:
-    """Return the sites that one run calls, as the model's mode and the gradients are set, and its output."""
+def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> tuple[Sites, Any]:
+    """Return the sites that one run calls, as the model's mode and the gradients are set, and its output.
+
+    `also` are modules that count as one activation each, whatever they do.
+    """
     found: dict[str, Site] = {}
 
     def begin(call: Call, x: Tensor) -> End:
-        known = found.get(call.name)
-        if known is not None:
-            if known.activation != call.activation or known.module is not call.module:
-                raise ArgumentError(
-                    f"a place calls the same activation in every pass, but {call.name!r} called "
-                    f"{known.activation} and {call.activation}"
-                )
-            found[call.name] = replace(known, calls=known.calls + 1)
-        else:
+        if (known := found.get(call.name)) is None:
             file, line = caller()
             if below(_COMPILED, "compile_wrapper"):
                 raise ArgumentError(
                     f"{call.activation} called at {Path(file).name}:{line} is in a compiled function, which "
-                    "hides "
-                    "what it calls: hand over the model without torch.compile"
+                    "hides what it calls: hand over the model without torch.compile"
                 )
-            found[call.name] = Site(
-                call.name, call.activation, "function" if call.module is None else "module", file, line,
-                tuple(x.shape), call.channels, call.axis, call.in_place,
-                owner=call.owner, module=call.module, index=call.index,
+            is_module = call.module is not None
+            known = Site(
+                **vars(call), kind="module" if is_module else "function", file=file, line=line,
+                shape=tuple(x.shape), checkpointed=in_checkpointed_function(of_module=is_module),
             )  # fmt: skip
+        if known.activation != call.activation or known.module is not call.module:
+            raise ArgumentError(
+                f"a place calls the same activation in every pass, but {call.name!r} called "
+                f"{known.activation} and {call.activation}"
+            )
+        found[call.name] = replace(known, calls=known.calls + 1)
         address = x.data_ptr() if type(x) is Tensor else None
 
         def end(output: Any) -> None:
-            if isinstance(output, Tensor) and type(output) is Tensor and output.numel():
-                same = output.data_ptr() == address
-                found[call.name] = replace(found[call.name], in_place=same)
+            if type(output) is Tensor and output.numel():
+                found[call.name] = replace(found[call.name], in_place=output.data_ptr() == address)
 
         return end
 
-    with Interception(model, begin).installed():
+    with Interception(model, begin, also).installed():
         output = run(model, example)
-    names: dict[nn.Module | None, list[str]] = {None: []}
-    for site in found.values():
-        if site.module is not None:
-            names.setdefault(site.module, []).append(site.name)
 
-    def shared(site: Site) -> Site:
-        return replace(site, shared=tuple(name for name in names[site.module] if name != site.name))
+    def others(site: Site) -> tuple[str, ...]:
+        return tuple(s.name for s in found.values() if s.module is site.module and s is not site)
 
-    return Sites([shared(site) for site in found.values()]), output
+    return Sites(replace(s, shared=others(s) if s.module else ()) for s in found.values()), output

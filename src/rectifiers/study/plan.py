@@ -145,7 +145,7 @@ def make_plan(
             f"patience needs validation samples, which {found.name} has none of: leave it out"
         )
     builder = None if own_model is None else own_model.value
-    swapped = patterns(swap, builder, parsed)
+    swapped = patterns(swap, builder)
     if builder is not None and swapped:
         builder = SwappedModel(builder, swapped, loaded.train_x)
     plan = Plan(

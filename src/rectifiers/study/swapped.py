@@ -17,13 +17,13 @@ from rectifiers.tasks._trees import Inputs, mapped
 __all__ = ["SwappedModel", "patterns"]
 
 
-def patterns(swap: Any, build: Callable[..., Any] | None, arms: tuple[Arm, ...]) -> str:
+def patterns(swap: Any, build: Callable[..., Any] | None) -> str:
     """Return what is swapped, as text; empty for nothing.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If there is no model of the user's, it takes an argument, or an arm changes the number of features.
+        If there is no model of the user's, or it takes an argument.
     """
     if swap is None:
         return ""
@@ -36,11 +36,6 @@ def patterns(swap: Any, build: Callable[..., Any] | None, arms: tuple[Arm, ...])
         raise ArgumentError(
             "with swap, build() makes the model as it is and takes no argument, but it takes "
             f"{', '.join(needed)}"
-        )
-    if wide := [arm.label for arm in arms if not arm.keeps_width]:
-        raise ArgumentError(
-            f"an arm that is swapped in keeps the number of features, but {wide[0]!r} changes it: write a "
-            "build(activation) instead of swap"
         )
     return swap.strip()
 

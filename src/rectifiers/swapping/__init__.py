@@ -4,7 +4,6 @@ there.
 
 from __future__ import annotations
 
-from rectifiers.swapping._report import Swapped, SwapReport
-from rectifiers.swapping._swap import swap_, unswap_
+from rectifiers.swapping._swap import Swapped, SwapReport, swap_, unswap_
 
 __all__ = ["SwapReport", "Swapped", "swap_", "unswap_"]

@@ -5,33 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 __all__ = ["Changes"]
-
-_MISSING = "<none>"
 
 
 class Changes:
     """A journal of changes to modules, undone in reverse. It is copied and pickled with the model."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[str, nn.Module, str, Any]] = []
+        self._done: list[tuple[nn.Module, str, Any, Any]] = []
 
-    def child(self, parent: nn.Module, name: str, new: nn.Module) -> None:
-        """Put a module in the place of a parent's child, or add one."""
-        self._done.append(("child", parent, name, getattr(parent, name, _MISSING)))
-        setattr(parent, name, new)
+    def __len__(self) -> int:
+        return len(self._done)
 
-    def attribute(self, module: nn.Module, name: str, value: Any) -> None:
-        """Set an attribute that is neither a module nor a tensor."""
-        self._done.append(("attribute", module, name, vars(module).get(name, _MISSING)))
-        vars(module)[name] = value
-
-    def cls(self, module: nn.Module, new: type[nn.Module]) -> None:
-        """Give a module another class."""
-        self._done.append(("class", module, "", type(module)))
-        module.__class__ = new
+    def set(self, module: nn.Module, name: str, value: Any) -> None:
+        """Set an attribute, a child or ``__class__``; one that was None is taken for one that was not."""
+        self._done.append((module, name, getattr(module, name, None), None))
+        setattr(module, name, value)
 
     def scale(self, module: nn.Module, name: str, factor: float) -> None:
         """Multiply a parameter in place."""
@@ -39,35 +30,23 @@ class Changes:
         before = parameter.detach().clone()
         with torch.no_grad():
             parameter.mul_(factor)
-        self._done.append(("scale", module, name, (before, parameter.detach().clone(), factor)))
+        self._done.append((module, name, before, (parameter.detach().clone(), factor)))
 
-    def undo(self) -> None:
-        """Take every change back."""
-        while self._done:
-            kind, module, name, old = self._done.pop()
-            if kind == "class":
-                module.__class__ = old
-            elif kind == "scale":
-                self._unscale(getattr(module, name), *old)
-            elif isinstance(old, str) and old == _MISSING:
+    def undo(self, length: int = 0) -> None:
+        """Take changes back until there are `length`."""
+        while len(self._done) > length:
+            module, name, before, scaled = self._done.pop()
+            if scaled is not None:
+                parameter, (after, factor) = getattr(module, name), scaled
+                same = parameter.shape == after.shape and torch.equal(parameter, after.to(parameter))
+                with torch.no_grad():  # one that has been trained since keeps what it learned
+                    parameter.copy_(before) if same else parameter.div_(factor)
+            elif before is None:
                 delattr(module, name)
-            elif kind == "child":
-                setattr(module, name, _beside(module, old))
             else:
-                vars(module)[name] = old
-
-    @staticmethod
-    def _unscale(parameter: Tensor, before: Tensor, after: Tensor, factor: float) -> None:
-        with torch.no_grad():
-            same = parameter.shape == after.shape and torch.equal(parameter, after.to(parameter))
-            # one that has been trained since keeps what it learned
-            parameter.copy_(before) if same else parameter.div_(factor)
-
-
-def _beside(parent: nn.Module, module: nn.Module) -> nn.Module:
-    """Return a module that was put aside, moved to where the others have gone meanwhile."""
-    if any(True for _ in module.parameters()):
-        like = next((p for p in parent.parameters() if p.is_floating_point()), None)
-        if like is not None:
-            module.to(like.device)
-    return module
+                if isinstance(before, nn.Module):  # the others may have been moved, or switched to evaluation
+                    before.train(getattr(module, name).training)
+                    like = next((p for p in module.parameters() if p.is_floating_point()), None)
+                    if like is not None:
+                        before.to(like.device)
+                setattr(module, name, before)

@@ -23,21 +23,16 @@ def choose(found: Sites, where: Where) -> list[Site]:
     ArgumentError
         If a pattern matches nothing, or different activations.
     """
-    if not len(found):
+    if not found:
         raise ArgumentError("there is nothing to swap: the model calls no activation on this example")
-    if callable(where):
-        if not (chosen := [site for site in found if where(site)]):
-            raise ArgumentError(f"where must hold for at least one site, but holds for none of {len(found)}")
-        return chosen
-    patterns = ["*"] if where is None else [where] if isinstance(where, str) else list(where)
-    names: dict[str, None] = {}
-    kinds = {site.activation for site in found}
+    patterns = ["*"] if where is None else [where] if isinstance(where, str) or callable(where) else [*where]
+    kinds, names = {site.activation for site in found}, set[str]()
     for pattern in patterns:
-        if not isinstance(pattern, str):
-            raise ArgumentTypeError(
-                f"where is text, a list of it, or a function, but got {type(pattern).__name__}"
-            )
-        if pattern in kinds:
+        if callable(pattern):
+            matched = [site for site in found if pattern(site)]
+        elif not isinstance(pattern, str):
+            raise ArgumentTypeError(f"where is text, a list of it, or a function, but got {pattern!r}")
+        elif pattern in kinds:
             matched = [site for site in found if site.activation == pattern]
         elif pattern in found.names:
             matched = [found[pattern]]
@@ -51,11 +46,13 @@ def choose(found: Sites, where: Where) -> list[Site]:
                     f"name one, as where={next(iter(counts))!r}, or list the sites"
                 )
         if not matched:
-            near = difflib.get_close_matches(pattern, (*kinds, *found.names), n=2)
+            near = difflib.get_close_matches(str(pattern), {*kinds, *found.names}, n=2)
             hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
             raise ArgumentError(
                 f"where must match a site, but {pattern!r} matches none of {len(found)}: {hint}"
                 "print(rectifiers.sites(model, example)) lists them"
             )
-        names |= dict.fromkeys(site.name for site in matched)
+        names |= {site.name for site in matched}
+    if not names:
+        raise ArgumentError("where must name at least one site, but is empty")
     return [site for site in found if site.name in names]

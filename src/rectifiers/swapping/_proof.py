@@ -1,35 +1,43 @@
-"""Prove a swap by running: what was put in must run as often as what was there, all else as before."""
+"""Prove a swap by running: what was put in must run where something else did, all else as before."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from rectifiers.call_sites import (
-    Call,
+    Functions,
     Interception,
     Sites,
-    activation_of_function,
     mapped,
     observe,
     run,
     unchanged,
 )
-from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line
-from rectifiers.swapping._scope import RecomputedError
+from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line, one_line
+from rectifiers.swapping._counting import CHECKPOINTED
 
 __all__ = ["Found", "every", "find", "prove"]
 
-_RTOL, _ATOL = 1e-3, 1e-4  # a fast path of torch may round otherwise; another activation is further away
+# A fast path of torch may round otherwise; another activation is further away.
+_ROUNDING = 1e-3
 
 Found = dict[bool, Sites]  # what is called in training and in evaluation
+
+
+@contextlib.contextmanager
+def _mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Run a model in training, with gradients, or in evaluation without, and leave it unchanged."""
+    with unchanged(model), torch.set_grad_enabled(training):
+        model.train(training)
+        yield
 
 
 def find(model: nn.Module, example: Any) -> Found:
@@ -38,29 +46,32 @@ def find(model: nn.Module, example: Any) -> Found:
     Raises
     ------
     ArgumentError
-        If the sites differ between the example and its negative, or a site's activation between the modes.
+        If the sites differ between the example and its negative, or what a site is between the modes.
     """
     found: Found = {}
     for training in (True, False):
-        with unchanged(model), torch.no_grad():
-            model.train(training)
+        with _mode(model, training):
             sites, _ = observe(model, example)
             try:
                 other, _ = observe(model, mapped(example, _negated))
             except UserCodeError:  # not every number may be negative
                 other = sites
-        if _named(sites) != _named(other):
+        ours, theirs = _named(sites), _named(other)
+        if ours != theirs:
+            differing = next(
+                (a, b) for a, b in itertools.zip_longest(ours, theirs, fillvalue="nothing") if a != b
+            )
             raise ArgumentError(
-                "a model must call the same activations whatever the data, but on the example it calls "
-                f"{_differing(sites, other)}, and on its negative {_differing(other, sites)}"
+                "a model must call the same activations whatever the data, but where it calls "
+                f"{differing[0]} on the example, it calls {differing[1]} on its negative"
             )
         found[training] = sites
-    known = dict(_named(found[True]))
-    for name, activation in _named(found[False]):
-        if known.get(name, activation) != activation:
+    for site in found[False]:
+        before = next((s for s in found[True] if s.name == site.name), site)
+        if (before.activation, before.place) != (site.activation, site.place):
             raise ArgumentError(
-                f"a site must call one activation in training and in evaluation, but {name!r} calls "
-                f"{known[name]} and {activation}"
+                f"a site must be one place in training and in evaluation, but {site.name!r} is "
+                f"{before.activation} at {before.place} and {site.activation} at {site.place}"
             )
     return found
 
@@ -71,12 +82,8 @@ def every(found: Found) -> Sites:
     return Sites([*found[True], *(site for site in found[False] if site.name not in names)])
 
 
-def _named(sites: Sites) -> list[tuple[str, str]]:
-    return [(site.name, site.activation) for site in sites]
-
-
-def _differing(one: Sites, other: Sites) -> str:
-    return ", ".join(sorted({*one.names} - {*other.names})) or "nothing else"
+def _named(sites: Sites) -> list[str]:
+    return [f"{site.activation} ({site.name!r})" for site in sites]
 
 
 def _negated(x: Tensor) -> Tensor:
@@ -84,96 +91,43 @@ def _negated(x: Tensor) -> Tensor:
 
 
 def _with_gradients(x: Tensor) -> Tensor:
-    return x.detach().clone().requires_grad_() * 1 if x.is_floating_point() else x
+    return x.detach().requires_grad_() if x.is_floating_point() else x
 
 
-def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Module]) -> Counter[str]:
-    """Run a swapped model and return how often each new module ran.
+def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Module]) -> None:
+    """Run a swapped model.
 
     Raises
     ------
     ArgumentError
-        If a new module ran more or less often than what it replaced, another site not as before, or torch
-        took another way when nobody was looking.
-    RecomputedError
-        If backward recomputes a swapped call outside its owner's forward.
+        If a new module ran more or less often than what it replaced, another site not as before, torch took
+        another way when nobody was looking, or backward recomputes a call where it is not swapped.
     """
-    most: Counter[str] = Counter()
+    names = {new: name for name, new in made.items()}
     for training in (True, False):
-        with unchanged(model), torch.no_grad():
-            model.train(training)
-            counts, others, output = _watched(model, example, made)
-        sites = found[training]
-        expected = Counter({site.name: site.calls for site in sites if site.name in made})
-        if counts != expected:
-            name = next(n for n in made if counts[n] != expected[n])
-            raise ArgumentError(
-                f"{name!r} must run {expected[name]} times as before, but {type(made[name]).__name__} in "
-                "its place ran "
-                f"{counts[name]} times: the model holds what it calls in a place that cannot be replaced"
-            )
-        before: Counter[str] = Counter()
-        for site in sites:
-            before[site.activation] += 0 if site.name in made else site.calls
-        if others != +before:
-            raise ArgumentError(
-                f"other sites must run as before ({dict(+before)}), but ran as {dict(others)}"
-            )
-        with unchanged(model), torch.no_grad():
-            model.train(training)
+        with _mode(model, training):
+            after, watched = observe(model, example, names)
+        before = [(s.name if s.name in made else s.activation, s.calls) for s in found[training]]
+        now = [(names.get(s.module, s.activation) if s.module else s.activation, s.calls) for s in after]
+        for was, ran in itertools.zip_longest(before, now, fillvalue=("nothing", 0)):
+            if was != ran:
+                new = f"what replaces {was[0]!r}" if was[0] in made else was[0]
+                raise ArgumentError(
+                    f"{new} must run {was[1]} times, but {ran[0]} ran {ran[1]} times in its place: the model "
+                    "holds what it calls where it cannot be replaced"
+                )
+        with _mode(model, training):
             alone = run(model, example)
-        if not all(_close(a, b) for a, b in zip(_tensors(output), _tensors(alone), strict=True)):
-            mode = "training" if training else "evaluation"
+        try:
+            for one, other in zip(_tensors(alone), _tensors(watched), strict=True):
+                torch.testing.assert_close(one, other, rtol=_ROUNDING, atol=_ROUNDING, equal_nan=True)
+        except AssertionError as error:
             raise ArgumentError(
-                f"in {mode} the model takes another way, past the swapped sites, when it is not watched"
-            )
-        most |= counts
+                f"the model takes another way when it is not watched, past its sites: {one_line(error)}"
+            ) from None
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _train(model, example, {s.activation for s in found[True] if s.kind == "function" and s.name in made})
-    return most
-
-
-def _watched(
-    model: nn.Module, example: Any, made: Mapping[str, nn.Module]
-) -> tuple[Counter[str], Counter[str], Any]:
-    """Return how often each new module ran, which other activations did, and the output."""
-    counts: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    inside = {part for new in made.values() for part in new.modules()}
-
-    def begin(call: Call, x: Tensor) -> None:
-        if call.module not in inside and not any(module in inside for _, module in interception.running):
-            others[call.activation] += 1
-
-    def counting(name: str) -> Any:
-        return lambda *_: counts.update([name])
-
-    interception = Interception(model, begin)
-    handles = [new.register_forward_hook(counting(name)) for name, new in made.items()]
-    try:
-        with interception.installed():
-            return counts, others, run(model, example)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-class _Outside(TorchFunctionMode):
-    """Notes activations that are called while no module runs."""
-
-    def __init__(self, interception: Interception) -> None:
-        super().__init__()
-        self.called: set[str] = set()
-        self._interception = interception
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        activation = activation_of_function(func, args, kwargs or {})
-        if activation is not None and not self._interception.running:
-            self.called.add(activation)
-        return func(*args, **(kwargs or {}))
 
 
 def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
@@ -185,43 +139,28 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
             f"a swap is proven on a copy of the model in training, but copying it raised {error_line(error)}"
         ) from error
     interception = Interception(trained, lambda call, x: None)
+    outside: set[str] = set()
     with interception.installed(), torch.enable_grad():
         try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
-            output = run(trained, mapped(example, _with_gradients), copy=False)
+            output = run(trained, mapped(example, _with_gradients))
         except UserCodeError:  # the model sets `requires_grad` itself
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]
         try:
-            with _Outside(interception) as outside:
-                if losses:
-                    torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+            with Functions(lambda name, *_: None if interception.running else outside.add(name)):
+                torch.autograd.backward(losses)  # `Tensor.backward` would hide what runs in it
         except RectifiersError:
             raise
         except Exception as error:
             raise ArgumentError(f"training must go on, but backward raised {error_line(error)}") from error
-    if missed := sorted(outside.called & functions):
-        raise RecomputedError(
-            f"{missed[0]} is recomputed in backward outside the forward that calls it, where it cannot be "
-            "swapped: "
-            "checkpoint whole modules, or make it a module"
-        )
+    if missed := sorted(outside & functions):
+        raise ArgumentError(f"{missed[0]} {CHECKPOINTED}")
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         if output.is_floating_point():
             yield output
-    elif isinstance(output, Mapping):
-        for value in output.values():
+    elif isinstance(output, Mapping | tuple | list):
+        for value in output.values() if isinstance(output, Mapping) else output:
             yield from _tensors(value)
-    elif isinstance(output, tuple | list):
-        for value in output:
-            yield from _tensors(value)
-
-
-def _close(one: Tensor, other: Tensor) -> bool:
-    one, other = one.detach().float(), other.detach().float()
-    if one.shape != other.shape or not one.numel():
-        return one.shape == other.shape
-    scale = max(1.0, float(one.abs().nan_to_num(0, 0, 0).max()))
-    return torch.allclose(one, other, rtol=_RTOL, atol=_ATOL * scale, equal_nan=True)

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from rectifiers.arms import Arm, parse_arms
-from rectifiers.call_sites import refuse_closed, unchanged
+from rectifiers.arms import parse_arms
+from rectifiers.call_sites import Table, refuse_closed, unchanged
 from rectifiers.errors import ArgumentError
-from rectifiers.swapping import _scales
-from rectifiers.swapping._attempt import Attempt
 from rectifiers.swapping._changes import Changes
 from rectifiers.swapping._choice import Where, choose
+from rectifiers.swapping._layers import deviations, match_scale, would_change
+from rectifiers.swapping._placing import Placing
 from rectifiers.swapping._proof import every, find, prove
-from rectifiers.swapping._report import Swapped, SwapReport
-from rectifiers.swapping._scope import RecomputedError
 
-__all__ = ["swap_", "unswap_"]
+__all__ = ["SwapReport", "Swapped", "swap_", "unswap_"]
 
 _JOURNAL = "_rectifiers_swaps"
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """One site, before and after.
+
+    Attributes
+    ----------
+    name : str
+    before, after : str
+        What runs there: `after` is ``before`` where it was left, and `reason` says why.
+    calls : int
+        In the run that proved it.
+    scale : float or None
+        By what the layer before was multiplied (`match_gain`).
+    reason : str
+        Why the site was left as it is; empty where it was swapped.
+    """
+
+    name: str
+    before: str
+    after: str
+    calls: int
+    scale: float | None = None
+    reason: str = ""
+
+
+class SwapReport(Table[Swapped]):
+    """What `swap_` did, one entry per site that was meant; prints as a table."""
+
+    row = Swapped
+    titles = ("site", "before", "after", "calls", "scale", "left because")
+
+    @property
+    def changed(self) -> tuple[Swapped, ...]:
+        """The sites that were swapped."""
+        return tuple(swapped for swapped in self if not swapped.reason)
+
+    def cells(self) -> list[list[str]]:
+        """Return the text of every line."""
+        return [
+            [s.name, s.before, s.after, str(s.calls), "" if s.scale is None else f"{s.scale:.4g}", s.reason]
+            for s in self
+        ]
 
 
 def swap_(
@@ -30,7 +73,6 @@ def swap_(
     where: Where = None,
     match_gain: bool = False,
     partial: bool = False,
-    width: bool = False,
 ) -> SwapReport:
     """Put another activation in the place of those that a model calls, and prove that it runs there.
 
@@ -56,10 +98,6 @@ def swap_(
         example stays what it was.
     partial : bool
         Leave sites that cannot be swapped, and say so, instead of raising.
-    width : bool
-        For CReLU and Maxout, which change the number of features: widen the next (CReLU) or the last
-        (Maxout) layer where it is linear or a convolution. The new weights are 0: in the place of ReLU the
-        outputs stay the same.
 
     Returns
     -------
@@ -70,7 +108,9 @@ def swap_(
     ------
     ArgumentError
         `where` matches nothing, or different activations; the model is scripted or compiled; its activations
-        depend on the data; a site cannot be swapped. The model is then as it was, bit for bit.
+        depend on the data; a site cannot be swapped; `activation` changes the number of features, as CReLU
+        and Maxout do (the error names the layers that would have to change with it). The model is then as it
+        was, bit for bit.
     UserCodeError
         The example does not run.
 
@@ -91,28 +131,29 @@ def swap_(
             raise ArgumentError(
                 f"swap before a model is wrapped, but {path or 'the model'!r} is {type(module).__name__}"
             )
-    (arm,) = _arms(activation)
-    changes, left = Changes(), dict[str, str]()
+    arms = parse_arms(activation if isinstance(activation, str) else [activation])
+    if len(arms) != 1:
+        raise ArgumentError(f"swap_ takes one activation, but got {', '.join(arm.label for arm in arms)}")
+    (arm,), changes, factors = arms, Changes(), dict[str, float]()
     with unchanged(model):
         found = find(model, example)
         chosen = choose(every(found), where)
-        wanted = _scales.measure(model, example) if match_gain else {}
-        while True:
-            try:
-                made = Attempt(model, arm, example, found, partial, width, changes, left).apply(chosen)
-                factors = _scales.match(model, example, wanted, made, changes) if match_gain else {}
-                calls = prove(model, example, found, made)
-            except RecomputedError as error:
-                changes.undo()
-                more = [s.name for s in chosen if (s.kind == "function" or s.shared) and s.name not in left]
-                if not partial or not more:
-                    raise
-                left |= dict.fromkeys(more, str(error))
-            except BaseException:
-                changes.undo()
-                raise
-            else:
-                break
+        if not arm.keeps_width:
+            raise ArgumentError(
+                f"an activation that keeps the number of features is swapped in, but {arm.label} changes it, "
+                f"and with it {would_change(model, arm, example, chosen)}: write these for it"
+            )
+        placing = Placing(model, found, changes, partial)
+        wanted = deviations(model, example) if match_gain else {}
+        try:
+            placing.put(arm, chosen)
+            if match_gain:
+                factors = match_scale(model, example, wanted, placing.made.values(), changes)
+            prove(model, example, found, placing.made)
+        except BaseException:
+            changes.undo()
+            raise
+    made, left = placing.made, placing.left
     if made:
         vars(model).setdefault(_JOURNAL, []).append(changes)
     return SwapReport(
@@ -120,7 +161,7 @@ def swap_(
             site.name,
             site.activation,
             repr(made[site.name]) if site.name in made else site.activation,
-            calls[site.name] if site.name in made else site.calls,
+            site.calls,
             factors.get(site.name),
             left.get(site.name, ""),
         )
@@ -152,10 +193,3 @@ def unswap_(model: nn.Module) -> nn.Module:
     while journal:
         journal.pop().undo()
     return model
-
-
-def _arms(activation: Any) -> tuple[Arm, ...]:
-    arms = parse_arms(activation if isinstance(activation, str) else [activation])
-    if len(arms) != 1:
-        raise ArgumentError(f"swap_ takes one activation, but got {', '.join(arm.label for arm in arms)}")
-    return arms

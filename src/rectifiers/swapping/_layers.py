@@ -1,0 +1,112 @@
+"""The layers beside the sites: those that an arm of another width would change, and those that scale."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from rectifiers.arms import Arm
+from rectifiers.call_sites import Begin, Call, Interception, Site, run, unchanged
+from rectifiers.swapping._changes import Changes
+
+__all__ = ["deviations", "match_scale", "would_change"]
+
+_LAYERS = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm),
+)
+
+
+def _along(model: nn.Module, example: Any, begin: Begin, behind: Any, also: Iterable[nn.Module] = ()) -> None:
+    """Run a model and call back at every site, and behind every layer with it and its output."""
+    layers = [module for module in model.modules() if isinstance(module, _LAYERS)]
+    handles = [layer.register_forward_hook(lambda m, _, y: behind(m, y)) for layer in layers]
+    try:
+        with unchanged(model), torch.no_grad(), Interception(model, begin, also).installed():
+            run(model, example)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def would_change(model: nn.Module, arm: Arm, example: Any, sites: Iterable[Site]) -> str:
+    """Return which layers run right behind each site, or right before it: where an arm changes the width."""
+    names, order = {site.name for site in sites}, list[nn.Module | None]()  # None is a site
+
+    def begin(call: Call, x: Tensor) -> None:
+        if call.name in names:
+            order.append(None)
+
+    _along(model, example, begin, lambda layer, _: order.append(layer))
+    if arm.outputs(840) < 840:
+        order.reverse()
+    beside = {layer for site, layer in itertools.pairwise(order) if site is None}
+    return ", ".join(path for path, m in model.named_modules() if m in beside) or "layers beside the model"
+
+
+def deviations(model: nn.Module, example: Any) -> dict[str, float]:
+    """Return the standard deviation of the input of every site, by its name."""
+    found: dict[str, float] = {}
+
+    def begin(call: Call, x: Tensor) -> None:
+        found.setdefault(call.name, _deviation(x))
+
+    _along(model, example, begin, lambda *_: None)
+    return found
+
+
+def match_scale(
+    model: nn.Module, example: Any, wanted: Mapping[str, float], made: Iterable[nn.Module], changes: Changes
+) -> dict[str, float]:
+    """Multiply the layer right before each site so that its input deviates as it did.
+
+    Parameters
+    ----------
+    wanted : mapping of str to float
+        `deviations` before the swap; sites run in the same order behind it.
+    made : iterable of nn.Module
+        What was put in.
+
+    Returns
+    -------
+    dict
+        By what the layer before each site was multiplied. A site that no layer of torch feeds right away, or
+        one whose weight is shared, frozen or parametrized, is not there.
+    """
+    shared = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    last: deque[tuple[nn.Module, Tensor]] = deque(maxlen=1)
+    factors: dict[str, float] = {}
+    scaled: set[nn.Module] = set()
+    seen: dict[str, str] = {}  # names before the swap of names behind it
+    names = iter(wanted)
+
+    def begin(call: Call, x: Tensor) -> None:
+        if call.name in seen:
+            return
+        name = seen[call.name] = next(names, "")
+        if not last or last[-1][1].data_ptr() != x.data_ptr() or last[-1][0] in scaled or name not in wanted:
+            return
+        layer, now = last[-1][0], _deviation(x)
+        scaled.add(layer)
+        parameters = dict(layer.named_parameters(recurse=False))
+        free = all(shared[id(p)] == 1 and p.requires_grad for p in parameters.values())
+        if parameters and free and not parametrize.is_parametrized(layer) and 0 < now < math.inf:
+            factors[name] = wanted[name] / now
+            for parameter in parameters:
+                changes.scale(layer, parameter, factors[name])
+            x.mul_(factors[name])
+
+    _along(model, example, begin, lambda *layer: last.append(layer), made)
+    return factors
+
+
+def _deviation(x: Tensor) -> float:
+    return float(x.detach().float().std()) if x.numel() > 1 else 0.0
