@@ -149,8 +149,9 @@ class Split(nn.Module):
 
     def __init__(self, key: str, activation: str, choices: list[nn.Module]) -> None:
         super().__init__()
-        self.key, self.activation, self.training = key, activation, choices[0].training
+        self.key, self.activation = key, activation
         self.choices = nn.ModuleDict({str(number): choice for number, choice in enumerate(choices)})
+        self.training = self.choices.training = choices[0].training
 
     def forward(self, x: Tensor) -> Any:
         """Apply the module of the next call."""

@@ -117,6 +117,7 @@ class Placing:
         numbers = [n for n in map(str, range(max(map(len, plan[""])))) if n not in held]
         held |= {numbers[site.index]: self.made[site.name] for site in sites if site.name in self.made}
         self._changes.set(owner, REPLACED, nn.ModuleDict(held))
+        getattr(owner, REPLACED).training = owner.training
 
     def _plan(self, path: str, key: str, sites: list[Site]) -> Plan:
         """Have an owner's forward count its calls of functions, or of a module; return all it counts."""
