@@ -90,10 +90,10 @@ class Placing:
             if not any(site.name in self.made for site in own):
                 continue
             if not places[owner]:
-                others = " and ".join(repr(o or "the model") for o in callers if o != owner) or "nobody else"
+                listed = " and ".join(repr(o or "the model") for o in callers)
                 raise ArgumentError(
-                    f"{own[0].name!r} must be registered as a module of {owner or 'the model'!r} alone to be "
-                    f"replaced, but {others} calls it, too: give each a module of its own"
+                    f"{own[0].name!r} must be registered as a module below each that calls it ({listed}) "
+                    "to be replaced: give each a module of its own"
                 )
             new = self.made.get(own[0].name, module)
             if len(own) > 1:

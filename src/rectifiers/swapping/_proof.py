@@ -147,14 +147,26 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]
         try:
-            with Functions(lambda name, *_: None if interception.running else outside.add(name)):
-                torch.autograd.backward(losses)  # `Tensor.backward` would hide what runs in it
+            _backward(losses, Functions(lambda name, *_: None if interception.running else outside.add(name)))
         except RectifiersError:
             raise
         except Exception as error:
             raise ArgumentError(f"training must go on, but backward raised {error_line(error)}") from error
     if missed := sorted(outside & functions):
         raise ArgumentError(f"{missed[0]} {CHECKPOINTED}")
+
+
+def _backward(losses: list[Tensor], mode: Any) -> None:
+    """Go back, a mode on every step; one around it all would see nothing but the call of `backward`."""
+    waiting, nodes = [loss.grad_fn for loss in losses], set[Any]()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in nodes and node.next_functions:
+            nodes.add(node)
+            waiting += [following for following, _ in node.next_functions]
+            node.register_prehook(lambda *_: mode.__enter__() and None)
+            node.register_hook(lambda *_: mode.__exit__(None, None, None))
+    torch.autograd.backward(losses)
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
