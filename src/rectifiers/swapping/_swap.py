@@ -153,19 +153,12 @@ def swap_(
         except BaseException:
             changes.undo()
             raise
-    made, left = placing.made, placing.left
-    if made:
+    if placing.made:
         vars(model).setdefault(_JOURNAL, []).append(changes)
+    now, left = {name: repr(new) for name, new in placing.made.items()}, placing.left
     return SwapReport(
-        Swapped(
-            site.name,
-            site.activation,
-            repr(made[site.name]) if site.name in made else site.activation,
-            site.calls,
-            factors.get(site.name),
-            left.get(site.name, ""),
-        )
-        for site in chosen
+        Swapped(name, kind, now.get(name, kind), calls, factors.get(name), left.get(name, ""))
+        for name, kind, calls in ((site.name, site.activation, site.calls) for site in chosen)
     )
 
 
