@@ -252,3 +252,16 @@ def test_a_report_in_one_file(tmp_path: Any) -> None:
     assert "rectifiers compare --model yours:build --data yours:load --arms relu,leaky_relu,elu" in page
     for chart in ("dead", "sparsity", "saturation", "gradient", "depth", "site-0", "site-1"):
         assert f'data-chart="{chart}"' in page
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_the_gradient_is_measured_where_its_square_leaves_float32(factor: float) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    figures = []
+    for scale in (1.0, factor):
+        with rectifiers.watch(model, every=1) as w:
+            for _ in range(3):
+                (model(torch.ones(256, 4)).mean() * scale).backward()
+        figures.append(w.figures()[0]["gradient"])
+    assert figures[1] / factor == pytest.approx(figures[0], rel=1e-5)

@@ -20,6 +20,7 @@ _COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sum": torch.add,
     "max": torch.maximum,
     "min": torch.minimum,
+    "hypot": torch.hypot,
 }
 
 ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
@@ -71,7 +72,7 @@ class Totals:
     def add(self, sums: Sums) -> None:
         """Take in further sums, on their device."""
         for key, value in sums.items():
-            combine = _COMBINE[key[-3:]]
+            combine = _COMBINE[key.rpartition(".")[2]]
             self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
 
     def absorb(self, later: Totals) -> None:
@@ -82,7 +83,7 @@ class Totals:
 
     def on_host(self) -> Totals:
         """Return the same with arrays."""
-        return replace(self, sums={key: value.double().cpu().numpy() for key, value in self.sums.items()})
+        return replace(self, sums={key: value.cpu().double().numpy() for key, value in self.sums.items()})
 
     def mean(self, key: str) -> NDArray[np.float64] | None:
         """Return a sum over positions, divided by their number; None where there is none."""
@@ -103,8 +104,8 @@ class Quantity:
     figure : callable
         From `Totals` on the host to a number; None where it cannot be known.
     forward : callable or None
-        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max`` or ``.min``: how steps
-        are put together.
+        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max``, ``.min`` or
+        ``.hypot``: how steps are put together.
     backward : callable or None
         The same with the gradient there.
     share : bool

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals, mean_of
+import numpy as np
+import torch
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals
 
 __all__ = ["gradient"]
 
 
 def _backward(sample: Sample) -> Sums:
+    """Norm of each unit's gradient; scaled, since a vanishing gradient's squares are 0 in float32."""
     assert sample.gradient is not None
-    return {"gradient_squared.sum": sample.gradient.square().sum(dim=0)}
+    limits = torch.finfo(sample.gradient.dtype)
+    scale = torch.linalg.vector_norm(sample.gradient, math.inf).clamp(limits.tiny, limits.max)
+    return {"gradient.hypot": sample.gradient.div(scale).square_().sum(dim=0).sqrt_().mul_(scale)}
 
 
 def _figure(totals: Totals) -> float | None:
-    square = mean_of("gradient_squared.sum")(totals)
-    return None if square is None else math.sqrt(square) if math.isfinite(square) else square
+    norms = totals.sums.get("gradient.hypot")
+    if norms is None or not totals.seen_backward:
+        return None
+    return math.sqrt(np.square(norms).mean() / totals.seen_backward)
 
 
 gradient = Quantity("gradient", "gradient RMS", _figure, backward=_backward, share=False)
