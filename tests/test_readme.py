@@ -20,12 +20,15 @@ PAGES = [README, *sorted(DOCS.rglob("*.md"))] if DOCS.exists() else []
 
 OWN = "rectifiers compare --data mydata:load --model mymodel:build --arms relu,elu --arm myact:MyActivation"
 
+SWAP = "rectifiers compare --data mydata:load --model mynet:build --swap relu --arms relu,leaky_relu,prelu"
+
 # What README's commands need that is not there in an empty directory, by the page that shows it.
 FILES = {
     "mytrain.py": "training",
     "mydata.py": "own",
     "mymodel.py": "own",
     "myact.py": "own",
+    "mynet.py": "swap",
     "results.csv": "judge",
 }
 
@@ -40,6 +43,7 @@ TRAIN = "rectifiers compare --train mytrain:train --metric accuracy --arms relu,
 SHORTENED = {
     TRAIN: "--seeds 2 --jobs 1",
     OWN: "--epochs 1 --max-seeds 2 --lr 0.1",
+    SWAP: "--epochs 1 --max-seeds 2 --lr 0.1 --jobs 1",
     "rectifiers compare digits --arms relu,elu --out study": "--epochs 2 --max-seeds 3 --jobs 1",
 }
 # Not run, and why.
