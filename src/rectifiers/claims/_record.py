@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from rectifiers.claims._claim import SCALES, Claim, Verdict
+from rectifiers.claims._claim import SCALES, Verdict
 from rectifiers.claims._readings import Measured
 from rectifiers.errors import SchemaError, StoreError
 
@@ -92,10 +92,6 @@ class Record:
         """The command that makes it anew."""
         return f"rectifiers claims run {self.claim} --scale {self.scale}"
 
-    def matches(self, claim: Claim) -> bool:
-        """Return whether it was made by the claim as it stands, criteria included."""
-        return self.scale in claim.scales and self.plan == claim.hash(self.scale)
-
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-able values, as ``rectifiers claims run --json`` prints it."""
         return {"schema": _SCHEMA, **dataclasses.asdict(self)}
@@ -131,12 +127,9 @@ class Record:
 
 def recorded(name: str, directory: Path = COMMITTED) -> dict[str, Record]:
     """Return the records of a claim that come with the package, by scale, the smallest first."""
-    paths = {scale: directory / f"{name}.{scale}.json" for scale in SCALES}
-    return {
-        scale: Record.from_json(json.loads(path.read_text()))
-        for scale, path in paths.items()
-        if path.is_file()
-    }
+    paths = [directory / f"{name}.{scale}.json" for scale in SCALES]
+    found = [Record.from_json(json.loads(path.read_text())) for path in paths if path.is_file()]
+    return {record.scale: record for record in found}
 
 
 def short(value: float | None) -> str:

@@ -163,7 +163,5 @@ def _judge(
 
 
 def _overall(parts: Sequence[PartRecord]) -> Verdict:
-    found = {part.verdict for part in parts if part.decides}
-    if found == {"reproduced"}:
-        return "reproduced"
-    return "not reproduced" if "not reproduced" in found else "inconclusive"
+    worst_last: tuple[Verdict, ...] = ("reproduced", "inconclusive", "not reproduced")
+    return max((part.verdict for part in parts if part.decides), key=worst_last.index)

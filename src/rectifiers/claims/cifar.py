@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tarfile
@@ -38,14 +37,14 @@ def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
         from PIL import Image
     except ImportError:
         raise MissingDependencyError("CIFAR-10 as JPEG is decoded by Pillow: pip install pillow") from None
+    from rectifiers.tasks._files import ENVIRONMENT_VARIABLE, verify
     from rectifiers.tasks._task import standardised_bytes
 
-    path = Path(os.environ.get("RECTIFIERS_DATA", "."), _NAME)
+    path = Path(os.environ.get(ENVIRONMENT_VARIABLE, "."), _NAME)
     if not path.is_file():
-        raise DataError(f"there is no {path}: name the directory that has {_NAME} by RECTIFIERS_DATA")
+        raise DataError(f"there is no {path}: name the directory that has {_NAME} by {ENVIRONMENT_VARIABLE}")
     content = path.read_bytes()
-    if (got := hashlib.sha256(content).hexdigest()) != _SHA256:
-        raise DataError(f"{path} was altered: its SHA-256 must be {_SHA256}, got {got}")
+    verify(content, _SHA256, path, {})
     found: dict[str, list[tuple[str, np.ndarray]]] = {"train": [], "test": []}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:xz") as archive:
         for member in archive:

@@ -11,38 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from rectifiers.cli._help import Command
+from rectifiers.cli._options import argument, takes
+from rectifiers.records.options import OUT, Option
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
-
-def _option(panel: str, metavar: str | None, help: str, *names: str) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar, show_default=False)
-
-
-def _argument(metavar: str, help: str) -> Any:
-    return typer.Argument(metavar=metavar, show_default=False, help=help)
-
-
-_Scale = Annotated[str, _option("How it is run", "SCALE", "quick (default), desk or full.", "--scale")]
-_Jobs = Annotated[
-    int | None, _option("How it is run", "N", "Worker processes. [default: the cores]", "--jobs")
-]
-_Out = Annotated[
-    Path | None,
-    _option(
-        "Where it goes", "DIR", "For records and studies; goes on there. [default: runs/claims]", "--out"
-    ),
-]
-_Json = Annotated[
-    bool, _option("Where it goes", None, "Print one JSON object per claim, a line each.", "--json")
-]
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
@@ -65,7 +39,7 @@ def list_(context: typer.Context) -> None:
 
 
 @app.command("show", cls=Command)
-def show(name: Annotated[str, _argument("NAME", "Of a claim.")]) -> None:
+def show(name: Annotated[str, argument("NAME", "Of a claim.")]) -> None:
     """Say what was claimed, how it is tested, and what was found."""
     from rectifiers import claims
     from rectifiers.claims import _page
@@ -74,21 +48,24 @@ def show(name: Annotated[str, _argument("NAME", "Of a claim.")]) -> None:
 
 
 @app.command("run", cls=Command)
+@takes(
+    Option("scale", "How it is run", "SCALE", "quick, desk or full.", str, "quick"),
+    Option("jobs", "How it is run", "N", "Worker processes. [default: the cores]", int),
+    Option("out", OUT, "DIR", "For records and studies; goes on there. [default: runs/claims]", Path),
+    Option("json", OUT, "", "Print one JSON object per claim, a line each.", bool, False),
+)
 def run(
-    names: Annotated[list[str], _argument("NAME...", "Claims, files such as mypaper.py, or all.")],
-    scale: _Scale = "quick",
-    jobs: _Jobs = None,
-    out: _Out = None,
-    as_json: _Json = False,
+    names: Annotated[list[str], argument("NAME...", "Claims, files such as mypaper.py, or all.")],
+    **given: Any,
 ) -> None:
     """Run claims again and say whether they are reproduced."""
     from rectifiers import claims
 
+    as_json, scale = given.pop("json"), given["scale"]
     found = [claims.load(name) for name in (claims.names() if names == ["all"] else names)]
     for claim in found:
         if names == ["all"] and scale not in claim.scales:
             continue
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            record = claims.run(claim, scale, jobs=jobs, out=out)
-        said = json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False) if as_json else str(record)
-        typer.echo(said)
+            record = claims.run(claim, **given)
+        typer.echo(json.dumps(record.to_json(), ensure_ascii=False) if as_json else str(record))
