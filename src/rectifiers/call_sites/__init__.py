@@ -16,6 +16,7 @@ from rectifiers.call_sites._known import Functions as Functions
 from rectifiers.call_sites._known import activation_of_function as activation_of_function
 from rectifiers.call_sites._known import activation_of_module as activation_of_module
 from rectifiers.call_sites._running import mapped as mapped
+from rectifiers.call_sites._running import random_states as random_states
 from rectifiers.call_sites._running import refuse_closed as refuse_closed
 from rectifiers.call_sites._running import run as run
 from rectifiers.call_sites._running import unchanged as unchanged

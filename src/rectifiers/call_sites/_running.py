@@ -6,7 +6,7 @@ import contextlib
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from rectifiers.errors import (
     one_line,
 )
 
-__all__ = ["describe", "mapped", "refuse_closed", "run", "unchanged"]
+__all__ = ["describe", "mapped", "random_states", "refuse_closed", "run", "unchanged"]
 
 
 def run(model: nn.Module, example: Any) -> Any:
@@ -33,7 +33,7 @@ def run(model: nn.Module, example: Any) -> Any:
     UserCodeError
         If the model raises.
     """
-    copied = mapped(example, _copied)
+    copied = mapped(_copied, example)
     args = () if isinstance(example, Mapping) else copied if isinstance(example, tuple) else (copied,)
     kwargs = copied if isinstance(example, Mapping) else {}
     try:
@@ -55,14 +55,18 @@ def _uncompiled() -> contextlib.AbstractContextManager[Any]:
     return torch.compiler.set_stance("force_eager") if loaded else contextlib.nullcontext()
 
 
-def mapped(value: Any, function: Callable[[Tensor], Any]) -> Any:
-    """Return tuples, lists and dicts with their tensors put through a function."""
+def mapped(function: Callable[..., Any], *values: Any) -> Any:
+    """Return tuples, lists and dicts with their tensors put through a function; what else is there stays.
+
+    Of several values of one structure, the function gets the tensors in the same place.
+    """
+    value = values[0]
     if isinstance(value, Tensor):
-        return function(value)
+        return function(*values)
     if isinstance(value, Mapping):
-        return {key: mapped(part, function) for key, part in value.items()}
+        return {key: mapped(function, *(one[key] for one in values)) for key in value}
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(mapped(part, function) for part in value)
+        return type(value)(mapped(function, *parts) for parts in zip(*values, strict=True))
     return value
 
 
@@ -78,7 +82,7 @@ def describe(example: Any) -> str:
     def shape(x: Tensor) -> str:
         return f"{tuple(x.shape)} of {str(x.dtype).removeprefix('torch.')}"
 
-    return one_line(mapped(example, shape), 200).replace("'", "")
+    return one_line(mapped(shape, example), 200).replace("'", "")
 
 
 def refuse_closed(model: nn.Module) -> None:
@@ -102,6 +106,18 @@ def refuse_closed(model: nn.Module) -> None:
 
 
 @contextlib.contextmanager
+def random_states(devices: Sequence[int] = ()) -> Iterator[None]:
+    """Put the generators of torch, Python and NumPy back when the block ends; those of GPUs by number."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextlib.contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
     """Put buffers, modes and all random states back when the block ends."""
     buffers = [
@@ -111,13 +127,10 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     ]
     modes = [(module, module.training) for module in model.modules()]
     devices = {t.device for t in (*model.parameters(), *model.buffers()) if t.device.type == "cuda"}
-    python, numpy = random.getstate(), np.random.get_state()  # the model may use the global one
     try:
-        with torch.random.fork_rng(devices=sorted(device.index for device in devices)):
+        with random_states(sorted(device.index for device in devices)):
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
         for module, training in modes:
             module.training = training
         with torch.no_grad():

@@ -53,7 +53,7 @@ def find(model: nn.Module, example: Any) -> Found:
         with _mode(model, training):
             sites, _ = observe(model, example)
             try:
-                other, _ = observe(model, mapped(example, _negated))
+                other, _ = observe(model, mapped(_negated, example))
             except UserCodeError:  # not every number may be negative
                 other = sites
         ours, theirs = _named(sites), _named(other)
@@ -142,7 +142,7 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
     outside: set[str] = set()
     with interception.installed(), torch.enable_grad():
         try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
-            output = run(trained, mapped(example, _with_gradients))
+            output = run(trained, mapped(_with_gradients, example))
         except UserCodeError:  # the model sets `requires_grad` itself
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
 from rectifiers.arms import user_code
+from rectifiers.call_sites import random_states
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError
 from rectifiers.tasks._trees import Inputs, plain, stacked
 
@@ -154,16 +155,11 @@ def _equal(first: Any, second: Any) -> bool:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed the generators of torch, Python and NumPy for a block, and give them back as they were."""
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
+    with random_states():
         torch.default_generator.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+        yield
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from rectifiers.tasks.presets import PRESETS
 
 __all__ = ["Own", "objective"]
 
-_TORCH_LOSSES = tuple(name for name in vars(torch.nn) if name.endswith("Loss"))
+_TORCH_LOSSES: dict[str, Any] = {name: cls for name, cls in vars(torch.nn).items() if name.endswith("Loss")}
 _GROUPS = 20  # of samples, for standard errors
 _METRICS = ("", ".classification", ".regression", ".segmentation", ".text")  # rooms of torchmetrics
 
@@ -51,12 +51,10 @@ def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | N
     """
     if metric is None and higher_is_better is not None:
         raise ArgumentError("higher_is_better is the direction of a metric: give the metric as well")
-    base = _preset(loss) if isinstance(loss, str) else None
-    if metric is None and (loss is None or base is not None):
-        return base
-    minimised = None if loss is None or base is not None else _callable("loss", loss)
+    found = None if loss is None else _callable("loss", loss)
+    base, minimised = (found, None) if isinstance(found, Loss) else (None, found)
     if metric is None:
-        return Own(None, minimised, None, "", lower=False)
+        return base if minimised is None else Own(None, minimised, None, "", lower=False)
     measured = _callable("metric", metric)
     name = metric.partition("(")[0].rpartition(":")[2] if isinstance(metric, str) else label_of(metric)
     stated = getattr(measured, "higher_is_better", None)
@@ -71,46 +69,34 @@ def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | N
     return Own(base, minimised, measured, name, lower=not better)
 
 
-def _preset(text: str) -> Loss | None:
-    if ":" in text:
-        return None
-    head, positional, named = head_and_arguments(text)
-    if head not in PRESETS:
-        return None
-    try:
-        return PRESETS[head](*positional, **named)
-    except TypeError as error:
-        raise ArgumentError(f"loss {text!r}: {error}") from None
-
-
-def _callable(kind: str, value: Any) -> Callable[..., Any]:
-    """Return the function that a loss or metric is."""
+def _callable(kind: str, value: Any) -> Any:
+    """Return the function that a loss or metric is, or the preset."""
     if isinstance(value, str):
         value = load_object(value) if ":" in value else _by_name(kind, value)
     if isinstance(value, type):
         with user_code(f"making {kind} {value.__name__}"):
             value = value()
-    if not callable(value):
+    if not callable(value) and not (kind == "loss" and isinstance(value, Loss)):
         raise ArgumentTypeError(
             f"a {kind} is a function of (outputs, targets) or a name, but got {type(value).__name__}"
         )
-    found: Callable[..., Any] = value
-    return found
+    return value
 
 
 def _by_name(kind: str, text: str) -> Any:
     head, positional, named = head_and_arguments(text)
-    known = [*PRESETS, *_TORCH_LOSSES] if kind == "loss" else list(_TORCH_LOSSES)
-    cls = getattr(torch.nn, head) if head in _TORCH_LOSSES else None
-    if cls is None and kind == "metric":
-        cls = _of_torchmetrics(head, known)
-    if cls is None:
+    known = _TORCH_LOSSES | PRESETS if kind == "loss" else _TORCH_LOSSES
+    if head not in known and kind == "metric":
+        known = known | _of_torchmetrics(head)
+    if head not in known:
         raise UnknownNameError.of(kind, head, known)
     with user_code(f"making {kind} {text}"):
-        return cls(*positional, **named)
+        return known[head](*positional, **named)
 
 
-def _of_torchmetrics(name: str, known: list[str]) -> Any:
+def _of_torchmetrics(name: str) -> dict[str, type]:
+    """Return the classes of torchmetrics by name; where several rooms have one, that of the first."""
+    found: dict[str, type] = {}
     for room in _METRICS:
         try:
             module = importlib.import_module(f"torchmetrics{room}")
@@ -121,10 +107,8 @@ def _of_torchmetrics(name: str, known: list[str]) -> Any:
                 f"metric {name!r} is looked for in torchmetrics, which is not installed: "
                 "pip install 'rectifiers[metrics]', or give a function"
             ) from None
-        known += [n for n in vars(module) if n[:1].isupper()]
-        if isinstance(cls := getattr(module, name, None), type):
-            return cls
-    return None
+        found = {n: cls for n, cls in vars(module).items() if isinstance(cls, type)} | found
+    return found
 
 
 class Own(Loss):

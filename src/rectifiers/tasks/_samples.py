@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from rectifiers.tasks._drawn import Drawn
-from rectifiers.tasks._trees import Inputs, mapped, take, tensor
+from rectifiers.tasks._trees import Inputs, mapped, plain, take, tensor
 
 __all__ = ["Samples"]
 
@@ -39,11 +38,7 @@ class Samples:
         if self.drawn is None:
             return take(self.x, chosen), self.y[chosen]
         inputs, targets = self.drawn.batch(chosen.tolist())
-        if self.raw:
-            found = tensor(targets, "a data set")
-            found = found.to(torch.float32) if found.is_floating_point() else found
-        else:
-            found = self.y[chosen]
+        found = plain(tensor(targets, "a data set")) if self.raw else self.y[chosen]
         device = self.y.device
         moved: Any = mapped(lambda one: one.to(device), inputs)
         return moved, found.to(device)

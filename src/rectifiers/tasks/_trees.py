@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rectifiers.call_sites import mapped
 from rectifiers.errors import ArgumentTypeError, ShapeError
 
-__all__ = ["Inputs", "first_of", "leaves", "mapped", "plain", "stacked", "take", "tensor", "tensors"]
+__all__ = ["Inputs", "leaves", "mapped", "plain", "stacked", "take", "tensor", "tensors"]
 
 Inputs: TypeAlias = Any
-
-
-def mapped(function: Callable[..., Any], *inputs: Inputs) -> Inputs:
-    """Apply a function to every tensor (of several alike inputs, to those in the same place)."""
-    first = inputs[0]
-    if isinstance(first, Mapping):
-        return {key: mapped(function, *(one[key] for one in inputs)) for key in first}
-    if isinstance(first, tuple | list):
-        parts = [mapped(function, *places) for places in zip(*inputs, strict=True)]
-        return parts if isinstance(first, list) else tuple(parts)
-    return function(*inputs)
 
 
 def leaves(inputs: Inputs) -> list[Tensor]:
@@ -36,12 +26,7 @@ def leaves(inputs: Inputs) -> list[Tensor]:
 
 def take(inputs: Inputs, chosen: Tensor | slice) -> Inputs:
     """Return some of the samples."""
-    return inputs[chosen] if isinstance(inputs, Tensor) else mapped(lambda one: one[chosen], inputs)
-
-
-def first_of(inputs: Inputs) -> Tensor:
-    """Return the first tensor, whose length is the number of samples."""
-    return inputs if isinstance(inputs, Tensor) else leaves(inputs)[0]
+    return mapped(lambda one: one[chosen], inputs)
 
 
 def plain(inputs: Inputs) -> Inputs:
