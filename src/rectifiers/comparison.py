@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError
+from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, RectifiersError
 from rectifiers.records.command import command_of, directory_of, options_of
 from rectifiers.records.store import NAME, Store
 from rectifiers.records.values import Plan
@@ -196,7 +196,7 @@ def compare(
         Whether to write ``report.html``.
     callbacks : sequence of callable
         Each is called with every event of the study (`rectifiers.records.events`), such as
-        `rectifiers.callbacks.TensorBoard`; what one raises ends the study.
+        `rectifiers.callbacks.TensorBoard`; what one raises ends the study, in a line that names it.
     execution : Execution, optional
         On how many processes, and for how long.
     **wishes
@@ -227,12 +227,15 @@ def compare(
 
     with watching(progress) as watcher:
         from rectifiers import study
+        from rectifiers.arms import user_code
         from rectifiers.records import plan_file
 
         def tell(event: Event) -> None:
             watcher(event)
             for callback in callbacks:
-                callback(event)
+                name = getattr(callback, "__qualname__", type(callback).__qualname__)
+                with user_code(f"callback {name}, told of {type(event).__name__},", RectifiersError):
+                    callback(event)
 
         execution = execution or study.Execution()
         work = _planned(**planned)

@@ -15,7 +15,7 @@ import pytest
 import rectifiers
 from rectifiers.cli import main
 from rectifiers.comparison import ComparisonResult
-from rectifiers.errors import MissingDependencyError, UnknownNameError
+from rectifiers.errors import MissingDependencyError, UnknownNameError, UserCodeError
 from rectifiers.records import events
 from rectifiers.report import export
 
@@ -38,6 +38,17 @@ def test_a_callback_hears_every_event_in_order(result, heard) -> None:
     assert isinstance(heard[-1], events.StudyFinished)
     finished = [event.run for event in heard if isinstance(event, events.TrialFinished)]
     assert tuple(finished) == result.study.runs
+
+
+def test_what_a_callback_raises_is_one_line_that_names_it(tmp_path) -> None:
+    def tell_nobody(event: events.Event) -> None:
+        if isinstance(event, events.TrialFinished):
+            raise KeyError("no such run")
+
+    said = "callback .*tell_nobody, told of TrialFinished, raised KeyError: 'no such run'"
+    with pytest.raises(UserCodeError, match=said) as error:
+        rectifiers.compare("xor", "relu,elu", out=tmp_path, callbacks=[tell_nobody], **QUICK)
+    assert "\n" not in str(error.value)
 
 
 def test_a_frame_has_a_row_per_seed(result) -> None:

@@ -204,7 +204,9 @@ def test_an_arm_that_answers_as_a_constant_is_named_where_others_learn() -> None
         ({"relu": GOOD, "elu": GOOD, "tanh": BETTER}, {}, "warned"),
         ({"relu": [*GOOD, "boom"], "elu": [*GOOD, "boom"]}, {}, "withheld"),
         ({"relu": [*GOOD, "boom"], "elu": [*GOOD, 97.0]}, {}, None),
-        ({"relu": GOOD[:2], "elu": GOOD[:2]}, {}, None),
+        ({"relu": GOOD[:2], "elu": GOOD[:2]}, {}, "warned"),  # two may be chance
+        ({"relu": GOOD[:2], "elu": GOOD[:2], "tanh": BETTER[:2]}, {}, None),
+        ({"relu": GOOD[:2], "elu": [*GOOD[:2], 97.0], "tanh": GOOD[:2]}, {}, None),
         ({"relu": GOOD, "elu": GOOD}, {"losses": True}, None),  # by chance: they were trained otherwise
         ({"relu": [100.0] * 3, "elu": [100.0] * 3}, {}, None),
         ({"relu": [*GOOD, 98.0], "elu": GOOD}, {"racing": True}, "withheld"),  # one has left
@@ -212,6 +214,24 @@ def test_an_arm_that_answers_as_a_constant_is_named_where_others_learn() -> None
 )
 def test_arms_with_the_same_runs_are_one_arm(metrics: Any, options: Any, expected: str | None) -> None:
     assert told(found(metrics, **options)).get("equal-arms") == expected
+
+
+@pytest.mark.parametrize(
+    "rows, expected",
+    [
+        ("0,97.1,97.3\n1,97.1,97.3", [("constant", "warned")]),
+        ("0,97.1,97.1\n1,97.1,97.1", [("constant", "warned")]),
+        ("0,97.1,97.1\n1,96.8,96.8", [("equal-arms", "warned")]),
+        ("0,97.1,97.3\n1,97.1,96.8", []),
+    ],
+)
+def test_two_runs_that_ignore_the_seed_or_the_arm_are_told(
+    rows: str, expected: list[tuple[str, str]]
+) -> None:
+    table = list(csv.DictReader(io.StringIO(f"seed,relu,elu\n{rows}")))
+    summary = judge(table, margin=0.5).summary
+    assert summary.valid
+    assert [(notice.code, notice.severity) for notice in summary.warnings] == expected
 
 
 def test_two_names_of_one_function_are_no_fault_of_the_model() -> None:

@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from rectifiers.records.values import Run, Study, cell_name
 
-__all__ = ["ENOUGH", "Runs", "finished", "highest", "named", "same"]
+__all__ = ["ENOUGH", "Runs", "enough", "finished", "highest", "named", "same"]
 
 ENOUGH = 3  # seeds: two equal numbers are chance
 
 Runs = Mapping[tuple[str, str], tuple[Run, ...]]
+
+
+def enough(runs: Runs) -> int:
+    """Return how many equal runs are worth a word: `ENOUGH`, or two where every arm has so few."""
+    return min(ENOUGH, max(2, *(len(finished(found)) for found in runs.values())))
 
 
 def finished(runs: Sequence[Run]) -> list[float]:
