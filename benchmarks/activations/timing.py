@@ -135,7 +135,7 @@ def _explained(case: Case, x: Tensor) -> str:
     if explain is None:
         return ""
     found = explain(case.module(x.shape[1]).to(x.device), x)
-    return f"{found.backend}; keeps {found.keeps}; {found.reason}"
+    return f"{found.backend}; saves {found.saves}; {found.reason}"
 
 
 def time_group(group: Group, settings: Settings) -> Iterator[tuple[str, Timed | str | None]]:

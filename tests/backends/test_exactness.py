@@ -13,10 +13,9 @@ from rectifiers.activations import Learned, registry
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.cpu import kernels
 
-DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 HALF = (torch.float16, torch.bfloat16)
 INTEGERS = {
-    torch.float64: torch.int64,
     torch.float32: torch.int32,
     torch.float16: torch.int16,
     torch.bfloat16: torch.int16,

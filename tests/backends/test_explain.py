@@ -16,7 +16,7 @@ from rectifiers.errors import ArgumentTypeError, BackendError
 LARGE = torch.randn(128, 128, 16, 16, generator=torch.Generator().manual_seed(0))
 SMALL = LARGE[:1, :2, :2, :2].contiguous()
 
-KEPT = {
+SAVED = {
     "relu": ((), "1 bit per element", LARGE.numel() // 8),
     "leaky_relu": ((), "1 bit per element", LARGE.numel() // 8),
     "elu": ((), "the output", 0),
@@ -26,21 +26,24 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_it_says_what_the_kernel_keeps(name: str) -> None:
-    args, keeps, size = KEPT[name]
+@pytest.mark.parametrize("name", SAVED)
+def test_it_says_what_the_kernel_saves(name: str) -> None:
+    args, saves, size = SAVED[name]
     found = rectifiers.explain(getattr(functional, name), LARGE, *args)
-    assert (found.activation, found.backend, found.keeps, found.kept_bytes) == (name, "numba", keeps, size)
+    assert (found.activation, found.backend, found.saves, found.saved_bytes) == (name, "numba", saves, size)
     assert str(found).startswith(
-        f"{name}: the numba kernel (4194304 elements; the kernel is worthwhile from "
+        f"{name}: the numba kernel (the tensor has 4194304 elements, and the kernel is for "
     )
-    assert str(found).endswith(f"; keeps {keeps}")
+    assert str(found).endswith(f"; saves {saves} for backward")
 
 
 def test_a_small_tensor_takes_torchs_operation() -> None:
     found = rectifiers.explain(nn.ELU(), SMALL)
-    assert (found.backend, found.reason) == ("torch", "8 elements; the kernel is worthwhile from 262144 on")
-    assert found.keeps == "the input"
+    assert (found.backend, found.reason) == (
+        "torch",
+        "the tensor has 8 elements, and the kernel is for 262144 or more",
+    )
+    assert found.saves == "the input"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_the_input_is_left_alone(module: torch.nn.Module) -> None:
 def test_random_generators_are_left_alone() -> None:
     own = torch.Generator().manual_seed(1)
     before = torch.get_rng_state(), own.get_state()
-    kept = [rectifiers.explain(nn.RReLU(generator=g), LARGE).keeps for g in (None, own)]
+    kept = [rectifiers.explain(nn.RReLU(generator=g), LARGE).saves for g in (None, own)]
     assert kept == ["1 bit per element"] * 2
     assert torch.equal(torch.get_rng_state(), before[0])
     assert torch.equal(own.get_state(), before[1])

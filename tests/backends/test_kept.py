@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from rectifiers import functional
 from rectifiers.backends import using
 
-DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 HALF = (torch.float16, torch.bfloat16)
 ROWS, COLUMNS = 33, 240  # columns divide by 2, 3, 4, 5, 16
 SIZE = ROWS * COLUMNS

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Elementwise, elementwise, registry
+from rectifiers.activations import Elementwise, Learned, elementwise, registry
 from rectifiers.backends.cpu import kernels
 from rectifiers.vocabulary import exp, log, sigmoid
 
@@ -124,3 +124,28 @@ def test_the_cases_are_all_that_have_no_figure_of_their_own() -> None:
     others = {"elu", "selu", "celu", "relu", "leaky_relu", "prelu", "rrelu", "relu6", "squared_relu"}
     named = {name for name, record in registry.items() if isinstance(record, Elementwise)}
     assert {name for name, _ in CASES} == named - others - TORCHS
+
+
+def shifted(x: Any, weight: Any) -> Any:
+    """Moved by an exponential."""
+    return x + exp(weight)
+
+
+def shifted_slope(x: Any, weight: Any) -> Any:
+    """Its derivative."""
+    return 1.0
+
+
+def shifted_by_weight(x: Any, weight: Any) -> Any:
+    """Its derivative by the weight, the only one with an exponential."""
+    return exp(weight)
+
+
+def test_a_derivative_by_a_parameter_alone_may_need_an_exponential() -> None:
+    parameters = {"weight": Learned(0.5, shifted_by_weight)}
+    record = elementwise("shifted", shifted, shifted_slope, keeps="input", parameters=parameters, kinks=[])
+    x, weight = points(), torch.tensor([0.5])
+    (by_weight,) = kernels.slope(
+        record, (weight,), (1, 1, x.numel()), "input", x, torch.ones_like(x), torch.empty_like(x)
+    )
+    assert by_weight.item() == pytest.approx(x.numel() * math.exp(0.5), rel=1e-7)

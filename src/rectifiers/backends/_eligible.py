@@ -29,7 +29,8 @@ __all__ = ["choose", "has_kernel", "kernels_for", "least_elements", "requested",
 
 _NAMES = ("auto", "numba", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
-_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+_SMALL = "the tensor is small"
 _requested = os.environ.get(_VARIABLE, "") or "auto"
 
 
@@ -107,7 +108,7 @@ def ineligible(input: Tensor, least: int) -> str:
     if type(input) not in PLAIN:
         return f"the input is a {type(input).__name__}, not a plain tensor"
     if input.numel() < least:
-        return "the tensor is small"
+        return _SMALL
     if input.layout is not torch.strided or input.is_nested or input.dtype not in _DTYPES:
         return f"no kernel reads tensors of {input.dtype}, {input.layout}"
     if not (input.is_cpu or input.is_cuda):
@@ -158,27 +159,27 @@ def kernels_for(record: Activation, input: Tensor) -> Kernels | None:
 
 def choose(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
     """Return what `kernels_for` returns, and why."""
-    name, kernels = _requested, None
+    name = _requested
     _check(name, _VARIABLE)
     if name == "torch":
         return None, "torch was requested"
     if isinstance(record, Elementwise) and not record.written:
         return None, "a derivative of it is found by autograd: a kernel needs its formula"
     if not has_kernel(record):
-        return None, "torch's own is as fast as a kernel"
+        return None, "there is no kernel: torch's own is as fast"
+    if input.dtype == torch.float64:
+        return None, "there is no kernel for torch.float64"
     least = least_elements(record, input) if name == "auto" else 0
+    size = f"the tensor has {input.numel()} elements, and the kernel is for {least} or more"
     reason = ineligible(input, least) or ("" if input.numel() else "the input is empty")
-    if not reason:
+    if reason:
+        kernels, reason = None, size if reason == _SMALL and input.numel() > 0 and least < NEVER else reason
+    else:
         kernels, reason = available(name, input.device, record, input.dtype)
     if kernels is not None:
-        found = f"{input.numel()} elements; the kernel is worthwhile from {least} on"
-        return kernels, found if name == "auto" else f"{name} was requested"
+        return kernels, size if name == "auto" else f"{name} was requested"
     if name == "auto" or not input.numel():
-        small = 0 < input.numel() < least < NEVER and reason == "the tensor is small"
-        return (
-            None,
-            f"{input.numel()} elements; the kernel is worthwhile from {least} on" if small else reason,
-        )
+        return None, reason
     raise BackendError(f"{record.name}: the backend {name!r} was requested but cannot run: {reason}")
 
 
@@ -188,11 +189,8 @@ def available(
 ) -> tuple[Kernels | None, str]:
     """Return the kernels of a backend, or None and why they cannot run."""
     kernels: Kernels
-    if name == "auto":
-        found, reason = available("numba" if device.type == "cpu" else "triton", device, record, dtype)
-        reason = reason if found is None else found.slow(record, dtype, device)
-        return (None, reason) if reason else (found, "")
-    if name == "numba":
+    automatic = name == "auto"
+    if name == "numba" or (automatic and device.type == "cpu"):
         if device.type != "cpu":
             return None, f"numba is for the CPU, the input is on {device}"
         from rectifiers.backends.cpu import kernels as on_cpu
@@ -206,5 +204,5 @@ def available(
         from rectifiers.backends.gpu import kernels as on_gpu
 
         kernels = on_gpu
-    reason = kernels.refuses(record, dtype)
+    reason = kernels.refuses(record, dtype) or (automatic and kernels.slow(record, dtype, device))
     return (None, reason) if reason else (kernels, "")

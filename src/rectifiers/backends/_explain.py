@@ -1,4 +1,4 @@
-"""Say what runs a call, why, and what it keeps for backward."""
+"""Say what runs a call, why, and what it saves for backward."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class Explanation:
         Whose code runs.
     reason : str
         Why it is that one.
-    keeps : str
-        What is kept for backward.
-    kept_bytes : int
-        Bytes kept that are neither the input's nor the output's.
+    saves : str
+        What is saved for backward.
+    saved_bytes : int
+        Bytes saved that are neither the input's nor the output's.
     """
 
     activation: str
     backend: str
     reason: str
-    keeps: str
-    kept_bytes: int
+    saves: str
+    saved_bytes: int
 
     def __str__(self) -> str:
-        own = "torch's operations" if self.backend == "torch" else f"the {self.backend} kernel"
-        return f"{self.activation}: {own} ({self.reason}); keeps {self.keeps}"
+        runs = "torch's own operation" if self.backend == "torch" else f"the {self.backend} kernel"
+        return f"{self.activation}: {runs} ({self.reason}); saves {self.saves} for backward"
 
 
 def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwargs: Any) -> Explanation:
-    """Return what runs an activation on a tensor, why, and what it keeps for backward.
+    """Return what runs an activation on a tensor, why, and what it saves for backward.
 
     Parameters
     ----------
@@ -74,10 +74,11 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
     --------
     >>> import torch, rectifiers
     >>> from rectifiers import nn
-    >>> print(rectifiers.explain(nn.LeakyReLU(), torch.randn(2048, 1024)))
-    leaky_relu: the numba kernel (2097152 elements; kernels pay from 1048576 on); keeps 1 bit per element
-    >>> print(rectifiers.explain(nn.LeakyReLU(), torch.randn(8)))
-    leaky_relu: torch's operations (8 elements; kernels pay from 1048576 on); keeps the input
+    >>> found = rectifiers.explain(nn.ELU(), torch.randn(8))
+    >>> found.backend, found.saves
+    ('torch', 'the input')
+    >>> found.reason
+    'the tensor has 8 elements, and the kernel is for 262144 or more'
     """
     record = getattr(activation, "record", None)
     if not isinstance(record, Activation):
@@ -108,8 +109,8 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
     if generator is not None:
         generator.set_state(state)
     saved = saved[1:] if saved and saved[0] is copy else saved
-    keeps, kept_bytes = _kept(saved, seen, output, list(args), activation)
-    return Explanation(record.name, "torch" if kernels is None else kernels.name, reason, keeps, kept_bytes)
+    saves, size = _described(saved, seen, output, list(args), activation)
+    return Explanation(record.name, "torch" if kernels is None else kernels.name, reason, saves, size)
 
 
 def _trains(activation: Any, input: Tensor, args: Any, kwargs: Any) -> bool:
@@ -119,7 +120,7 @@ def _trains(activation: Any, input: Tensor, args: Any, kwargs: Any) -> bool:
     return bool(inspect.signature(activation).bind(input, *args, **kwargs).arguments.get("training"))
 
 
-def _kept(
+def _described(
     saved: list[Tensor], input: Tensor, output: Tensor, args: list[Any], activation: Any
 ) -> tuple[str, int]:
     """Describe saved tensors."""

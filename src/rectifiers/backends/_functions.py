@@ -262,8 +262,7 @@ class _Elementwise:
         values = list(self.values)
         for place, weight in zip(self.learned, extras, strict=True):
             values[place] = Channels(weight, values[place]).against(saved)
-        wide = torch.float64 if self.dtype == torch.float64 else torch.float32
-        return function(Formulas.of(self.record, wide), self.saved, saved, values, *others)
+        return function(Formulas.of(self.record, torch.float32), self.saved, saved, values, *others)
 
 
 class Smooth(Function):

@@ -29,7 +29,7 @@ class Draw:
         k     = 16 bits of words[j // 2]: the low ones if j is even, else the high ones
         value = base + step * k           (the product is rounded, then the sum)
 
-    in float64 for a tensor of float64, else in float32.
+    in float32.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ class Kernels(Protocol):
     """Kernels of one device.
 
     All tensors of one call live on that device and are dense; those of equal shape have equal strides, and
-    a kernel takes their elements as they lie in memory. Types are float64, float32, float16 or bfloat16, one
-    per call; half types are computed in float32 and rounded once. The caller makes outputs, the kernels
+    a kernel takes their elements as they lie in memory. Types are float32, float16 or bfloat16, one per
+    call; half types are computed in float32 and rounded once. The caller makes outputs, the kernels
     make what they pack. Empty tensors do not get here. Where a number is drawn the elements are in logical
     order in memory, and nothing is learned.
 

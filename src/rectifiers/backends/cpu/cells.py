@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from rectifiers.backends.cpu.numbers import LANES, Writer
 
-__all__ = ["CELLS", "Cells", "lanes_below"]
+__all__ = ["CELLS", "SUMS", "Cells", "lanes_below"]
 
 _I64 = ir.IntType(64)
 
@@ -124,9 +124,11 @@ def _masked(builder: Any, verb: str, kind: Any, code: str, lanes: int) -> Any:
 
 
 CELLS = {
-    torch.float64: Cells(8, ir.DoubleType(), "f64", double=True),
     torch.float32: Cells(4, ir.FloatType(), "f32"),
     torch.float16: Cells(2, ir.HalfType(), "f16"),
     torch.bfloat16: Cells(2, ir.IntType(16), "i16", brain=True),
 }
 """By type of tensor."""
+
+SUMS = Cells(8, ir.DoubleType(), "f64", double=True)
+"""Sums for the gradients of learned parameters."""

@@ -17,7 +17,7 @@ __all__ = ["slope", "value"]
 def value(strip: Strip, dtype: Any, keep: bool) -> None:
     """A = x, B = y, C = packed bits x > 0 and x < 0, both set for NaN, a byte of each by turns."""
     b, cells = strip.builder, CELLS[dtype]
-    w = Writer(b, cells.double, False)
+    w = Writer(b, double=False)
     half = _Halves(strip, cells)
     x_base, y_base, signs = (strip.word(word) for word in (Word.A, Word.B, Word.C))
 
@@ -47,7 +47,7 @@ def value(strip: Strip, dtype: Any, keep: bool) -> None:
 def slope(strip: Strip, dtype: Any) -> None:
     """A = packed bits, B = g, C = gx."""
     b, cells = strip.builder, CELLS[dtype]
-    w = Writer(b, cells.double, False)
+    w = Writer(b, double=False)
     half = _Halves(strip, cells)
     signs, g_base, gx_base = (strip.word(word) for word in (Word.A, Word.B, Word.C))
 

@@ -10,12 +10,12 @@ from numba.core import cgutils
 
 from rectifiers.activations import Elementwise, Learned
 from rectifiers.backends._binding import rebind
-from rectifiers.backends.cpu.cells import CELLS, Cells
+from rectifiers.backends.cpu.cells import CELLS, SUMS, Cells
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
 from rectifiers.backends.cpu.philox import drawn
 from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
 from rectifiers.backends.cpu.task import Word
-from rectifiers.backends.cpu.trial import tracks, words
+from rectifiers.backends.cpu.trial import inexact, words
 
 __all__ = ["Formulas", "slope", "value"]
 
@@ -45,19 +45,9 @@ class Formulas:
         """Whether a parameter is random."""
         return any("draw" in kind for kind in self.kinds)
 
-    def writer(self, builder: Any, cells: Cells, *written: Callable[..., Any]) -> Writer:
-        """Where formulas write themselves, and in what arithmetic.
-
-        Float64 does what carrying the rounding of float32 along would take more instructions for.
-        """
-        inexact = any(map(tracks, written))
-        if inexact and not cells.double:
-            return Writer(builder, True, False, quick=True)
-        return Writer(builder, cells.double, inexact)
-
     def of_input(self, w: Writer, formula: Callable[..., Any], x: Any, values: list[Any]) -> Number:
         """The formula of an input, written for each side of 0 apart where words gain from knowing it."""
-        if not (w.tracked or w.quick) or callable(self.record.kinks) or list(self.record.kinks) != [0.0]:
+        if not w.double or callable(self.record.kinks) or list(self.record.kinks) != [0.0]:
             return w.number(formula(Number(w, x), *values))
         above, below = (formula(Number(w, x, positive=positive), *values) for positive in (True, False))
         chosen: Number = words["where"](Number(w, x) > 0.0, above, below)
@@ -68,9 +58,7 @@ class Formulas:
         b = strip.builder
         fixed: dict[int, Any] = {}
         index = 0
-        drawing = Writer(
-            b, cells.double, False
-        )  # numbers are drawn in the type of the elements, or in float32
+        drawing = Writer(b, double=False)  # numbers are drawn in float32
         for place, kind in enumerate(self.kinds):
             if isinstance(kind, tuple):
                 fixed[place] = kind[0]
@@ -97,10 +85,10 @@ class Formulas:
                     value = Number(w, cells.load(w, address, mask))
                 elif "draw" in kind:
                     base, step = value
-                    slope = b.fadd(base.high, b.fmul(step.high, b.sitofp(drawn, drawing.vector)))
+                    slope = b.fadd(base.vector, b.fmul(step.vector, b.sitofp(drawn, drawing.vector)))
                     if kind == "reciprocal draw":
                         slope = b.fdiv(drawing.literal(1.0), slope)
-                    value = Number(w, b.fpext(slope, w.vector) if w.quick else slope)
+                    value = Number(w, b.fpext(slope, w.vector) if w.double else slope)
                 found.append(value)
             return found
 
@@ -128,7 +116,7 @@ def _times(g: Number, slope: Any) -> Number:
 def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
     """A = x, B = y = f(x), C = packed bits, whether x is positive, if `keep`."""
     b, cells = strip.builder, CELLS[dtype]
-    w = formulas.writer(b, cells, formulas.record.value)
+    w = Writer(b, inexact(formulas.record.value))
     f = rebind(formulas.record.value, words)
     first = b.add(b.mul(strip.row, strip.word(Word.LENGTH)), strip.position)
     x_base, y_base = (at(b, strip.word(word), first, cells.size) for word in (Word.A, Word.B))
@@ -140,7 +128,7 @@ def value(strip: Strip, formulas: Formulas, dtype: Any, keep: bool) -> None:
         if stream:
             fetch(b, address)
         x = cells.load(w, address, mask)
-        y = formulas.of_input(w, f, x, values(offset, mask, drawn)).rounded()
+        y = formulas.of_input(w, f, x, values(offset, mask, drawn)).vector
         cells.store(w, at(b, y_base, offset, cells.size), y, mask, stream=stream)
         if keep:
             compare = b.fcmp_unordered if formulas.record.nan_is_positive else b.fcmp_ordered
@@ -177,7 +165,7 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
     composed = keeps == "input" and exact is None and record.keeps == "output"
     written = [exact or record.derivative, *([record.value] if composed else [])]
     learned = [p for p in record.parameters.values() if isinstance(p, Learned)]
-    w = formulas.writer(b, cells, *written)
+    w = Writer(b, any(map(inexact, [*written, *(p.derivative for p in learned)])))
     df = rebind(written[0], words)
     first = b.add(b.mul(strip.row, strip.word(Word.LENGTH)), strip.position)
     g_base, gx_base = (at(b, strip.word(word), first, cells.size) for word in (Word.B, Word.C))
@@ -212,7 +200,7 @@ def slope(strip: Strip, formulas: Formulas, dtype: Any, keeps: str) -> None:
             argument = ~(kept <= 0.0) if record.nan_is_positive else kept > 0.0
         else:
             argument = kept
-        gx = w.number(_times(g, df(argument, *numbers))).rounded()
+        gx = w.number(_times(g, df(argument, *numbers))).vector
         cells.store(w, at(b, gx_base, offset, cells.size), gx, mask, stream=stream)
         for total in sums:
             total.add(kept, g, numbers, offset, mask)
@@ -249,17 +237,16 @@ class _Sum:
     def add(self, kept: Number, g: Number, numbers: list[Any], offset: Any, mask: Any) -> None:
         """Add the elements of one vector."""
         b, w = self.w.builder, self.w
-        product = w.number(_times(g, self.formula(kept, *numbers))).rounded()
+        product = w.number(_times(g, self.formula(kept, *numbers))).vector
         wide = product if w.double else b.fpext(product, self.kind)
         if mask is not None:  # a derivative may be infinite where there is no element
             wide = b.select(mask, wide, self.zero)
         if not self.across:
             b.store(b.fadd(b.load(self.total), wide), self.total)
             return
-        cells = CELLS_DOUBLE
         address = at(b, self.base, b.add(self.strip.position, offset), 8)
-        doubles = Writer(b, True, False)
-        cells.store(doubles, address, b.fadd(cells.load(doubles, address, mask), wide), mask)
+        doubles = Writer(b, double=True)
+        SUMS.store(doubles, address, b.fadd(SUMS.load(doubles, address, mask), wide), mask)
 
     def finish(self) -> None:
         """Write the sum of the item."""
@@ -270,6 +257,3 @@ class _Sum:
         while len(parts) > 1:
             parts = [b.fadd(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
         b.store(parts[0], b.inttoptr(self.base, ir.DoubleType().as_pointer()), align=8)
-
-
-CELLS_DOUBLE = next(cells for cells in CELLS.values() if cells.double)

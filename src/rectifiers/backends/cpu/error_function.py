@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rectifiers.backends.cpu.exponentials import exp
 from rectifiers.backends.cpu.numbers import Number
-from rectifiers.backends.cpu.words import abs_, exp, where
+from rectifiers.backends.cpu.words import abs_, where
 
 __all__ = ["erf", "erfc"]
 
@@ -33,9 +34,9 @@ _MIDDLE = (
 def erfc(x: Any) -> Number:
     """Complement of the error function, to the digits of the tail."""
     w = x.writer
-    z = abs_(x).tight()
+    z = abs_(x)
     t = 2.0 / (z + 2.0)
-    y = (2.0 * t - 1.0).rounded()
+    y = (2.0 * t - 1.0).vector
     smooth = Number(w, w.polynomial(y, _TAIL))
     tail = t * exp(smooth - z * z)
     result: Number = where(x < 0.0, 2.0 - tail, tail)
@@ -45,7 +46,7 @@ def erfc(x: Any) -> Number:
 def erf(x: Any) -> Number:
     """Error function."""
     w = x.writer
-    squared = (x * x).rounded()
+    squared = (x * x).vector
     series = Number(w, w.polynomial(squared, _MIDDLE))
     outer = 1.0 - erfc(abs_(x))
     result: Number = where(abs_(x) < 0.75, x * series, where(x < 0.0, -outer, outer))

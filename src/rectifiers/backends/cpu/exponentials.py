@@ -1,7 +1,7 @@
-"""Exponentials and logarithms to 30 bits, in float64: for elements that are float32 or less.
+"""Exponentials and logarithms to 30 bits, in float64.
 
-Of a formula in them that does not cancel, as good as nothing is lost before it is rounded to float32. That
-would have to carry along what its own roundings lose, in twice as many instructions.
+Of a formula in them that does not cancel, as good as nothing is lost before it is rounded to float32. Both
+follow Cody & Waite: x = k ln 2 + r, a polynomial in r, and 2^k in the exponent bits.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _parts(x: Number) -> tuple[Any, Any]:
     """e^r - 1 and 2^k, for x = k ln 2 + r between -700 and 700."""
     w, b = x.writer, x.writer.builder
     low, high = w.literal(-_FAR), w.literal(_FAR)
-    inside = x.high
+    inside = x.vector
     if x.positive is not True:
         inside = w.select(b.fcmp_ordered("<", inside, low), low, inside)  # so written NaN passes
     if x.positive is not False:
@@ -71,14 +71,14 @@ def _or_infinite(x: Number, value: Any) -> Number:
     w, b = x.writer, x.writer.builder
     if x.positive is False:
         return Number(w, value)
-    beyond = b.fcmp_ordered(">", x.high, w.literal(_FAR))
+    beyond = b.fcmp_ordered(">", x.vector, w.literal(_FAR))
     return Number(w, w.select(beyond, w.literal(float("inf")), value))
 
 
 def log(x: Number) -> Number:
     """Natural logarithm; -infinity at 0, NaN below."""
     w, b = x.writer, x.writer.builder
-    bits, mantissa = w.bits(x.high), w.integer(_MANTISSA)
+    bits, mantissa = w.bits(x.vector), w.integer(_MANTISSA)
     k = b.ashr(b.sub(bits, w.integer(_ROOT)), mantissa)
     f = b.fsub(w.from_bits(b.sub(bits, b.shl(k, mantissa))), w.literal(1.0))
     s = b.fdiv(f, b.fadd(w.literal(2.0), f))
@@ -86,17 +86,17 @@ def log(x: Number) -> Number:
     twice = w.fma(w.polynomial(z, _LOG), z, w.literal(2.0))
     value = w.fma(b.sitofp(k, w.vector), w.literal(_LN2), b.fmul(s, twice))
     for at, limit in ((0.0, "-inf"), (float("inf"), "inf")):
-        value = w.select(b.fcmp_ordered("==", x.high, w.literal(at)), w.literal(float(limit)), value)
-    wrong = b.fcmp_unordered("<", x.high, w.literal(0.0))  # or NaN
+        value = w.select(b.fcmp_ordered("==", x.vector, w.literal(at)), w.literal(float(limit)), value)
+    wrong = b.fcmp_unordered("<", x.vector, w.literal(0.0))  # or NaN
     return Number(w, w.select(wrong, w.literal(float("nan")), value))
 
 
 def log1p(x: Number) -> Number:
     """log(1 + x), good for small x, too."""
     w, b = x.writer, x.writer.builder
-    size = w.call("llvm.fabs", x.high)
-    whole = b.fadd(w.literal(1.0), x.high)
-    lost = b.fsub(x.high, b.fsub(whole, w.literal(1.0)))
+    size = w.call("llvm.fabs", x.vector)
+    whole = b.fadd(w.literal(1.0), x.vector)
+    lost = b.fsub(x.vector, b.fsub(whole, w.literal(1.0)))
     lost = w.select(b.fcmp_ordered("<", size, w.literal(1.0)), lost, w.literal(0.0))  # beyond, there is none
-    value = b.fadd(log(Number(w, whole)).high, lost)
-    return Number(w, w.select(b.fcmp_ordered("==", size, w.literal(0.0)), x.high, value))
+    value = b.fadd(log(Number(w, whole)).vector, lost)
+    return Number(w, w.select(b.fcmp_ordered("==", size, w.literal(0.0)), x.vector, value))

@@ -19,7 +19,7 @@ _I32 = ir.IntType(32)
 def value(strip: Strip, dtype: Any, pieces: int, side_by_side: bool, keep: bool) -> None:
     """A = x, B = y, C = packed winners: per vector of outputs a byte for each bit of the winner's number."""
     b, cells = strip.builder, CELLS[dtype]
-    w = Writer(b, cells.double, False)
+    w = Writer(b, double=False)
     out = _Pieces(strip, cells, pieces, side_by_side)
     x_base, winners = strip.word(Word.A), strip.word(Word.C)
     y_base = at(b, strip.word(Word.B), out.first, cells.size)
@@ -51,7 +51,7 @@ def value(strip: Strip, dtype: Any, pieces: int, side_by_side: bool, keep: bool)
 def slope(strip: Strip, dtype: Any, pieces: int, side_by_side: bool) -> None:
     """A = packed winners, B = g, C = gx."""
     b, cells = strip.builder, CELLS[dtype]
-    w = Writer(b, cells.double, False)
+    w = Writer(b, double=False)
     out = _Pieces(strip, cells, pieces, side_by_side)
     winners, gx_base = strip.word(Word.A), strip.word(Word.C)
     g_base = at(b, strip.word(Word.B), out.first, cells.size)

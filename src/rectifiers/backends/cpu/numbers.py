@@ -1,16 +1,9 @@
 """Numbers that write LLVM code: a formula called with them writes the vector code of itself.
 
-A `Number` stands for eight neighbouring elements. In a formula of arithmetic and comparisons alone it is one
-vector, and each operation rounds as NumPy's does. Where it uses exponentials and the like it is rounded once,
-at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1` alone can be off by 1.5 ulp. Elements of
-float32 or less are computed in float64 then. Those of float64 carry what each rounding lost in a second
-vector (Dekker 1971, Knuth's two-sum; products by fused multiply-add).
-
-The high part never depends on the low one. So where the low part is not a number (the high part overflowed,
-or is infinite, or 0 / 0 appears in a correction) the high part is the answer. Words may leave a low part of
-some per cent of the high one ("loose"): sums, products with one exact factor and the last rounding can take
-that, everything else asks for the same number with a low part of about an ulp (`tight`). And they may leave a
-power of two to be multiplied by at the end (`factor`), so that a subnormal result is rounded once.
+A `Number` stands for eight neighbouring elements. In a formula of arithmetic and comparisons alone it is
+float32, and each operation rounds as NumPy's does. Where the formula uses exponentials and the like it is
+float64, and the result is rounded once, at the end: ``alpha * expm1(x)`` from a correctly rounded `expm1`
+alone can be off by 1.5 ulp.
 """
 
 from __future__ import annotations
@@ -37,17 +30,10 @@ class Writer:
     builder : llvmlite.ir.IRBuilder
     double : bool
         Whether numbers are float64; float32 otherwise.
-    tracked : bool
-        Whether operations carry what their rounding lost; of float64 alone.
-    quick : bool
-        Whether numbers of float64 are those of a narrower type and go back to it, so that words need no more
-        than 30 bits.
     """
 
     builder: Any
     double: bool
-    tracked: bool
-    quick: bool = False
 
     @property
     def scalar(self) -> Any:
@@ -82,11 +68,9 @@ class Writer:
         return Number(self, self.literal(value))
 
     def spread(self, scalar: Any) -> Number:
-        """A number that is the same in all lanes, from one of float64; rounded to the elements' type."""
-        one = scalar
-        if self.quick or not self.double:
-            one = self.builder.fptrunc(scalar, ir.FloatType())
-        if self.quick:
+        """A number that is the same in all lanes, from one of float64; rounded to float32."""
+        one = self.builder.fptrunc(scalar, ir.FloatType())
+        if self.double:
             one = self.builder.fpext(one, ir.DoubleType())
         empty = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0))
@@ -181,36 +165,30 @@ def _comparison(operator: str) -> Callable[[Number, Any], Truth]:
                 return Truth.known(writer, result)
         b = writer.builder
         condition = b.fcmp_unordered if operator == "!=" else b.fcmp_ordered  # as NumPy with NaN
-        return Truth(writer, condition(operator, self.tight().high, writer.number(other).tight().high))
+        return Truth(writer, condition(operator, self.vector, writer.number(other).vector))
 
     return compare
 
 
 class Number:
-    """Eight neighbouring elements: their values, and what rounding lost of them if that is carried."""
+    """Eight neighbouring elements."""
 
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
         self,
         writer: Writer,
-        high: Any,
-        low: Any = None,
+        vector: Any,
         choice: Any = None,
         *,
-        loose: bool = False,
-        factor: Any = None,
         positive: bool | None = None,
         uniform: bool = False,
     ) -> None:
         self.writer = writer
-        self.high = high
-        self.low = low
-        self.loose = loose
-        self.factor = factor
+        self.vector = vector
+        self.choice = choice  # (condition, if true, if false), where the number is one
         self.positive = positive  # True: above 0; False: not above 0, or not a number; None: not known
         self.uniform = uniform  # whether it is the same for all vectors
-        self.choice = choice  # (condition, if true, if false), where the number is one
 
     def __bool__(self) -> bool:
         raise TypeError("a number of elements has no single truth: use `where`")
@@ -219,99 +197,30 @@ class Number:
         _comparison(operator) for operator in ("<", "<=", ">", ">=", "==", "!=")
     )
 
-    def plain(self) -> Number:
-        """The same number without a pending factor."""
-        if self.factor is None:
-            return self
-        b = self.writer.builder
-        low = None if self.low is None else b.fmul(self.low, self.factor)
-        return Number(self.writer, b.fmul(self.high, self.factor), low, loose=self.loose)
-
-    def tight(self) -> Number:
-        """The same number with a low part of about an ulp of the high one."""
-        return self.plain().normal()
-
-    def normal(self) -> Number:
-        """The same, a pending factor left pending."""
-        if not self.loose:
-            return self
-        b = self.writer.builder
-        high = b.fadd(self.high, self.low)
-        whole = b.fcmp_unordered("==", high, self.high)  # or not a number
-        high = self.writer.select(whole, self.high, high)
-        low = b.fadd(b.fsub(self.high, high), self.low)
-        return Number(self.writer, high, low, factor=self.factor)
-
-    def rounded(self) -> Any:
-        """The vector of values, rounded once."""
-        if self.low is None:
-            return self.plain().high
-        if self.choice is not None:
-            condition, yes, no = self.choice
-            both = (self.writer.number(n).rounded() for n in (yes, no))
-            return self.writer.select(condition.value, *both)
-        b = self.writer.builder
-        total = b.fadd(self.high, self.low)
-        same = b.fcmp_unordered("==", total, self.high)  # or not a number; so -0 stays -0
-        total = self.writer.select(same, self.high, total)
-        return total if self.factor is None else b.fmul(total, self.factor)
-
-    def _lows(self, *terms: Any) -> Any:
-        present = [term for term in terms if term is not None]
-        return functools.reduce(self.writer.builder.fadd, present) if present else None
+    def _with(self, operation: str, other: Any) -> Number:
+        other = self.writer.number(other).vector
+        return Number(self.writer, getattr(self.writer.builder, operation)(self.vector, other))
 
     def __neg__(self) -> Number:
-        b = self.writer.builder
-        low = None if self.low is None else b.fneg(self.low)
-        return Number(self.writer, b.fneg(self.high), low, loose=self.loose, factor=self.factor)
+        return Number(self.writer, self.writer.builder.fneg(self.vector))
 
     def __pos__(self) -> Number:
         return self
 
     def __add__(self, other: Any) -> Number:
-        writer, one, two = self.writer, self.plain(), self.writer.number(other).plain()
-        b = writer.builder
-        total = b.fadd(one.high, two.high)
-        if not writer.tracked:
-            return Number(writer, total)
-        part = b.fsub(total, one.high)
-        lost = b.fadd(b.fsub(one.high, b.fsub(total, part)), b.fsub(two.high, part))
-        return Number(writer, total, self._lows(lost, one.low, two.low), loose=one.loose or two.loose)
+        return self._with("fadd", other)
 
     def __sub__(self, other: Any) -> Number:
-        return self + -self.writer.number(other)
+        return self._with("fsub", other)
 
     def __mul__(self, other: Any) -> Number:
-        writer, one, two = self.writer, self, self.writer.number(other)
-        b = writer.builder
-        if one.low is not None and two.low is not None:  # the product of the low parts is left out
-            one, two = one.normal(), two.normal()
-        if one.factor is not None and two.factor is not None:
-            two = two.plain()
-        factor = one.factor if two.factor is None else two.factor
-        product = b.fmul(one.high, two.high)
-        if not writer.tracked:
-            return Number(writer, product, factor=factor)
-        lost = writer.fma(one.high, two.high, b.fneg(product))
-        if two.low is not None:
-            lost = writer.fma(one.high, two.low, lost)
-        if one.low is not None:
-            lost = writer.fma(one.low, two.high, lost)
-        return Number(writer, product, lost, loose=one.loose or two.loose, factor=factor)
+        return self._with("fmul", other)
 
     def __truediv__(self, other: Any) -> Number:
-        writer, dividend, other = self.writer, self.tight(), self.writer.number(other).tight()
-        b = writer.builder
-        if writer.quick and other.uniform:  # LLVM divides once, before the loop
-            return Number(writer, b.fmul(dividend.high, b.fdiv(writer.literal(1.0), other.high)))
-        quotient = b.fdiv(dividend.high, other.high)
-        if not writer.tracked:
-            return Number(writer, quotient)
-        negative = b.fneg(quotient)
-        lost = self._lows(writer.fma(negative, other.high, dividend.high), dividend.low)
-        if other.low is not None:
-            lost = writer.fma(negative, other.low, lost)
-        return Number(writer, quotient, b.fdiv(lost, other.high))
+        w, divisor = self.writer, self.writer.number(other)
+        if w.double and divisor.uniform:  # LLVM divides once, before the loop
+            return self * Number(w, w.builder.fdiv(w.literal(1.0), divisor.vector))
+        return self._with("fdiv", divisor)
 
     def __radd__(self, other: Any) -> Number:
         return self.writer.number(other) + self

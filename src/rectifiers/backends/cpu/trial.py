@@ -15,16 +15,16 @@ from rectifiers.backends.cpu.error_function import erf, erfc
 from rectifiers.backends.cpu.numbers import LANES, Number, Truth, Writer
 from rectifiers.backends.cpu.words import words as _words
 
-__all__ = ["obstacle", "tracks", "words"]
+__all__ = ["inexact", "obstacle", "words"]
 
 words: dict[str, Callable[..., Any]] = {**_words, "erf": erf, "erfc": erfc}
 
 _TRANSCENDENTAL = {"erf", "erfc", "exp", "expm1", "log", "log1p", "sigmoid", "sqrt", "tanh"}
-"""Words whose values are not exact: a formula that uses one carries what rounding loses."""
+"""Words whose values are not exact: a formula that uses one is computed in float64."""
 
 
-def tracks(formula: Callable[..., Any]) -> bool:
-    """Whether a formula carries what rounding loses: whether it uses an inexact word, under whatever name."""
+def inexact(formula: Callable[..., Any]) -> bool:
+    """Whether a formula uses an inexact word, under whatever name."""
     assert isinstance(formula, FunctionType)
     used = {id(formula.__globals__.get(name)) for name in formula.__code__.co_names}
     return any(id(vocabulary.words[name]) in used for name in _TRANSCENDENTAL)
@@ -45,11 +45,11 @@ def obstacle(record: Elementwise) -> str:
 
 def _write(record: Elementwise, formula: Callable[..., Any], of_sign: bool) -> None:
     function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "nowhere")
-    w = Writer(ir.IRBuilder(function.append_basic_block()), True, tracks(formula))
+    w = Writer(ir.IRBuilder(function.append_basic_block()), inexact(formula))
     vector = ir.Constant(w.vector, ir.Undefined)
     kept: Any = Truth(w, ir.Constant(ir.VectorType(ir.IntType(1), LANES), ir.Undefined))
     values = [
         parameter.default if isinstance(parameter, Choice) else Number(w, vector)
         for parameter in record.parameters.values()
     ]
-    w.number(rebind(formula, words)(kept if of_sign else Number(w, vector), *values)).rounded()
+    w.number(rebind(formula, words)(kept if of_sign else Number(w, vector), *values))
