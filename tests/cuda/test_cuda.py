@@ -21,13 +21,13 @@ from rectifiers.backends import using
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA GPU", allow_module_level=True)
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 ELEMENTWISE = [
     record for record in registry.values() if isinstance(record, Elementwise) and record.name != "rrelu"
 ]
 STRAIGHT = {"relu", "leaky_relu", "prelu", "relu6"}
 WITHIN_ONE = {"elu", "selu", "celu"}
-ULP = {torch.float32: 2.0**-23, torch.bfloat16: 2.0**-7, torch.float16: 2.0**-10, torch.float64: 2.0**-52}
+ULP = {torch.float32: 2.0**-23, torch.bfloat16: 2.0**-7, torch.float16: 2.0**-10}
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +77,11 @@ def test_values_and_gradients_are_the_records(record: Any, dtype: torch.dtype) -
     wide = x.double().numpy()
     with np.errstate(all="ignore"):
         want, slope = (torch.from_numpy(np.asarray(f(wide, *values))) for f in (record.f, record.df))
-    ulps = 1.0 if record.name in WITHIN_ONE else 4.0 if dtype == torch.float64 else 2.0
-    if record.name == "gelu" and dtype in (torch.float32, torch.float64):
-        ulps = 64.0  # which multiplies a rounding by x^2; in float64 the reference as well
+    ulps = 1.0 if record.name in WITHIN_ONE else 2.0
+    if record.name == "gelu" and dtype == torch.float32:
+        ulps = 64.0  # which multiplies a rounding by x^2
     assert_near(y, want, 0.7 if record.name in STRAIGHT else ulps)  # a slope itself is rounded
-    assert_near(gx, g * slope, 4.0 if dtype == torch.float64 else 2.0, scale=2.0)
+    assert_near(gx, g * slope, 2.0, scale=2.0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -252,10 +252,15 @@ def test_compiled(name: str) -> None:
 
 
 def test_second_derivatives() -> None:
-    x = torch.randn(50, device="cuda", dtype=torch.float64, requires_grad=True)
+    x = torch.randn(5, 10, device="cuda")
     for function in (F.elu, F.leaky_relu, F.crelu, lambda x: F.maxout(x), F.silu):
-        given = x.detach().view(5, 10).requires_grad_()
-        assert torch.autograd.gradgradcheck(function, (given,))
+        found = []
+        for name in ("triton", "torch"):
+            given = x.clone().requires_grad_()
+            with using(name):
+                (gx,) = torch.autograd.grad(function(given).square().sum(), given, create_graph=True)
+                found += torch.autograd.grad(gx.sum(), given)
+        torch.testing.assert_close(*found)
 
 
 def test_another_stream() -> None:
