@@ -254,6 +254,18 @@ def test_a_report_in_one_file(tmp_path: Any) -> None:
         assert f'data-chart="{chart}"' in page
 
 
+def test_the_deviation_is_measured_beside_a_mean_that_is_far_larger() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Identity(), nn.Tanh(), nn.Linear(4, 1))
+    x = 3000 + torch.randn(512, 4)
+    with rectifiers.watch(model, every=1) as w:
+        for part in x.split(128):
+            model(part).sum().backward()
+    row = w.figures(at_start=True)[0]
+    assert row["mean"] == pytest.approx(x[:128].double().mean().item())
+    assert row["deviation"] == pytest.approx(x[:128].double().std(correction=0).item(), rel=1e-6)
+
+
 @pytest.mark.parametrize("factor", [1e-30, 1e30])
 def test_the_gradient_is_measured_where_its_square_leaves_float32(factor: float) -> None:
     torch.manual_seed(0)

@@ -64,9 +64,9 @@ def keeps_zero_d(x: Any) -> Any:
             "is -0.5 at the kink 0",
         ),
         (relu, keeps_zero_d, "input", "shape lost for 0-d"),
-        (relu, lambda x: x < 0, "input", "the branches are swapped at 0"),
-        (sigmoid, sigmoid, "input", "returns the function itself"),
-        (np.tanh, lambda x: -1 / np.cosh(np.clip(x, -300, 300)) ** 2, "input", "the sign is wrong"),
+        (relu, lambda x: x < 0, "input", "is the derivative at -x: are its branches swapped?"),
+        (sigmoid, sigmoid, "input", "is not the slope of the function between"),
+        (np.tanh, lambda x: -1 / np.cosh(np.clip(x, -300, 300)) ** 2, "input", "off by the factor -1"),
         (
             reference.selu.f,
             lambda x: reference.selu.df(x) / 1.0507009873554805,
@@ -213,7 +213,7 @@ def test_the_failing_point_is_the_one_to_read() -> None:
     "call, kind, message",
     [
         (lambda: check(3), ArgumentTypeError, "but got 3"),
-        (lambda: check(relu), ArgumentError, "pass its derivative"),
+        (lambda: check(relu), ArgumentError, "where its derivative is not passed, too"),
         (lambda: check(relu, relu, of="x"), ArgumentError, "`of` is 'input' or 'output', but got 'x'"),
         (lambda: check(lambda x: 1 / 0, relu), UserCodeError, "raised ZeroDivisionError"),
         (lambda: check(lambda x: x - x.mean(), relu), ArgumentError, "each element alone"),

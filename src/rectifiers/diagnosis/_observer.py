@@ -164,11 +164,12 @@ def _add_backward(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tenso
     if seen.y is None or not seen.site.history.slots:
         return
     with torch.no_grad():
-        sample = Sample(seen.x, seen.y, seen.slope, take(gradient), gradient.dtype)
+        sample = Sample(seen.x, seen.y, seen.slope, gradient.dtype)
         slot = seen.site.history.containing(seen.step)
         slot.seen_backward += len(sample.x)
+        part = take(gradient)
         for measure in _BACKWARD:
-            slot.add(measure(sample))
+            slot.add(measure(sample, part))
     seen.y = None
 
 

@@ -272,4 +272,4 @@ def _row(site: SiteRecord, slot: Totals) -> dict[str, Any]:
     totals = slot.on_host()
     about = {"site": site.call.name, "activation": site.call.activation, "units": site.units}
     when = {"first_step": slot.first, "last_step": slot.last, "seen": slot.seen}
-    return {**about, **when, **{quantity.name: quantity.figure(totals) for quantity in ALL}}
+    return {**about, **when, **{quantity.name: quantity.of(totals) for quantity in ALL}}

@@ -12,16 +12,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from rectifiers import nn
-from rectifiers.activations import Activation, Elementwise, Gated, aliases, registry
+from rectifiers.activations import Activation, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
 from rectifiers.initialization._moments import (
     Array,
-    Function,
     GatedBy,
     Measured,
     Moments,
@@ -239,15 +237,6 @@ def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
         return GatedBy(gate)
     if name == "rrelu":
         return two_slopes(*_random_slope(module))
-    if name == "prelu":
-        slopes = torch.as_tensor(module.weight).detach().double()
-        return two_slopes(float(slopes.mean()), float(slopes.square().mean()))
-    if isinstance(record, Elementwise) and not list(module.parameters()):
-        values = [getattr(module, key) for key in record.parameters]
-        f, df = record.f, record.df
-        return Moments(
-            lambda z: np.square(f(z, *values)), lambda z: f(z, *values), lambda z: np.square(df(z, *values))
-        )
     return _of_unknown(module, {})
 
 
@@ -288,27 +277,27 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
                 return torch.zeros_like(z)
             return torch.autograd.grad(y.sum(), z, materialize_grads=True)[0]
 
-    def rows(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        return lambda z: of(z).flatten(1).mean(dim=1)
-
-    def averaged(of: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
+    def by_quadrature(of: Callable[[Tensor], Tensor]) -> Measured:
         def average(z: Array) -> Array:
             columns = torch.from_numpy(z.reshape(-1, 1)).expand(-1, width).clone()
-            return rows(of)(columns).numpy().reshape(z.shape)
+            return of(columns).mean(dim=1).numpy().reshape(z.shape)
 
-        return average
+        return expect(average)
 
     def over_draws(of: Callable[[Tensor], Tensor]) -> Measured:
         """Within two standard errors over rows."""
-        means = of(draws)
+        means = of(draws).flatten(1).mean(dim=1)
         return Measured(float(means.mean()), 2 * float(means.std()) / math.sqrt(len(means)))
 
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
     alone = _acts_elementwise(apply, draws[:4])
-    parts = (lambda z: apply(z).square(), apply, lambda z: slope(z).square())
-    made: Callable[[Any], Function] = averaged if alone else rows
-    return Moments(made(parts[0]), made(parts[1]), made(parts[2]), expect if alone else over_draws)
+    return Moments(
+        lambda z: apply(z).square(),
+        apply,
+        lambda z: slope(z).square(),
+        by_quadrature if alone else over_draws,
+    )
 
 
 def _acts_elementwise(apply: Callable[[Tensor], Tensor], x: Tensor) -> bool:

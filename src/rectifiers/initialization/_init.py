@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator
@@ -192,20 +193,12 @@ def init_(
 @contextlib.contextmanager
 def _restoring(module: torch.nn.Module) -> Iterator[None]:
     """Give the model its parameters and buffers back if anything raises."""
-    before = {name: value.detach().clone() for name, value in _tensors(module)}
+    before = copy.deepcopy(module.state_dict())
     try:
         yield
     except BaseException:
-        with torch.no_grad():
-            for name, value in _tensors(module):  # a parametrization may have put others in their place
-                value.copy_(before[name])
+        module.load_state_dict(before)
         raise
-
-
-def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
-    for name, value in (*module.named_parameters(), *module.named_buffers()):
-        if not torch.nn.parameter.is_lazy(value):
-            yield name, value
 
 
 def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:

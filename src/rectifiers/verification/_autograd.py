@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from collections.abc import Callable
@@ -87,19 +88,18 @@ def _of_numbers(function: Function) -> tuple[Function, Caller]:
     """
     caller, problem = Caller("torch"), ""
     try:
-        if caller.acts_alone(function):
+        # NumPy's functions take tensors, too, but none that need a gradient
+        y = function(torch.ones(2, requires_grad=True) * 1.0)
+        if isinstance(y, Tensor) and caller.acts_alone(function):
             return function, caller
-    except Exception:  # noqa: BLE001  one row of numbers may be no input for it
-        pass
+    except Exception as error:  # noqa: BLE001  one row of numbers may be no input for it
+        problem = f": {error_line(error, 160)}"
     for shape in _SHAPES:
         generator = torch.Generator().manual_seed(0)
         b, v = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
-        try:
-            with torch.no_grad():
-                out = function(torch.stack((b, v)))
-        except Exception as error:  # noqa: BLE001  the function is the user's
-            problem = problem or f": {error_line(error, 160)}"
-            continue
+        out = None
+        with contextlib.suppress(Exception):  # the function is the user's
+            out = function(torch.stack((b, v)).requires_grad_() * 1.0)
         if isinstance(out, Tensor) and out.shape[0] == 2:
             w = torch.randn(out.shape[1:], generator=generator, dtype=torch.float64)
 
@@ -110,7 +110,8 @@ def _of_numbers(function: Function) -> tuple[Function, Caller]:
 
             return line, Caller("torch", narrow=False)  # rounding t would move it across kinks
     raise ArgumentError(
-        f"a function must take one tensor and return one, tried {', '.join(map(str, _SHAPES))}{problem}"
+        "a function must take one tensor and return one where its derivative is not passed, too, but this "
+        f"one takes none of the shapes {', '.join(map(str, _SHAPES))}{problem}"
     )
 
 

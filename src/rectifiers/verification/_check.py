@@ -70,8 +70,6 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
     name = name_of(f) + ("" if df is None else f", {name_of(df)}")
     note, autograd = "", df is None
     if autograd or is_module(f):
-        if autograd:
-            _refuse_other_arrays(f, name)
         from rectifiers.verification import _autograd
 
         f, caller, note = _autograd.as_function(f)
@@ -100,20 +98,3 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
     return CheckResult(
         name, not report.failures, tuple(report.failures), cause, tuple(report.rows), kinks, curves
     )
-
-
-def _refuse_other_arrays(f: Any, name: str) -> None:
-    """Raise unless something is a module, an autograd function, a class of them or a function of tensors."""
-    import torch
-
-    if isinstance(f, type) and issubclass(f, torch.nn.Module | torch.autograd.Function):
-        return
-    if isinstance(f, torch.nn.Module):
-        return
-    try:
-        returned = f(torch.linspace(-1, 1, 8, requires_grad=True).reshape(2, 4) * 1.0)
-        said = f"it returns {type(returned).__name__}"
-    except Exception as error:  # noqa: BLE001  the function is the user's; then it wants something else
-        returned, said = None, error_line(error, 100)
-    if not isinstance(returned, torch.Tensor):
-        raise ArgumentError(f"{name} is no function of tensors ({said}): pass its derivative, too")

@@ -9,7 +9,7 @@ from typing import Any
 
 from rectifiers.errors import one_line
 
-__all__ = ["CheckResult", "Curves", "Failure", "Row"]
+__all__ = ["CheckResult", "Failure", "Row"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Curves:
-    """A function, the derivative as given and the true one, at the same points; None where not finite."""
-
-    x: tuple[float, ...]
-    f: tuple[float | None, ...]
-    claimed: tuple[float | None, ...]
-    true: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
 class CheckResult:
     """The result of `rectifiers.check`; printed, it is the table.
 
@@ -87,8 +77,9 @@ class CheckResult:
         All tests.
     kinks : tuple of float
         Where the function has kinks or jumps, as found by scanning.
-    curves : Curves
-        For a picture.
+    curves : dict of str to list
+        For a picture: ``x``, and there the ``"f"``, ``"true derivative"`` and ``"derivative as given"``; None
+        where not finite.
     """
 
     name: str
@@ -97,7 +88,7 @@ class CheckResult:
     cause: str
     rows: tuple[Row, ...]
     kinks: tuple[float, ...]
-    curves: Curves = field(repr=False)
+    curves: dict[str, list[Any]] = field(repr=False)
 
     def __str__(self) -> str:
         width = max(len(row.test) for row in self.rows)

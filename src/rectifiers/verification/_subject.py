@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from rectifiers.verification._calling import Array, Caller, Function, Returned
-from rectifiers.verification._result import Curves
 from rectifiers.verification._slopes import Slopes, find_kinks
 
 __all__ = ["EPSILON", "Expected", "Subject"]
@@ -136,18 +137,17 @@ class Subject:
         """The smallest number that is told from 0: XLA, which runs JAX, flushes subnormal ones."""
         return (_NORMAL if self.caller.library == "jax" else _SMALLEST)[dtype]
 
-    def curves(self) -> Curves:
+    def curves(self) -> dict[str, list[Any]]:
         """Return what a picture shows, between -6 and 6 or as far as the kinks are."""
         reach = max(6.0, *(1.5 * abs(kink.x) for kink in self.kinks if abs(kink.x) < 50), 0.0)
         x = np.linspace(-reach, reach, 481) + 1e-4
         expected = self.expect(x)
-        try:
+        claimed = np.full(x.shape, np.nan)
+        with contextlib.suppress(Exception):  # the derivative is the user's; what it raises has been told
             claimed = self.claimed(x)
-        except Exception:  # noqa: BLE001  the derivative is the user's; what it raises has been told
-            claimed = np.full(x.shape, np.nan)
         known = np.where(np.isfinite(expected.error), expected.low, np.nan)
-        return Curves(tuple(x.tolist()), *map(_finite, (self.value(x), claimed, known)))
-
-
-def _finite(values: Array) -> tuple[float | None, ...]:
-    return tuple(float(v) if np.isfinite(v) else None for v in values)
+        parts = {"f": self.value(x), "true derivative": known, "derivative as given": claimed}
+        finite = {
+            key: np.where(np.isfinite(part), part.astype(float), None).tolist() for key, part in parts.items()
+        }
+        return {"x": x.tolist(), **finite}

@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ENOUGH", "Quantity", "Sample", "Sums", "Totals", "mean_of"]
+__all__ = ["ENOUGH", "Array", "Quantity", "Sample", "Sums", "Totals"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
+Array: TypeAlias = NDArray[np.float64]
 
-# by the ending of a key
-_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "sum": torch.add,
-    "max": torch.maximum,
-    "min": torch.minimum,
-    "hypot": torch.hypot,
+# by the ending of a key: how steps are put together, and to which power of the positions they grow
+_COMBINE: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
+    "sum": (torch.add, 1.0),
+    "max": (torch.maximum, 0.0),
+    "min": (torch.minimum, 0.0),
+    "hypot": (torch.hypot, 0.5),
 }
 
 ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
@@ -36,8 +37,6 @@ class Sample:
         Pre-activations and outputs, in float32 or float64.
     slope : Tensor or None
         The activation's derivative at x; None where outputs do not belong to inputs one by one (maxout).
-    gradient : Tensor or None
-        Of the loss, by x; there in backward alone.
     dtype : torch.dtype
         That the gradient was computed in.
     """
@@ -45,7 +44,6 @@ class Sample:
     x: Tensor
     y: Tensor
     slope: Tensor | None = None
-    gradient: Tensor | None = None
     dtype: torch.dtype = torch.float32
 
 
@@ -72,7 +70,7 @@ class Totals:
     def add(self, sums: Sums) -> None:
         """Take in further sums, on their device."""
         for key, value in sums.items():
-            combine = _COMBINE[key.rpartition(".")[2]]
+            combine, _ = _COMBINE[key.rpartition(".")[2]]
             self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
 
     def absorb(self, later: Totals) -> None:
@@ -85,10 +83,11 @@ class Totals:
         """Return the same with arrays."""
         return replace(self, sums={key: value.cpu().double().numpy() for key, value in self.sums.items()})
 
-    def mean(self, key: str) -> NDArray[np.float64] | None:
-        """Return a sum over positions, divided by their number; None where there is none."""
+    def mean(self, key: str, fewest: int) -> Array | None:
+        """Return a sum per position, or a maximum; None where so few positions were not seen."""
         seen = self.seen_backward if key.startswith("gradient") else self.seen
-        return self.sums[key] / seen if key in self.sums and seen else None
+        power = _COMBINE[key.rpartition(".")[2]][1]
+        return self.sums[key] / seen**power if key in self.sums and seen >= fewest else None
 
 
 @dataclass(frozen=True)
@@ -101,30 +100,31 @@ class Quantity:
         A column of the frame: ``"dead"``.
     title : str
         A column of the table; empty for none.
-    figure : callable
-        From `Totals` on the host to a number; None where it cannot be known.
+    figure : callable or None
+        From the means of its keys per unit to a number.
+    keys : tuple of str
+        Of the sums that it needs, its own or another quantity's.
     forward : callable or None
         From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max``, ``.min`` or
         ``.hypot``: how steps are put together.
     backward : callable or None
-        The same with the gradient there.
+        From a sample and the gradient of the loss by x; keys start with ``gradient``.
     share : bool
         Whether the figure is between 0 and 1.
+    fewest : int
+        Positions without which the figure is not known.
     """
 
     name: str
     title: str
-    figure: Callable[[Totals], float | None]
+    figure: Callable[..., Any] | None
+    keys: tuple[str, ...]
     forward: Callable[[Sample], Sums] | None = None
-    backward: Callable[[Sample], Sums] | None = None
+    backward: Callable[[Sample, Tensor], Sums] | None = None
     share: bool = True
+    fewest: int = 1
 
-
-def mean_of(key: str) -> Callable[[Totals], float | None]:
-    """Return the figure that is the mean of a sum over positions and units."""
-
-    def figure(totals: Totals) -> float | None:
-        means = totals.mean(key)
-        return None if means is None else float(means.mean())
-
-    return figure
+    def of(self, totals: Totals) -> float | None:
+        """Return the figure from totals on the host; None where it cannot be known."""
+        means = [totals.mean(key, self.fewest) for key in self.keys]
+        return None if not self.figure or any(m is None for m in means) else float(self.figure(*means))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from rectifiers.diagnosis.quantities._quantity import ENOUGH, Quantity, Sample, Sums, Totals
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Quantity, Sample, Sums
 
-__all__ = ["dead"]
+__all__ = ["STEEPEST", "dead"]
+
+STEEPEST = ("steepest.max", "steepest.min")
 
 
 def _forward(sample: Sample) -> Sums:
@@ -13,10 +15,8 @@ def _forward(sample: Sample) -> Sums:
     return {"steepest.max": sample.slope.amax(dim=0), "steepest.min": sample.slope.amin(dim=0)}
 
 
-def _figure(totals: Totals) -> float | None:
-    if "steepest.max" not in totals.sums or totals.seen < ENOUGH:
-        return None
-    return float(((totals.sums["steepest.max"] == 0) & (totals.sums["steepest.min"] == 0)).mean())
+def _figure(high: Array, low: Array) -> float:
+    return float(((high == 0) & (low == 0)).mean())
 
 
-dead = Quantity("dead", "dead", _figure, _forward)
+dead = Quantity("dead", "dead", _figure, STEEPEST, _forward, fewest=ENOUGH)

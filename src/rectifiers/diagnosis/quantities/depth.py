@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+import numpy as np
+
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums
 
 __all__ = ["add_chi", "output_square", "slope_square"]
 
@@ -14,8 +16,8 @@ def _forward(sample: Sample) -> Sums:
     return {} if sample.slope is None else {"slope_squared.sum": sample.slope.square().sum(dim=0)}
 
 
-slope_square = Quantity("slope_square", "", mean_of("slope_squared.sum"), _forward, share=False)
-output_square = Quantity("output_square", "", mean_of("y_squared.sum"), share=False)
+slope_square = Quantity("slope_square", "", np.mean, ("slope_squared.sum",), _forward, share=False)
+output_square = Quantity("output_square", "", np.mean, ("y_squared.sum",), share=False)
 
 
 def add_chi(rows: Sequence[dict[str, Any]]) -> None:

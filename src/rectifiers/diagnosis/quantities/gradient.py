@@ -6,25 +6,22 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, Totals
+from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums
 
 __all__ = ["gradient"]
 
 
-def _backward(sample: Sample) -> Sums:
+def _backward(sample: Sample, gradient: Tensor) -> Sums:
     """Norm of each unit's gradient; scaled, since a vanishing gradient's squares are 0 in float32."""
-    assert sample.gradient is not None
-    limits = torch.finfo(sample.gradient.dtype)
-    scale = torch.linalg.vector_norm(sample.gradient, math.inf).clamp(limits.tiny, limits.max)
-    return {"gradient.hypot": sample.gradient.div(scale).square_().sum(dim=0).sqrt_().mul_(scale)}
+    limits = torch.finfo(gradient.dtype)
+    scale = torch.linalg.vector_norm(gradient, math.inf).clamp(limits.tiny, limits.max)
+    return {"gradient.hypot": gradient.div(scale).square_().sum(dim=0).sqrt_().mul_(scale)}
 
 
-def _figure(totals: Totals) -> float | None:
-    norms = totals.sums.get("gradient.hypot")
-    if norms is None or not totals.seen_backward:
-        return None
-    return math.sqrt(np.square(norms).mean() / totals.seen_backward)
+def _figure(norms: Array) -> float:
+    return math.sqrt(np.square(norms).mean())
 
 
-gradient = Quantity("gradient", "gradient RMS", _figure, backward=_backward, share=False)
+gradient = Quantity("gradient", "gradient RMS", _figure, ("gradient.hypot",), backward=_backward, share=False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from rectifiers.diagnosis.quantities._quantity import ENOUGH, Quantity, Totals
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Quantity
+from rectifiers.diagnosis.quantities.dead import STEEPEST
 
 __all__ = ["linear"]
 
 
-def _figure(totals: Totals) -> float | None:
-    if "steepest.max" not in totals.sums or totals.seen < ENOUGH:
-        return None
-    high, low = totals.sums["steepest.max"], totals.sums["steepest.min"]
+def _figure(high: Array, low: Array) -> float:
     return float(((high == low) & (high != 0)).mean())
 
 
-linear = Quantity("linear", "linear", _figure)  # of the slopes that `dead` measures
+linear = Quantity("linear", "linear", _figure, STEEPEST, fewest=ENOUGH)

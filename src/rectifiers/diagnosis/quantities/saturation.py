@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from rectifiers.diagnosis._slope import marked
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums, mean_of
+from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums
 
 __all__ = ["FLAT", "saturation"]
 
@@ -16,4 +17,4 @@ def _forward(sample: Sample) -> Sums:
     return {} if sample.slope is None else {"flat.sum": marked(torch.lt, sample.slope.abs(), FLAT).sum(dim=0)}
 
 
-saturation = Quantity("saturation", "flat", mean_of("flat.sum"), _forward)
+saturation = Quantity("saturation", "flat", np.mean, ("flat.sum",), _forward)
