@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rectifiers.diagnosis._table import share
@@ -43,10 +43,6 @@ class Advice:
     site: str
     sentence: str
     command: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Return it as a dictionary."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return f"- {self.sentence}" + (f"\n    {self.command}" if self.command else "")

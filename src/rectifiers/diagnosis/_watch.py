@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -150,7 +151,7 @@ class Watch:
 
         # the report draws; it is above this room, and loaded where something is drawn alone
         page = importlib.import_module("rectifiers.report.watched")
-        advice, rows = [one.as_dict() for one in self.advice()], self.frame().to_dict("records")
+        advice, rows = [asdict(one) for one in self.advice()], self.frame().to_dict("records")
         written: Path = page.write(path, self._table(), advice, rows, self._distributions())
         return written
 

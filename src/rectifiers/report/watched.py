@@ -49,8 +49,7 @@ def write(
         for name, title in _MAPS.items()
     ]
     about = "RMS of the gradient at each site, in the first and in the last period."
-    drawing = partial(_depth, rows, order)
-    charts.append(Chart("depth", "watch", "Gradient along the depth", about, drawing))
+    charts.append(Chart("depth", "watch", "Gradient along the depth", about, partial(_depth, rows, order)))
     for index, site in enumerate(order):
         drawing = partial(_distribution, [row for row in curves if row["site"] == site])
         about = f"Where the pre-activations of {site} were (bars), and the activation (line)."
@@ -87,17 +86,14 @@ def _map(name: str, rows: Sequence[Row], order: Sequence[str], look: Look) -> An
 
 def _depth(rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
     alt = altair()
-    seen = {
-        "first period": {r["site"]: r for r in reversed(rows)},
-        "last period": {r["site"]: r for r in rows},
-    }
+    seen = {"first period": rows[::-1], "last period": rows}
     points = [
         {"site": site, "when": when, "value": float(row["gradient"])}
-        for when, of_site in seen.items()
-        for site, row in of_site.items()
+        for when, ordered in seen.items()
+        for site, row in {row["site"]: row for row in ordered}.items()
         if row["gradient"] and math.isfinite(row["gradient"])
     ]
-    colours = alt.Scale(domain=["first period", "last period"], range=[look.muted, look.ink])
+    colours = alt.Scale(domain=list(seen), range=[look.muted, look.ink])
     base = alt.Chart(data(points)).encode(
         x=alt.X("site:N", sort=list(order), title=None, axis=alt.Axis(labelAngle=-40)),
         y=alt.Y("value:Q", title="gradient RMS", scale=alt.Scale(type="log"), axis=alt.Axis(format="~e")),

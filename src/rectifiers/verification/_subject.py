@@ -147,7 +147,8 @@ class Subject:
             claimed = self.claimed(x)
         known = np.where(np.isfinite(expected.error), expected.low, np.nan)
         parts = {"f": self.value(x), "true derivative": known, "derivative as given": claimed}
-        finite = {
-            key: np.where(np.isfinite(part), part.astype(float), None).tolist() for key, part in parts.items()
-        }
-        return {"x": x.tolist(), **finite}
+        return {"x": x.tolist(), **{key: _finite(part) for key, part in parts.items()}}
+
+
+def _finite(values: Array) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]
