@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rectifiers.claims._readings import Reading, code_of
 from rectifiers.comparison import compare
-from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from rectifiers.errors import ArgumentError, UnknownNameError
 from rectifiers.records.plan import content_hash
 
 __all__ = ["SCALES", "Claim", "Criterion", "Part", "Scale", "Verdict"]
@@ -222,15 +222,10 @@ class Claim:
     def plan(self, scale: str) -> dict[str, Any]:
         """Return all that determines a verdict at a scale, as JSON-able values: `hash` is taken of it."""
         at = self.scale(scale)
-        return {
-            "parts": [
-                [part.says, part.reads.plan(), dataclasses.astuple(part.criterion), part.decides]
-                for part in self.parts
-            ],
-            "proxy": at.proxy,
-            "studies": _plain(at.studies),
-            "settings": _plain(at.settings),
-        }
+        parts = [(p.says, p.reads.plan(), dataclasses.astuple(p.criterion), p.decides) for p in self.parts]
+        found = {"parts": parts, "proxy": at.proxy, "studies": at.studies, "settings": at.settings}
+        plain: dict[str, Any] = json.loads(json.dumps(found, default=code_of))
+        return plain
 
     def hash(self, scale: str) -> str:
         """Return the SHA-256 (hex) of `plan`."""
@@ -247,14 +242,3 @@ class Claim:
         if name not in self.scales:
             raise UnknownNameError.of(f"scale of claim {self.name!r}", name, self.scales)
         return self.scales[name]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of a plan as JSON-able ones: code by its name and the hash of its module's code."""
-    return json.loads(json.dumps(value, default=_code))
-
-
-def _code(value: Any) -> str:
-    if not callable(value):
-        raise ArgumentTypeError(f"a plan is made of numbers, texts, lists and functions, but got {value!r}")
-    return code_of(value)

@@ -95,7 +95,7 @@ class Reading(ABC):
                     raise UnknownNameError.of(f"{kind}, read by {where},", name, known)
 
     def plan(self) -> list[Any]:
-        """Return what identifies it, as JSON-able values."""
+        """Return what identifies it: JSON-able values and functions."""
         return [type(self).__name__, *dataclasses.astuple(self)]  # type: ignore[call-overload]
 
 
@@ -151,8 +151,8 @@ class Computed(Reading):
         )
 
     def plan(self) -> list[Any]:
-        """Return the function's name with a hash of its module's code, and the arguments."""
-        return ["Computed", code_of(self.function), dict(self.arguments)]
+        """Return the function and the arguments."""
+        return ["Computed", self.function, dict(self.arguments)]
 
 
 @dataclass(frozen=True)
@@ -316,6 +316,8 @@ def code_of(function: Any) -> str:
 
     Texts and numbers of the module are left out: those that matter are in the plan.
     """
+    if not callable(function):
+        raise ArgumentTypeError(f"a plan has numbers, texts, lists and functions, but got {function!r}")
     home = function.__module__
     own = []
     for value in map(inspect.unwrap, filter(callable, vars(sys.modules[home]).values())):
