@@ -38,6 +38,15 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Show an example's code in place of the line that links to it."""
+
+    def code(link: re.Match[str]) -> str:
+        return f'```python title="{link[1]}"\n{(ROOT / link[1]).read_text()}```'
+
+    return re.sub(r"^\[(examples/\w+\.py)\]\(.*\)$", code, markdown, flags=re.M)
+
+
 def on_config(config: Any) -> Any:
     """List the pages of activations and claims in the navigation, in the order of their registries."""
     for entry in config.nav:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import rectifiers
 
-EPOCHS, PATIENCE, WARM_UP = 4, 1, 10  # epochs, epochs, steps
+EPOCHS, PATIENCE, WARM_UP = 8, 2, 10  # epochs, epochs, steps
 
 
 class Shifted(Dataset):

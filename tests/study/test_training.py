@@ -197,9 +197,9 @@ def samples_seen(monkeypatch):
         trained, measured = [], []
         score = training.score
 
-        def watched(model, samples, indices, loss):
+        def watched(model, samples, indices, loss, **more):
             measured.extend(indices.tolist())
-            return score(model, samples, indices, loss)
+            return score(model, samples, indices, loss, **more)
 
         def hook(module, inputs):
             if module.training:

@@ -57,6 +57,7 @@ def l_skewness(values: ArrayLike) -> float | None:
     n = ordered.size
     if n < 3 or ordered[0] == ordered[-1]:
         return None
+    ordered = (ordered - ordered[0]) / (ordered[-1] - ordered[0])  # no subnormal products below
     ordered -= ordered.mean()
     rank = np.arange(n)
     first = float(np.mean(rank / (n - 1) * ordered))

@@ -93,14 +93,12 @@ class Ray:
         yield from _Session(self, work, self._box, wanted).run(iter(trials))
 
     def _join(self) -> None:
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        if address.startswith("ray://"):
+            raise ClusterError(f"the driver runs on a node of the cluster, but got {address}: start it there")
         ray = _ray()
         if not ray.is_initialized():
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            address = self.address or os.environ.get("RAY_ADDRESS") or "local"
-            if address.startswith("ray://"):
-                raise ClusterError(
-                    f"the driver runs on a node of the cluster, but got {address}: start it there"
-                )
             alone: dict[str, Any] = {"num_cpus": self.jobs and math.ceil(self.jobs * self.cpus)}
             alone = {"include_dashboard": False, **alone} if address == "local" else {}
             with _handlers():
