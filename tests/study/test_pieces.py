@@ -459,6 +459,7 @@ WHOLE = pairs(X, CLASSES)
         ({"data": (DataLoader(pairs(X[:0], CLASSES[:0])), WHOLE)}, ArgumentError, "but got an empty one"),
         ({"data": (Short(), WHOLE)}, ArgumentError, "as many items as it says, but of 60 there is no number"),
         ({"data": (OwnGenerator(), WHOLE)}, ArgumentError, "items differ with the same seeds: draw from"),
+        ({"data": (pairs(X / 0.0 * 0.0, CLASSES), WHOLE)}, ArgumentError, "inputs must be finite"),
         ({"data": (DataLoader(Stream()), WHOLE)}, ArgumentTypeError, "numbered items, but this one has an"),
         (
             {

@@ -148,7 +148,9 @@ def _equal(first: Any, second: Any) -> bool:
         return len(first) == len(second) and all(map(_equal, first, second))
     if hasattr(first, "__array__"):
         one, other = np.asarray(first), np.asarray(second)
-        return one.shape == other.shape and bool((one == other).all())
+        if one.shape != other.shape:
+            return False
+        return bool(((one == other) | ((one != one) & (other != other))).all())  # NaN is as NaN
     return bool(first == second)
 
 
