@@ -1,8 +1,8 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 # (Triton's language has no types; its decorator reads the source of what it decorates.)
-"""Pieces of kernels: where elements lie, how they are loaded, stored and drawn, how formulas are called.
+"""Pieces of kernels: where elements are, how they are loaded, stored and drawn, how formulas are called.
 
-A program of a flat kernel takes 8 rows of SIZE elements, which lie one after the other in memory, and packs
+A program of a flat kernel takes 8 rows of SIZE elements, one after the other in memory, and packs
 one bit per row into SIZE bytes. It takes one row in a step, or ROWS of them where numbers are drawn: 64
 elements share 8 calls of Philox (see `Draw`), and a tile of whole blocks calls it no oftener than that.
 Positions are int64 throughout.
@@ -18,11 +18,9 @@ from rectifiers.backends.gpu.words import rounded, widened
 __all__ = [
     "call",
     "derivative",
-    "drawn_at",
     "drawn_tile",
     "first_of",
     "is_positive",
-    "learned",
     "load",
     "packed",
     "positions",
@@ -46,7 +44,7 @@ def first_of(program, SIZE: tl.constexpr):
 
 @triton.jit
 def positions(first, row, ROWS: tl.constexpr, SIZE: tl.constexpr):
-    """Where the elements of some rows lie: (SIZE,) of one row, (ROWS, SIZE) of several."""
+    """Where the elements of some rows are: (SIZE,) of one row, (ROWS, SIZE) of several."""
     lane = tl.arange(0, SIZE)
     if ROWS == 1:
         where = first + (lane + row * SIZE)
@@ -100,63 +98,25 @@ def store_as_it_is(pointer, where, narrow, mask, FULL: tl.constexpr):
 
 
 @triton.jit
-def _scaled(bits, base, step, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr):
-    value = bits.to(WIDE) * tl.full((), step, WIDE) + tl.full((), base, WIDE)
-    if RECIPROCAL:
-        value = 1.0 / value if tl.float64 == WIDE else tl.div_rn(tl.full(value.shape, 1.0, WIDE), value)
-    return value
-
-
-@triton.jit
-def _philox(counter, seed):
-    low = (counter & 0xFFFFFFFF).to(tl.uint32)
-    high = (counter >> 32).to(tl.uint32)
-    return tl.philox(seed, low, high, low * 0, low * 0, 7)
-
-
-@triton.jit
 def drawn_tile(
-    first, seed, base, step, ROWS: tl.constexpr, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr,
-    WIDE: tl.constexpr,
+    first, seed, base, step, ROWS: tl.constexpr, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr
 ):  # fmt: skip
-    """The numbers of ROWS * SIZE neighbouring elements from `first` on, which begins a block."""
-    w0, w1, w2, w3 = _philox(first // 8 + tl.arange(0, ROWS * SIZE // 8), seed)
+    """The float32 numbers of ROWS * SIZE neighbouring elements from `first` on, which begins a block."""
+    counter = first // 8 + tl.arange(0, ROWS * SIZE // 8)
+    low, high = (counter & 0xFFFFFFFF).to(tl.uint32), (counter >> 32).to(tl.uint32)
+    w0, w1, w2, w3 = tl.philox(seed, low, high, low * 0, low * 0, 7)
     words = tl.join(tl.join(w0, w2), tl.join(w1, w3))  # (call, 2, 2): in the order of their numbers
     halves = tl.join((words & 0xFFFF).to(tl.uint16), (words >> 16).to(tl.uint16))
     blocks = tl.reshape(halves, (ROWS * SIZE // 64, 8, 8))  # block, lane, j
     bits = tl.reshape(tl.permute(blocks, (0, 2, 1)), (ROWS, SIZE))
-    return _scaled(bits, base, step, RECIPROCAL, WIDE)
+    value = bits.to(tl.float32) * tl.full((), step, tl.float32) + tl.full((), base, tl.float32)
+    return tl.div_rn(tl.full(value.shape, 1.0, tl.float32), value) if RECIPROCAL else value
 
 
 @triton.jit
-def drawn_at(where, seed, base, step, RECIPROCAL: tl.constexpr, WIDE: tl.constexpr):
-    """The numbers of any positions."""
-    w0, w1, w2, w3 = _philox(where // 64 * 8 + where % 8, seed)
-    j = ((where % 64) // 8).to(tl.int32)
-    word = tl.where(j < 4, tl.where(j < 2, w0, w1), tl.where(j < 6, w2, w3))
-    return _scaled((word >> (16 * (j % 2)).to(tl.uint32)) & 0xFFFF, base, step, RECIPROCAL, WIDE)
-
-
-@triton.jit
-def _learned(KIND: tl.constexpr, pointer, channel, WIDE: tl.constexpr):
-    return widened(tl.load(pointer + channel), WIDE) if KIND == LEARNED else 0.0
-
-
-@triton.jit
-def learned(KINDS: tl.constexpr, tensors, channel, WIDE: tl.constexpr):
-    """Every learned parameter's values in the type of computation, one or one per element; 0 for others."""
-    return (
-        _learned(KINDS[0], tensors[0], channel, WIDE),
-        _learned(KINDS[1], tensors[1], channel, WIDE),
-        _learned(KINDS[2], tensors[2], channel, WIDE),
-        _learned(KINDS[3], tensors[3], channel, WIDE),
-    )
-
-
-@triton.jit
-def _setting(KIND: tl.constexpr, number, of_channel, random, WIDE: tl.constexpr):
+def _setting(KIND: tl.constexpr, number, weight, random, WIDE: tl.constexpr):
     if KIND == LEARNED:
-        value = of_channel
+        value = weight
     elif KIND == DRAWN:
         value = widened(random, WIDE)
     else:
@@ -165,13 +125,13 @@ def _setting(KIND: tl.constexpr, number, of_channel, random, WIDE: tl.constexpr)
 
 
 @triton.jit
-def settings(KINDS: tl.constexpr, numbers, of_channel, random, WIDE: tl.constexpr):
+def settings(KINDS: tl.constexpr, numbers, weight, random, WIDE: tl.constexpr):
     """Every parameter's value in the type of computation: one for all elements, or one each."""
     return (
-        _setting(KINDS[0], numbers[0], of_channel[0], random, WIDE),
-        _setting(KINDS[1], numbers[1], of_channel[1], random, WIDE),
-        _setting(KINDS[2], numbers[2], of_channel[2], random, WIDE),
-        _setting(KINDS[3], numbers[3], of_channel[3], random, WIDE),
+        _setting(KINDS[0], numbers[0], weight, random, WIDE),
+        _setting(KINDS[1], numbers[1], weight, random, WIDE),
+        _setting(KINDS[2], numbers[2], weight, random, WIDE),
+        _setting(KINDS[3], numbers[3], weight, random, WIDE),
     )
 
 
@@ -182,14 +142,14 @@ def call(FORMULA: tl.constexpr, x, values):
 
 
 @triton.jit
-def derivative(HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, kept, values):
-    """The derivative by the input in terms of what was kept."""
+def derivative(HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, saved, values):
+    """The derivative by the input in terms of what was saved."""
     if HOW == "sign":
-        of = is_positive(kept, False)
+        of = is_positive(saved, False)
     elif HOW == "sign or nan":
-        of = is_positive(kept, True)
+        of = is_positive(saved, True)
     elif HOW == "value":
-        of = call(VALUE, kept, values)
+        of = call(VALUE, saved, values)
     else:
-        of = kept
+        of = saved
     return call(FORMULA, of, values)

@@ -28,7 +28,7 @@ __all__ = ["INTERPRETED", "rounded", "widened", "words"]
 INTERPRETED = bool(triton.knobs.runtime.interpret)
 # These stand for the type of computation and for what fits it, set by `words`.
 WIDE = tl.constexpr(tl.float32)
-quick_exp, quick_expm1 = exponentials.exp_30, exponentials.expm1_24
+quick_exp, quick_expm1 = exponentials.exp_30, exponentials.expm1_30
 
 
 @triton.constexpr_function
@@ -114,15 +114,13 @@ _WORDS = {name: globals()[f"_{name}"] for name in vocabulary.words}
 
 
 @functools.cache
-def words(wide: Any, narrow: bool) -> Mapping[str, Any]:
+def words(wide: Any) -> Mapping[str, Any]:
     """Return Triton's word for each of the vocabulary's, for `rebind`, and what its compiler needs besides.
 
     Parameters
     ----------
     wide : triton.language.dtype
-        The type formulas are computed in, ``tl.float32`` or ``tl.float64``.
-    narrow : bool
-        Whether tensors are of a narrower type, so that fewer bits will do.
+        The type formulas are computed in: ``tl.float32``, or ``tl.float64``, where 30 bits will do.
     """
     if INTERPRETED:
         from rectifiers.backends.gpu import _interpreted
@@ -133,16 +131,14 @@ def words(wide: Any, narrow: bool) -> Mapping[str, Any]:
         "libdevice": libdevice,
         "is_negative_zero": is_negative_zero,
         "WIDE": tl.constexpr(wide),
-        "quick_exp": exponentials.exp_30,
-        "quick_expm1": exponentials.expm1_30 if wide == tl.float64 else exponentials.expm1_24,
+        "quick_exp": quick_exp,
+        "quick_expm1": quick_expm1,
     }
     home |= {"__builtins__": __builtins__, "__name__": __name__}
     home["lifted"] = _jitted(lifted, home)
     chosen = dict(_WORDS)
-    if narrow:
-        chosen["expm1"] = _quick_expm1
-        if wide == tl.float64:
-            chosen["exp"] = _quick_exp
+    if wide == tl.float64:
+        chosen |= {"exp": _quick_exp, "expm1": _quick_expm1}
     return {
         "tl": tl,
         "_lifted": home["lifted"],

@@ -43,7 +43,7 @@ def _spread(winner, FROM: tl.constexpr, TO: tl.constexpr, WORD: tl.constexpr):
 
 @triton.jit
 def _largest_of_neighbours(first, j, x_ptr, PIECES: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr):
-    """Pieces that are neighbours, 2 or 4: loaded as they lie, so that accesses stay wide."""
+    """Pieces that are neighbours, 2 or 4: loaded in one, so that accesses stay wide."""
     start = (first + j * SIZE) * PIECES
     x = widened(tl.load(x_ptr + start + tl.arange(0, SIZE * PIECES)), WIDE)
     if PIECES == 2:
@@ -120,30 +120,11 @@ def maxout_value_kernel(
 
 
 @triton.jit
-def _maxout_slope_neighbours(
-    first, j, bits_ptr, g_ptr, gx_ptr, n, plane, PIECES: tl.constexpr, BITS: tl.constexpr,
-    SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
-):  # fmt: skip
-    """Step through the inputs, which are contiguous where the pieces of an output are neighbours."""
-    where = positions(first, j, 1, SIZE)
-    mask = where < n
-    output = quotient(where, PIECES, NARROW)
-    g = widened(load(g_ptr, output, mask, FULL), WIDE)
-    byte = output // (8 * SIZE) * SIZE + output % SIZE
-    bit = (output // SIZE % 8).to(tl.int32)
-    winner = tl.zeros([SIZE], tl.int32)
-    for b in tl.static_range(BITS):
-        planes = load(bits_ptr, b * plane + byte, mask, FULL).to(tl.int32)
-        winner |= ((planes >> bit) & 1) << b
-    store(gx_ptr, where, tl.where(winner == where - output * PIECES, g, 0.0), mask, FULL)
-
-
-@triton.jit
 def _maxout_slope(
     first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES: tl.constexpr, BITS: tl.constexpr,
     JOINT: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
-    """Step through the outputs; each has a place in every piece, a neighbouring one if `JOINT`."""
+    """Each output has a place in every piece, a neighbouring one if `JOINT`."""
     where = positions(first, j, 1, SIZE)
     mask = where < n
     g = widened(load(g_ptr, where, mask, FULL), WIDE)
@@ -162,38 +143,19 @@ def _maxout_slope(
         place = first * PIECES + j * SIZE * PIECES + tl.arange(0, SIZE * PIECES)
         store(gx_ptr, place, spread, place < n * PIECES, FULL)
     else:
-        _to_winners(where, mask, winner, g, gx_ptr, inner, PIECES, NARROW, FULL)
-
-
-@triton.jit
-def _to_winners(
-    where, mask, winner, g, gx_ptr, inner, PIECES: tl.constexpr, NARROW: tl.constexpr, FULL: tl.constexpr
-):  # fmt: skip
-    start = where + quotient(where, inner, NARROW) * inner * (PIECES - 1)
-    for piece in range(PIECES):
-        store(gx_ptr, start + piece * inner, tl.where(winner == piece, g, 0.0), mask, FULL)
+        start = where + quotient(where, inner, NARROW) * inner * (PIECES - 1)
+        for piece in range(PIECES):
+            store(gx_ptr, start + piece * inner, tl.where(winner == piece, g, 0.0), mask, FULL)
 
 
 @triton.jit
 def maxout_slope_kernel(
-    bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES: tl.constexpr, BITS: tl.constexpr,
-    NEIGHBOURS: tl.constexpr, JOINT: tl.constexpr, SIZE: tl.constexpr, WIDE: tl.constexpr,
-    NARROW: tl.constexpr,
+    bits_ptr, g_ptr, gx_ptr, n, inner, plane, PIECES: tl.constexpr, BITS: tl.constexpr, JOINT: tl.constexpr,
+    SIZE: tl.constexpr, WIDE: tl.constexpr, NARROW: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of the inputs: g where the winner is, 0 elsewhere. `n` counts inputs if `NEIGHBOURS`."""
+    """The gradient of the inputs of `n` outputs: g where the winner is, 0 elsewhere."""
     first = first_of(tl.program_id(0), SIZE)
-    if NEIGHBOURS:
-        if first + 8 * SIZE <= n:
-            for j in range(8):
-                _maxout_slope_neighbours(
-                    first, j, bits_ptr, g_ptr, gx_ptr, n, plane, PIECES, BITS, SIZE, WIDE, NARROW, True
-                )  # fmt: skip
-        else:
-            for j in range(8):
-                _maxout_slope_neighbours(
-                    first, j, bits_ptr, g_ptr, gx_ptr, n, plane, PIECES, BITS, SIZE, WIDE, NARROW, False
-                )  # fmt: skip
-    elif first + 8 * SIZE <= n:
+    if first + 8 * SIZE <= n:
         for j in range(8):
             _maxout_slope(
                 first, j, bits_ptr, g_ptr, gx_ptr, n, inner, plane,
