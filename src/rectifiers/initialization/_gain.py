@@ -198,7 +198,7 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
     >>> round(gain("leaky_relu", negative_slope=1 / 5.5), 4)
     1.3914
     >>> round(gain("tanh").chi(), 3), gain("relu").critical()
-    (0.966, (1.4142135623730951, 0.0))
+    (1.178, (1.4142135623730951, 0.0))
     """
     if isinstance(activation, str):
         activation = aliases.get(activation, activation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 
 from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums
 
@@ -13,8 +14,8 @@ __all__ = ["deviation", "mean", "output_mean", "output_median"]
 
 def _inputs(sample: Sample) -> Sums:
     # in float64, which MPS has not: of a mean 1000 times the deviation, squares in float32 leave nothing
-    x = sample.x if sample.x.device.type == "mps" else sample.x.double()
-    return {"x.sum": x.sum(dim=0), "x_squared.sum": x.square().sum(dim=0)}
+    x = sample.x.to(torch.float32 if sample.x.device.type == "mps" else torch.float64, copy=True)
+    return {"x.sum": x.sum(dim=0), "x_squared.sum": x.square_().sum(dim=0)}
 
 
 def _outputs(sample: Sample) -> Sums:
