@@ -237,6 +237,9 @@ def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
         return GatedBy(gate)
     if name == "rrelu":
         return two_slopes(*_random_slope(module))
+    if name == "prelu":
+        slopes = torch.as_tensor(module.weight).detach().double()
+        return two_slopes(float(slopes.mean()), float(slopes.square().mean()))
     return _of_unknown(module, {})
 
 
@@ -254,7 +257,7 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
     """Return the moments of something only known by calling it."""
     width = _WIDTH
     if isinstance(function, torch.nn.Module):
-        function = copy.deepcopy(function).double()  # the caller's module stays as it is
+        function = copy.deepcopy(function).to("cpu", torch.float64)  # the caller's module stays as it is
         width = max((p.shape[0] for p in function.parameters() if p.dim() and p.shape[0] > 1), default=_WIDTH)
 
     def call(z: Tensor) -> Tensor:
