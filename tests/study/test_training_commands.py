@@ -90,6 +90,20 @@ def test_rates_are_tuned(compare) -> None:
     assert set(seeds) == {0}  # which the script sees as two million
 
 
+@pytest.mark.parametrize(
+    ("metric", "file"), [(PATTERN, None), ("accuracy", None), (None, "{out}/result.json:accuracy")]
+)
+def test_rates_are_tuned_by_validation_where_the_json_has_it(compare, tmp_path, metric, file) -> None:
+    held_out = SCRIPT.replace('{"accuracy": accuracy', '{"validation": -rate, "accuracy": accuracy')
+    (tmp_path / "train.py").write_text(held_out)
+    result = compare(
+        line=f"{LINE} {{lr}}", metric=metric, metric_file=file, learning_rates=[0.01, 0.1], tuning_seeds=1
+    )
+    assert max(result.study.rates.values()) <= 0.01
+    assert {round(run.metric) for run in result.study.of("test")} == {61, 66}
+    assert "tuned-on-test" not in {notice.code for notice in result.summary.warnings}
+
+
 def test_a_script_without_seed_gives_replicates_and_says_what_pairing_would_save(compare) -> None:
     line = f"{sys.executable} -c \"import time; print('test acc:', time.time_ns() % 1000 / 1000, '{{arm}}')\""
     result = compare(line=line)

@@ -8,7 +8,7 @@ from rectifiers.records.values import Study
 from rectifiers.validity._check import Check, Finding
 from rectifiers.validity._runs import Runs
 
-VALIDATION = "validation"  # what a training function returns beside the metric, for this
+VALIDATION = "validation"  # what a training function, or a script's JSON, has beside the metric, for this
 
 
 def _find(study: Study, runs: Runs) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ Check(
     "tuned-on-test",
     "warned",
     rule="Learning rates are chosen on other samples than those that decide.",
-    remedy="return the metric on held-out training samples as 'validation' beside it",
+    remedy="give the metric on held-out training samples as 'validation' beside it (a script: in its JSON)",
     at_end=_find,
     example="""def train(trial):
     ...

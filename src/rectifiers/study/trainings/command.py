@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -24,6 +25,7 @@ from rectifiers.records.values import Trial as Planned
 from rectifiers.study.trainings.own_work import OwnWork
 from rectifiers.study.trainings.trial import public_seed
 from rectifiers.study.work import Wanted, always, now
+from rectifiers.validity.tuned_on_test import VALIDATION
 
 __all__ = ["Command", "CommandWork"]
 
@@ -151,19 +153,19 @@ class Command:
         """Return the words with their fields filled in; a value is never split, nor read by a shell."""
         return [_FIELD.sub(lambda match: values[match[1]], word) for word in self.words]
 
-    def read(self, output: str, values: Mapping[str, str]) -> float:
-        """Return the metric.
+    def read(self, output: str, values: Mapping[str, str]) -> dict[str, float]:
+        """Return the metric, by its name, and "validation" where the JSON file or line has it beside.
 
         Raises
         ------
         ArgumentError
-            If there is none, or it is no number.
+            If there is no metric, or it is no number.
         """
         if self.metric_file is not None:
             name, _, key = self.metric_file.rpartition(":")
             file = Path(_FIELD.sub(lambda match: values[match[1]], name))
             try:
-                return _of_json(file.read_text(encoding="utf-8"), key, str(file))
+                return _of_json(json.loads(file.read_text(encoding="utf-8")), key, str(file))
             except OSError as error:
                 raise ArgumentError(
                     f"the metric is in {file}, but it cannot be read: {error.strerror}"
@@ -172,13 +174,10 @@ class Command:
                 raise ArgumentError(f"the metric is in {file}, but that is no JSON object") from None
         assert self.metric is not None
         pattern = self._pattern(self.metric)
+        beside = _last_json(output)
         if not pattern.groups:
-            lines = [line for line in output.splitlines() if line.lstrip().startswith("{")]
-            for line in reversed(lines):
-                try:
-                    return _of_json(line, self.metric, "its last line of JSON")
-                except json.JSONDecodeError:
-                    continue
+            if beside is not None:
+                return _of_json(beside, self.metric, "its last line of JSON")
             raise ArgumentError(
                 f"no line of JSON with the key {self.metric!r} in the output: where it is a pattern, put a "
                 f"group around the number, such as '{self.metric.rstrip(': ')}: ([0-9.]+)'"
@@ -187,20 +186,34 @@ class Command:
         if not found:
             raise ArgumentError(f"no match of {self.metric!r} in the output")
         try:
-            return float(found[-1])
+            value = float(found[-1])
         except ValueError:
             raise ArgumentError(f"the last match of {self.metric!r} is no number: {found[-1]!r}") from None
+        return {self.metric_name: value, **_numbers(beside or {}, [], "its last line of JSON")}
 
 
-def _of_json(text: str, key: str, where: str) -> float:
-    found = json.loads(text)
+def _last_json(output: str) -> dict[str, Any] | None:
+    for line in reversed(output.splitlines()):
+        if line.lstrip().startswith("{"):
+            with contextlib.suppress(json.JSONDecodeError):
+                return dict(json.loads(line))
+    return None
+
+
+def _of_json(found: Any, key: str, where: str) -> dict[str, float]:
     if not isinstance(found, dict) or key not in found:
         keys = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
         raise ArgumentError(f"the metric is {key!r} of {where}, but there is {keys or 'nothing'}")
-    value = found[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ArgumentError(f"{key!r} of {where} is a number, but got {value!r}")
-    return float(value)
+    return _numbers(found, [key], where)
+
+
+def _numbers(found: Mapping[str, Any], keys: list[str], where: str) -> dict[str, float]:
+    """Return the numbers under some keys, and under "validation" if there is one."""
+    numbers = {key: found[key] for key in dict.fromkeys([*keys, VALIDATION]) if key in found}
+    for key, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ArgumentError(f"{key!r} of {where} is a number, but got {value!r}")
+    return {key: float(value) for key, value in numbers.items()}
 
 
 @dataclass(frozen=True)
@@ -246,16 +259,19 @@ class CommandWork(OwnWork):
             yield Run(trial, "crashed", how + _end_of(output), **known)
             return
         try:
-            value = self.command.read(output, values)
+            measures = self.command.read(output, values)
         except ArgumentError as error:
             yield Run(trial, "crashed", str(error) + _end_of(output), **known)
             return
-        name = self.command.metric_name
-        if not math.isfinite(value):
-            yield Run(trial, "diverged", f"{name} is {value:g}", **known)
-            return
+        for name, value in measures.items():
+            if not math.isfinite(value):
+                yield Run(trial, "diverged", f"{name} is {value:g}", **known)
+                return
+        value = measures[self.command.metric_name]
+        if trial.phase == "tune":
+            value = measures.get(VALIDATION, value)
         metric = -value if self.plan.metric.startswith("minus ") else value
-        yield Run(trial, "finished", metric=metric, measures=((name, value),), **known)
+        yield Run(trial, "finished", metric=metric, measures=tuple(measures.items()), **known)
 
 
 def _text(file: Path) -> str:
