@@ -32,6 +32,7 @@ def said(name: str) -> str:
         ("relu^2", "relu^2 is squared_relu"),
         ("gelu_tanh", "gelu_tanh is gelu(approximate='tanh')"),
         ("leeky_relu", "did you mean 'leaky_relu'"),
+        ("swsh", "did you mean 'swish'"),
     ],
 )
 def test_other_names_and_misspelt_ones_lead_to_ours(name: str, meant: str) -> None:

@@ -37,7 +37,8 @@ def unknown(name: str) -> UnknownNameError:
     elif plain in torchs:
         said = f"{name} is torch's, write {torchs[plain]}"
     else:
-        return UnknownNameError.of("activation", name, registry)
+        accepted = [name for record in registry.values() for name in (record.name, *record.also_called)]
+        return UnknownNameError.of("activation", name, accepted)
     return UnknownNameError(f"unknown activation {name!r}: {said} (known: {', '.join(sorted(registry))})")
 
 
