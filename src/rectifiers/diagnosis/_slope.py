@@ -30,7 +30,8 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
     if call.activation in _CLIPPED:
         return marked(torch.eq, y, x) * marked(torch.ne, x, 0.0)
     if call.activation in _THROUGH_ZERO:
-        return (y / x).nan_to_num(0.0)
+        # NaN stays NaN: a network that has diverged is not dead
+        return torch.where(x > 0, 1.0, torch.where(x == 0, 0.0, y / x))
     function = _function_of(call)
     if function is None:
         return None
