@@ -26,11 +26,10 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
     if y.shape != x.shape:
         return None
     if call.activation == "relu":
-        return marked(torch.gt, x, 0.0)
+        return 1.0 - marked(torch.le, x, 0.0)  # 1 at NaN, as torch's: a network that has diverged is not dead
     if call.activation in _CLIPPED:
         return marked(torch.eq, y, x) * marked(torch.ne, x, 0.0)
     if call.activation in _THROUGH_ZERO:
-        # NaN stays NaN: a network that has diverged is not dead
         return torch.where(x > 0, 1.0, torch.where(x == 0, 0.0, y / x))
     function = _function_of(call)
     if function is None:
