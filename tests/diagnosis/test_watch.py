@@ -279,7 +279,7 @@ def test_the_gradient_is_measured_where_its_square_leaves_float32(factor: float)
     assert figures[1] / factor == pytest.approx(figures[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", [nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU])
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.PReLU, nn.ELU])
 def test_units_of_a_network_that_has_diverged_are_not_dead(kind: Callable[[], nn.Module]) -> None:
     model = nn.Sequential(nn.Linear(4, 8), kind(), nn.Linear(8, 1))
     with rectifiers.watch(model, every=1) as w:

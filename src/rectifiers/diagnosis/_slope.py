@@ -28,7 +28,7 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
     if call.activation == "relu":
         return 1.0 - marked(torch.le, x, 0.0)  # 1 at NaN, as torch's: a network that has diverged is not dead
     if call.activation in _CLIPPED:
-        return marked(torch.eq, y, x) * marked(torch.ne, x, 0.0)
+        return (marked(torch.eq, y, x) * marked(torch.ne, x, 0.0)).masked_fill(x.isnan(), torch.nan)
     if call.activation in _THROUGH_ZERO:
         return torch.where(x > 0, 1.0, torch.where(x == 0, 0.0, y / x))
     function = _function_of(call)
