@@ -244,8 +244,6 @@ def compare(
         file = directory / NAME
         with Store.for_plan(file, plan) as store:
             known = None if store.plan() is None else store.study(curves=False)
-            if known is not None:
-                watcher.progress.recall(dataclasses.replace(known, plan=plan))
             settled = execution.settle(work, known)
             watcher.announce(_announced(plan, settled))
             places = {"data_dir": data_dir, "out": out}

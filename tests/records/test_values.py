@@ -71,6 +71,7 @@ def test_only_runs_of_what_is_asked_count_and_under_its_labels(plan, make_run):
     runs = (run("relu"), run("net:Mine"), run("relu", of=edited))
     assert Study(plan, runs).of("test") == runs[:2]
     assert Study(edited, runs).of("test") == (runs[2], runs[1])[::-1]
+    assert Study(dataclasses.replace(plan, norms=("batch",)), runs).of("test") == ()
     (asked,) = Study(renamed, runs).of("test")
     assert (asked.trial.arm, asked.trial.key) == ("ReLU", runs[0].trial.key)
 

@@ -47,9 +47,9 @@ def rows_of(spec: Spec) -> list[dict[str, Any]]:
 
 
 def test_every_chart_there_should_be(study: Study) -> None:
-    per_norm = ("differences", "scores", "loss", "error", "rates")
+    per_norm = ("differences", "scores", "loss", "error")
     expected = [f"{name}-{norm}" for norm in ("none", "batch") for name in per_norm]
-    expected += ["cost-time", "cost-memory", "cost-parameters", "cost-steps", "functions", "derivatives"]
+    expected += ["functions", "derivatives"]
     assert list(catalogue(study)) == expected
 
 
@@ -106,15 +106,6 @@ def test_no_power_of_ten_on_a_linear_axis(study: Study) -> None:
     assert not [label for label in labels if "e+" in label]
 
 
-def test_rates_ring_the_chosen_one_and_count_failures(study: Study, specs: dict[str, Spec]) -> None:
-    spec = specs["rates-none"]
-    ringed = {(row["arm"], row["rate"]) for row in spec["layer"][2]["data"]["values"]}
-    assert ringed == {(arm, rate) for (arm, norm), rate in study.rates.items() if norm == "none"}
-    (cross,) = spec["layer"][3]["data"]["values"]
-    assert (cross["rate"], cross["shown"]) == (1.0, "6 failed")
-    assert "tanh" not in cross["failed"]
-
-
 def test_one_look_per_arm_in_every_chart(study: Study, specs: dict[str, Spec]) -> None:
     styles = colours.styles(study.plan.arms)
     for name, spec in specs.items():
@@ -136,7 +127,7 @@ def test_on_a_page_colours_are_left_to_the_style_sheet(study: Study) -> None:
 
 def test_nothing_is_drawn_from_nothing(make_plan: Callable[..., Any]) -> None:
     empty = Study(make_plan())
-    assert list(catalogue(empty)) == ["rates-none", "rates-batch", "functions", "derivatives"]
+    assert list(catalogue(empty)) == ["functions", "derivatives"]
 
 
 def test_one_epoch_one_seed_one_arm(make_study: Callable[..., Study]) -> None:
@@ -152,9 +143,7 @@ def test_everything_failed(make_study: Callable[..., Study]) -> None:
         for run in whole.runs
     )
     study = dataclasses.replace(whole, runs=runs)
-    assert set(draw(study, check=True)) == {
-        "rates-none", "cost-memory", "cost-parameters", "cost-steps", "functions", "derivatives",
-    }  # fmt: skip
+    assert set(draw(study, check=True)) == {"functions", "derivatives"}
 
 
 def test_with_many_arms_and_seeds_what_is_drawn_is_chosen_and_what_is_left_out_is_said(study: Study) -> None:

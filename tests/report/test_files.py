@@ -25,8 +25,7 @@ def written(small: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 def test_both_kinds_of_every_chart(written: dict[str, Path]) -> None:
     stems = {
-        "differences-none", "scores-none", "loss-none", "error-none", "rates-none", "cost-time",
-        "cost-memory", "cost-parameters", "cost-steps", "functions", "derivatives",
+        "differences-none", "scores-none", "loss-none", "error-none", "functions", "derivatives",
     }  # fmt: skip
     assert set(written) == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "png")}
 
@@ -38,7 +37,7 @@ def test_svgs_are_drawings_with_their_labels(written: dict[str, Path]) -> None:
             assert "NaN" not in text, name
             assert "var(--" not in text, name
             words = {node.text for node in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")}
-            assert {"relu", "elu", "leaky_relu(0.01)"} <= words or name == "rates-none.svg", name
+            assert {"relu", "elu", "leaky_relu(0.01)"} <= words, name
 
 
 def test_pngs_are_pictures(written: dict[str, Path]) -> None:

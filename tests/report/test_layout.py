@@ -53,9 +53,3 @@ def test_a_loss_down_to_nought_starts_at_nought() -> None:
 def test_decades() -> None:
     assert _layout.decades(0.015, 2.5) == pytest.approx([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2])
     assert _layout.decades(1e-6, 1.0) == pytest.approx([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0])
-
-
-def test_best_part_leaves_a_rate_out_that_learned_nothing() -> None:
-    low, high = _layout.best_part([97.0, 96.5, 96.8, 10.0])
-    assert 90.0 < low < 96.5
-    assert high > 97.0

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rectifiers.evidence import paired
-from rectifiers.records.values import Outcome, Run, Study
+from rectifiers.records.values import Outcome, Study
 from rectifiers.report.summary import summarize
 
 Make = Callable[..., Any]
@@ -172,18 +172,6 @@ def test_bands_are_over_finished_runs(make_plan: Make, make_run: Make, keyed: Ma
     assert loss.low == good.train_loss
     assert loss.high == other.train_loss
     assert loss.mean == pytest.approx([1.5 * value for value in good.train_loss])
-
-
-def test_pairing_names_arms_that_started_otherwise(make_study: Make) -> None:
-    study = make_study(("relu", "elu"), seeds=3)
-    assert summarize(study).pairing.init == ()
-
-    def altered(run: Run) -> Run:
-        odd = run.trial.arm == "elu" and run.trial.phase == "test" and run.trial.seed == 1
-        return dataclasses.replace(run, init_hash="0" * 64) if odd else run
-
-    pairing = summarize(dataclasses.replace(study, runs=tuple(map(altered, study.runs)))).pairing
-    assert (pairing.init, pairing.order, pairing.noise, pairing.pairs) == (("elu",), (), (), 6)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +371,6 @@ def test_an_unpaired_table_of_results(make_plan: Make, make_run: Make, keyed: Ma
     assert [row.n for row in summary.arms] == [4, 5]
     assert summary.recommendation.sentence.startswith("Use elu: better than relu by")
     assert summary.finished
-    assert summary.pairing.pairs == 0
     assert summary.arms[0].learning_rate is None
     SCHEMA.validate(summary.to_json())
 

@@ -1,7 +1,6 @@
 """What a running study tells whoever watches it: plain values, without torch.
 
-They come in this order (a resumed study starts with ``done > 0`` and tells nothing about what it
-found finished)::
+They come in this order (a resumed study tells nothing about what it found finished)::
 
     StudyStarted
       PhaseStarted("tune")                    only where learning rates are chosen
@@ -54,19 +53,18 @@ class Event:
 
 @dataclass(frozen=True)
 class StudyStarted(Event):
-    """The study begins, or goes on: `done` of its at most `total` trials are on disk already."""
+    """The study begins, or goes on: some of its at most `total` trials are on disk already, with `runs`."""
 
     plan: Plan
     total: int
-    done: int
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
 class PhaseStarted(Event):
-    """A phase begins; `done` of its trials are on disk already. How many there will be depends on them."""
+    """A phase begins. How many trials it has depends on what they give."""
 
     phase: Phase
-    done: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class MarginFixed(Event):
 class InterimAnalysis(Event):
     """Where every arm of a race stands against the control of its norm, by ``(arm, norm)``.
 
-    `at_most` is the number of trials the study can still have in all, those done included.
+    `at_most` is the number of trials that can still come.
     """
 
     standings: Mapping[tuple[str, str], Standing]

@@ -160,7 +160,8 @@ class Study:
     def asked(self) -> tuple[Run, ...]:
         """The runs of what is asked now, under the labels of now, in the order they finished.
 
-        Left out are runs of arms that are not asked for, or whose code or width has changed since.
+        Left out are runs of arms and normalisations that are not asked for, and of arms whose code or width
+        has changed since.
         """
         labels = [arm.label for arm in self.plan.arms]
 
@@ -172,7 +173,8 @@ class Study:
                     return run if label == was.arm else dataclasses.replace(run, trial=trial)
             return None
 
-        return tuple(run for run in map(named, self.runs) if run is not None)
+        found = (named(run) for run in self.runs if run.trial.norm in self.plan.norms)
+        return tuple(run for run in found if run is not None)
 
     def of(self, phase: Phase, arm: str | None = None, norm: str | None = None) -> tuple[Run, ...]:
         """Return the runs of a phase, optionally of one arm and one norm, ordered by seed then rate."""

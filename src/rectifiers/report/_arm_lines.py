@@ -1,4 +1,4 @@
-"""Charts of lines, one per arm: learning curves, rates tried, functions and derivatives."""
+"""Charts of lines, one per arm: learning curves, functions and derivatives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rectifiers.report import _layout, words
+from rectifiers.report import _layout
 from rectifiers.report._looks import Look
 from rectifiers.report._pieces import (
     HEIGHT,
@@ -19,11 +19,9 @@ from rectifiers.report._pieces import (
     end_labels,
     focus,
 )
-from rectifiers.report.facts import Band, RateRow
+from rectifiers.report.facts import Band
 
-__all__ = ["Line", "functions", "learning", "rates", "reach"]
-
-_RATES_HEIGHT = 240
+__all__ = ["Line", "functions", "learning", "reach"]
 
 
 @dataclass(frozen=True)
@@ -128,55 +126,3 @@ def learning(bands: Sequence[Band], title: str, look: Look) -> Any:
     ends = {band.arm: band.mean[-1] for band in bands}
     labels = end_labels("end", ends, max(2, epochs), domain, logarithmic, look)
     return alt.layer(band, line, labels).properties(height=HEIGHT)
-
-
-def rates(found: Sequence[RateRow], measured: str, look: Look) -> Any:
-    """Return what each learning rate gave, the chosen one ringed, failures counted."""
-    alt = altair()
-    rows: list[dict[str, Any]] = [
-        {
-            "arm": row.arm,
-            "rate": point.rate,
-            "mean": point.mean,
-            "low": point.low,
-            "high": point.high,
-            "finished": point.n,
-            "failed": point.failed,
-            "chosen": row.chosen == point.rate,
-        }
-        for row in found
-        for point in row.points
-    ]
-    means = [row["mean"] for row in rows if row["mean"] is not None]
-    domain = _layout.best_part(means) if means else (0.0, 1.0)
-    scale = alt.Scale(domain=list(domain), nice=False)
-    tried = sorted({row["rate"] for row in rows})
-    x = alt.X(
-        "rate:Q",
-        title="learning rate",
-        scale=alt.Scale(type="log", nice=False, padding=16),
-        axis=alt.Axis(values=tried, format="~g", grid=False, labelOverlap=True),
-    )
-    y = alt.Y("mean:Q", title=f"validation {measured}", scale=scale)
-    shown = [alt.Tooltip(f"{key}:Q", format=".4~g") for key in ("rate", "mean", "low", "high")]
-    looks = {"opacity": focus(), "tooltip": ["arm:N", *shown, "finished:Q", "failed:Q"]}
-    finished = [row for row in rows if row["mean"] is not None]
-    layers = []
-    if finished:
-        base = alt.Chart(data(finished)).encode(x=x, y=y, **looks)
-        layers.append(base.mark_line(strokeWidth=1.5, clip=True).encode(**arm_line(look)))
-        marks = base.mark_point(filled=True, size=45, clip=True)
-        layers.append(marks.encode(color=arm_colour(look), shape=arm_shape(look)))
-    chosen = [row for row in finished if row["chosen"]]
-    if chosen:
-        rings = alt.Chart(data(chosen)).mark_point(size=190, strokeWidth=2, shape="circle", clip=True)
-        layers.append(rings.encode(x=x, y=y, color=arm_colour(look), **looks))
-    crosses = [
-        {"rate": rate, "shown": f"{len(arms)} failed", "failed": words.enumerate_names(arms)}
-        for rate in tried
-        if (arms := [row["arm"] for row in rows if row["rate"] == rate and row["failed"]])
-    ]
-    if crosses:
-        failed = alt.Chart(data(crosses)).mark_text(fontSize=12, dy=-8, color=look.muted)
-        layers.append(failed.encode(x=x, y=alt.value(_RATES_HEIGHT), text="shown:N", tooltip=["failed:N"]))
-    return alt.layer(*layers).properties(height=_RATES_HEIGHT)

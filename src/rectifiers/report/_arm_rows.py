@@ -1,8 +1,8 @@
-"""Charts of what was measured, one row per arm: differences, scores, cost."""
+"""Charts of what was measured, one row per arm: differences and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rectifiers.report import _layout, words
@@ -10,7 +10,7 @@ from rectifiers.report._looks import Look
 from rectifiers.report._pieces import ROW, altair, arm_axis, arm_colour, arm_shape, data, focus
 from rectifiers.report.summary import Summary
 
-__all__ = ["COSTS", "cost", "differences", "dots_of", "scores"]
+__all__ = ["differences", "dots_of", "scores"]
 
 _DOTS = 4000  # in one chart
 
@@ -128,38 +128,3 @@ def _thinned(values: Sequence[float], limit: int) -> Sequence[float]:
         return values
     ordered, last = sorted(values), len(values) - 1
     return [ordered[round(i * last / (limit - 1))] for i in range(limit)]
-
-
-COSTS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
-    ("time", "seconds_per_trial", "Training time per trial (s)", words.duration),
-    ("memory", "peak_memory", "Peak memory of a step (MiB)", words.bytes_text),
-    ("parameters", "parameters", "Learned parameters", lambda count: f"{count:,}"),
-    ("steps", "steps_to_target", "Steps to the target training error", lambda count: f"{count:,}"),
-)
-
-
-def cost(summary: Summary, key: str, text: Callable[[Any], str], look: Look) -> Any:
-    """Return one figure of `COSTS` per arm, a bar per normalisation."""
-    alt = altair()
-    order = [row.arm for row in summary.arms if row.norm == summary.plan.norms[0]]
-    several = len(summary.plan.norms) > 1
-    rows = []
-    for row in summary.arms:
-        value = getattr(row, key)
-        if value is None:
-            continue
-        # The first arm's two bars say which is which.
-        shown = text(value) + (f"  {row.norm}" if several and row.arm == order[0] else "")
-        amount = value / 2**20 if key == "peak_memory" else value
-        rows.append({"arm": row.arm, "norm": row.norm, "value": amount, "shown": shown})
-    top = max(row["value"] for row in rows)
-    # Room for the figure behind the longest bar.
-    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top * 1.6 or 1], nice=False))
-    y = alt.Y("arm:N", title=None, sort=order, axis=arm_axis(look))
-    offset = alt.YOffset("norm:N", sort=list(summary.plan.norms))
-    base = alt.Chart(data(rows)).encode(x=x, y=y, yOffset=offset, opacity=focus())
-    bars = base.mark_bar(cornerRadiusEnd=2).encode(
-        color=arm_colour(look), tooltip=["arm:N", "norm:N", "shown:N"]
-    )
-    figures = base.mark_text(align="left", dx=5, fontSize=11, color=look.ink).encode(text="shown:N")
-    return alt.layer(bars, figures).properties(height=(16 * len(summary.plan.norms) + 8) * len(order))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
 
 from rectifiers.evidence.paired import Ends
 
-__all__ = ["best_part", "decades", "padded", "reach", "spread"]
+__all__ = ["decades", "padded", "reach", "spread"]
 
 _LINE = 14.0
 
@@ -47,13 +46,6 @@ def decades(low: float, high: float) -> list[float]:
     if len(inside) <= 8:
         return inside
     return [10.0**k for k in range(first, last + 1) if low <= 10.0**k <= high]
-
-
-def best_part(values: Sequence[float]) -> tuple[float, float]:
-    """Return the range that shows the better half of `values` well; the worst may lie below it."""
-    best, middle = max(values), statistics.median(values)
-    low = max(min(values), best - 3.0 * (best - middle)) if best > middle else min(values)
-    return padded(low, best, logarithmic=False)
 
 
 def spread(

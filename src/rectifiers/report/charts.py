@@ -73,7 +73,7 @@ class Chart:
 def catalogue(summary: Summary) -> tuple[Chart, ...]:
     """Return the charts there are data for, in the order of the report."""
     charts = [chart for norm in summary.plan.norms for chart in _per_norm(summary, norm)]
-    return (*charts, *_costs(summary), *_functions(summary))
+    return (*charts, *_functions(summary))
 
 
 def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
@@ -114,15 +114,6 @@ def _per_norm(summary: Summary, norm: str) -> Iterator[Chart]:
                 f"{title} per epoch: mean over finished seeds, band from smallest to largest.",
                 partial(_arm_lines.learning, bands, title),
             )
-    rates = [row for row in summary.rates if row.norm == norm and row.arm in drawn]
-    if rates:
-        yield chart(
-            f"rates-{norm}",
-            "rates",
-            f"Rates tried{some}",
-            f"{words.upper(plan.metric)} on the validation split per rate; the chosen one is ringed.",
-            partial(_arm_lines.rates, rates, measured),
-        )
 
 
 def _drawn(arms: list[str], control: str) -> tuple[list[str], str]:
@@ -131,19 +122,6 @@ def _drawn(arms: list[str], control: str) -> tuple[list[str], str]:
         return arms, ""
     kept = [arm for arm in arms if arm != control][: _LINES - 1]
     return [*kept, control], f": {control} and the first {len(kept)} of {len(arms)} arms"
-
-
-def _costs(summary: Summary) -> Iterator[Chart]:
-    each = "per arm and normalisation" if len(summary.plan.norms) > 1 else "per arm"
-    for name, key, title, text in _arm_rows.COSTS:
-        if any(getattr(row, key) is not None for row in summary.arms):
-            yield Chart(
-                f"cost-{name}",
-                "cost",
-                title,
-                f"{title}, {each}.",
-                partial(_arm_rows.cost, summary, key, text),
-            )
 
 
 def _functions(summary: Summary) -> Iterator[Chart]:

@@ -17,7 +17,6 @@ __all__ = [
     "ComparisonRow",
     "Cost",
     "FailureRow",
-    "Pairing",
     "RatePoint",
     "RateRow",
     "Recommendation",
@@ -118,14 +117,12 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class RatePoint:
-    """What one learning rate gave on the validation split: mean, smallest and largest over tuning seeds."""
+    """What one learning rate gave on the validation split: the mean of `n` runs that finished."""
 
     rate: float
     n: int
     failed: int
     mean: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -174,20 +171,6 @@ class Cost:
     deciding: int
     speculated: int
     saved: int
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Whether arms of one seed started alike, by the hashes in the records.
-
-    `pairs` counts the (arm, norm, seed) held against the control's run; the others name the arms
-    whose hash differed in at least one of them. Initial weights differ where an arm changes the width.
-    """
-
-    pairs: int
-    init: tuple[str, ...]
-    order: tuple[str, ...]
-    noise: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ def render(study: Study) -> str:
     charts = [_page.PageChart(chart, chart.draw(look)) for chart in catalogue(summary)]
     legend = _page.legend(styles)
     shown = {"done", "words", *(chart.about.section for chart in charts)}
+    shown |= {"rates"} if summary.rates else set()
+    shown |= {"cost"} if any(row.seconds_per_trial or row.parameters for row in summary.arms) else set()
     if (plan.trained and study.runs) or summary.failed or summary.remarks:
         shown.add("wrong")
     return _page.render(
@@ -57,7 +59,7 @@ def render(study: Study) -> str:
 
 
 def _facts(summary: Summary) -> Items:
-    plan, cost = summary.plan, summary.cost
+    plan, cost, margin = summary.plan, summary.cost, summary.margin
     norms = f" × {len(plan.norms)} normalisations" if len(plan.norms) > 1 else ""
     failed = words.failures(
         sum(row.diverged for row in summary.arms), sum(row.crashed for row in summary.arms)
@@ -67,17 +69,13 @@ def _facts(summary: Summary) -> Items:
         ("Runs that decide" if summary.valid else "Runs", f"{cost.deciding:,}{failed and f', {failed}'}"),
         ("Saved by the race", words.plural(cost.saved, "run") if cost.saved else ""),
         ("Model", _model(plan)),
-        ("Margin", _margin(summary)),
+        ("Margin", f"±{words.amount(margin.value, plan.unit)}" if margin else ""),
         ("Training time", words.duration(sum(cost.seconds.values())) if any(cost.seconds.values()) else ""),
     ]
 
 
 def _seeds(plan: Plan) -> str:
     return f"{'up to ' if plan.racing else ''}{words.plural(plan.seeds, 'seed')}"
-
-
-def _margin(summary: Summary) -> str:
-    return "" if summary.margin is None else f"±{words.amount(summary.margin.value, summary.plan.unit)}"
 
 
 def _model(plan: Plan) -> str:
@@ -93,14 +91,13 @@ def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
         ("Data", plan.data_source if plan.data_source != plan.task else ""),
     ]
     if not plan.trained:
-        return {"Data": data, "Decision": _decision(summary)}
+        return {"Data": data}
     rates = ", ".join(map(words.rate_text, plan.learning_rates))
     how: Items = [
         ("Grid of rates" if plan.tuned else "Learning rate", rates if plan.learning_rates != (0.0,) else ""),
         ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
         ("Test seeds", f"{_seeds(plan)}, from 0"),
         ("Device", plan.device),
-        *_pairing(summary),
     ]
     widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
     gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
@@ -110,7 +107,7 @@ def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
         ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test{split}"),
         ("Validation", validation if plan.tuned else ""),
         ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
-        ("Data SHA-256", plan.data_hash[:16]),
+        ("SHA-256", f"{plan.data_hash[:16]} of the data, {plan.hash[:16]} of the plan"),
         ("Model", _model(plan)),
         ("Code", plan.model_code),
         ("Data code", plan.data_code),
@@ -129,41 +126,5 @@ def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
     return {
         "Data and model": data,
         "Training": [*training, *how],
-        "Decision": [*_decision(summary), ("Plan SHA-256", plan.hash[:16])],
         "Machine and versions": sorted(study.environment.items()),
     }
-
-
-def _decision(summary: Summary) -> Items:
-    plan, margin = summary.plan, summary.margin
-    interval = "Welch's t, runs not paired"
-    if plan.racing:
-        interval = (
-            "t confidence sequence on paired differences, valid after every seed together (Wang & Ramdas)"
-        )
-    elif plan.paired:
-        interval = "Student's t on paired differences, number of seeds fixed beforehand"
-    tested = "sign and share e-processes, valid after every seed" if plan.racing else "Fisher's exact test"
-    together = f"over {words.plural(plan.comparisons, 'comparison')} (Bonferroni)"
-    return [
-        ("Metric", f"{plan.metric}{f' in {plan.unit}' if plan.unit else ''}, higher is better"),
-        ("Control", plan.control),
-        ("Margin", f"{_margin(summary)}, {margin.rule}" if margin else ""),
-        ("Confidence", f"{100 * plan.confidence:g} % {together}"),
-        ("Interval", interval),
-        ("New data", "corrected resampled t (Nadeau & Bengio)" if plan.vary == "split" else ""),
-        ("Failures", f"in no mean; tested apart ({tested})"),
-    ]
-
-
-def _pairing(summary: Summary) -> Items:
-    """Return what the hashes in the records prove about the pairs."""
-    plan, pairing = summary.plan, summary.pairing
-    own_width = {arm.label for arm in plan.arms if arm.width != plan.arm(plan.control).width}
-    found: Items = []
-    for name, unlike in (("weights", pairing.init), ("order", pairing.order), ("noise", pairing.noise)):
-        text = f"differ for {words.enumerate_names(unlike)}" if unlike else ""
-        if unlike and name == "weights" and own_width.issuperset(unlike):
-            text += ": layers of another width"
-        found.append((f"Paired {name}", text or f"the same as the control's in all {pairing.pairs} pairs"))
-    return found if pairing.pairs else []

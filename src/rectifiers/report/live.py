@@ -18,27 +18,15 @@ from rich.console import Console
 from rich.live import Live
 
 from rectifiers.records import events
-from rectifiers.records.values import Plan, Run, cell_name
+from rectifiers.records.values import cell_name
 from rectifiers.report import words
-from rectifiers.report._live_table import View, design, score
+from rectifiers.report._live_table import View
 from rectifiers.report.progress import Progress
 
 __all__ = ["Watcher", "watching"]
 
 _LINE_EVERY = 10.0
 _REDRAW_EVERY = 0.25
-
-
-def _most(plan: Plan | None) -> str:
-    return "at most " if plan is not None and plan.racing else ""
-
-
-def _greeting(event: events.StudyStarted) -> str | None:
-    if event.total and event.done == event.total:
-        return f"finished before: all {event.total} trials are there, nothing is trained"
-    if event.done:
-        return f"going on: {event.done} of {_most(event.plan)}{event.total} trials are there"
-    return None
 
 
 class Watcher:
@@ -50,51 +38,48 @@ class Watcher:
     def __call__(self, event: events.Event) -> None:
         """Take in one event."""
         self.progress.apply(event)
+        if isinstance(event, events.StudyStarted) and event.runs:
+            state = self.progress
+            self.announce(f"going on: {state.done} of at most {state.total} trials are there")
 
     def announce(self, text: str) -> None:
         """Say what is to come, before anything is trained."""
 
 
 class _Table(Watcher):
-    """The live table on a terminal."""
+    """The live table on a terminal, which is drawn elsewhere; what is announced stays above it."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         super().__init__(clock)
         self._console = console
 
-    def __call__(self, event: events.Event) -> None:
-        super().__call__(event)
-        if isinstance(event, events.StudyStarted) and (text := _greeting(event)):
-            self.announce(text)
-
     def announce(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Lines(Watcher):
+class _Lines(_Table):
     """Now and then a line: for logs, pipes and terminals that cannot redraw."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
-        self._console, self._clock = console, clock
-        self._last = clock()
+        super().__init__(console, clock)
+        self._clock, self._last = clock, clock()
 
     def __call__(self, event: events.Event) -> None:
+        state = self.progress
+        left = len(state.left)
         super().__call__(event)
         match event:
-            case events.StudyStarted(plan=plan):
-                epochs = f" of {plan.epochs} epochs" if plan.epochs else ""
-                trials = f"{_most(plan)}{event.total} trials{epochs}"
-                self.announce(_greeting(event) or f"{plan.task}: {design(plan)}: {trials}")
             case events.RateChosen():
                 self.announce(f"{cell_name(event.arm, event.norm)}: learning rate {event.rate:g}")
             case events.MarginFixed(margin=margin):
                 self.announce(f"margin {margin.value:.3g}: {margin.rule}")
             case events.InterimAnalysis():
-                for key in self.progress.news:
+                for key in state.left[left:]:
                     self._left(*key)
-            case events.TrialFinished():
-                self._finished(event.run)
+            case events.TrialFinished() if self._clock() - self._last >= _LINE_EVERY:
+                seconds = state.seconds_left
+                tail = "" if seconds is None else f", at most {words.rough_duration(seconds)} left"
+                self.announce(f"{state.done}/{state.total} trials{tail}")
             case events.Warned(notice=notice):
                 self.announce(f"warning: {notice.text}")
 
@@ -106,24 +91,13 @@ class _Lines(Watcher):
         digits = words.finer(margin.value if margin else 0.2)
         between = words.between(standing.means.low, standing.means.high, digits)
         than = "to" if standing.verdict == "equivalent" else "than"
-        why = standing.note if standing.out else f"{between} {words.points(plan.unit)}".rstrip()
+        why = standing.note or f"{between} {words.points(plan.unit)}".rstrip()
         verdict = f"{standing.verdict} {than} {plan.control}"
         self.announce(f"{cell_name(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
 
-    def _finished(self, run: Run) -> None:
-        state, trial = self.progress, run.trial
-        cell, plan = state.cells[trial.arm, trial.norm], state.plan
-        if plan is not None and trial.phase == "test" and cell.tried == plan.seeds:
-            metric = "" if cell.mean is None else f"{plan.metric} "
-            self.announce(f"{cell_name(cell.arm, cell.norm)}: {metric}{score(cell, plan.unit)}")
-        elif self._clock() - self._last >= _LINE_EVERY and state.done < state.total:
-            left = state.seconds_left
-            tail = "" if left is None else f", {_most(plan)}{words.rough_duration(left)} left"
-            self.announce(f"{state.done}/{state.total} trials{tail}")
-
     def announce(self, text: str) -> None:
         self._last = self._clock()
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        super().announce(text)
 
 
 class _Notebook(Watcher):
@@ -135,7 +109,7 @@ class _Notebook(Watcher):
         super().__init__(clock)
         self._clock = clock
         self._last = -math.inf
-        self._announced = ""
+        self._announced: list[str] = []
         self._handle: Any = display({"text/plain": ""}, raw=True, display_id=True)
 
     def __call__(self, event: events.Event) -> None:
@@ -145,7 +119,7 @@ class _Notebook(Watcher):
             self._handle.update({"text/html": self._html(), "text/plain": ""}, raw=True)
 
     def announce(self, text: str) -> None:
-        self._announced = text
+        self._announced.append(text)
 
     def close(self) -> None:
         """Take the table away: the result shows itself."""
@@ -153,8 +127,8 @@ class _Notebook(Watcher):
 
     def _html(self) -> str:
         console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False, emoji=False)
-        if self._announced:
-            console.print(self._announced, markup=False, highlight=False)
+        for line in self._announced:
+            console.print(line, markup=False, highlight=False)
         console.print(View(self.progress))
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

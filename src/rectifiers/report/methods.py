@@ -20,7 +20,7 @@ def methods(summary: Summary, study: Study) -> str:
     """Return how it was done as a paragraph for a paper, with every figure and what to cite."""
     plan, cost = summary.plan, summary.cost
     others = words.enumerate_names([arm.label for arm in plan.arms if arm.label != plan.control])
-    said = [f"We compared {others} with {plan.control} on {plan.task}."]
+    said = [f"We compared {others} with {plan.control} on {plan.task} by {plan.metric}."]
     if plan.kind == "loop" and plan.trained:
         rates = plan.optimizer if not plan.momentum else f"{plan.optimizer} (momentum {plan.momentum:g})"
         said.append(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rectifiers.evidence.standing import Standing
 from rectifiers.records import events
-from rectifiers.records.values import Margin, Plan, Run, Study
+from rectifiers.records.values import Margin, Plan, Run
 
 __all__ = ["Cell", "Progress"]
 
@@ -24,8 +24,6 @@ class Cell:
 
     arm: str
     norm: str
-    rate: float | None = None
-    tuned: int = 0
     metrics: list[float] = field(default_factory=list)
     diverged: int = 0
     crashed: int = 0
@@ -61,8 +59,6 @@ class Progress:
         Trials there will be at most; a race lowers it with every arm that leaves.
     left : list of (arm, norm)
         Arms that were decided, in the order in which they were; `Cell.standing` tells how.
-    news : list of (arm, norm)
-        Those of them that the last event brought.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,89 +68,53 @@ class Progress:
         self.phase = ""
         self.total = 0
         self.done = 0
-        self.kept = 0
-        self.active: dict[str, Key] = {}
         self.left: list[Key] = []
-        self.news: list[Key] = []
         self.warnings: list[str] = []
-        self._known: Study | None = None
+        self._kept = 0
         self._clock = clock
         self._began = clock()
-        self._shares: dict[str, float] = {}
-
-    def recall(self, known: Study) -> None:
-        """Take what earlier sessions left, so that a resumed study shows its means from the start."""
-        self._known = known
 
     def apply(self, event: events.Event) -> None:
         """Take in one event."""
-        self.news = []
         match event:
-            case events.StudyStarted():
-                self._start(event.plan, event.total, event.done)
+            case events.StudyStarted(plan=plan):
+                self.plan, self.total, self._began = plan, event.total, self._clock()
+                self.cells = {key: Cell(*key) for key in plan.cells}
+                for run in event.runs:
+                    self._add(run)
+                self._kept = self.done
             case events.PhaseStarted():
                 self.phase = event.phase
-            case events.TrialStarted(trial=trial):
-                self.active[trial.key] = (trial.arm, trial.norm)
-            case events.EpochFinished(trial=trial):
-                self._shares[trial.key] = event.epoch / event.epochs
-            case events.TrialFinished(run=run):
-                self._add(run)
-                self.done += 1
-                self.total = max(self.total, self.done)  # processes that ran ahead of the last decision
-                self.active.pop(run.trial.key, None)
-                self._shares.pop(run.trial.key, None)
-            case events.RateChosen():
-                self.cells[event.arm, event.norm].rate = event.rate
+            case events.TrialFinished():
+                self._add(event.run)
             case events.MarginFixed():
                 self.margin = event.margin
             case events.InterimAnalysis():
-                self._judge(event.standings, event.at_most)
+                self.total = self.done + event.at_most
+                for key, standing in event.standings.items():
+                    self.cells[key].standing = standing
+                    if standing.decided_at is not None and key not in self.left:
+                        self.left.append(key)
             case events.Warned():
                 self.warnings.append(event.notice.text)
 
-    def _start(self, plan: Plan, total: int, done: int) -> None:
-        self.plan, self.total, self.done, self.kept = plan, total, done, done
-        self._began = self._clock()
-        given = None if plan.tuned else plan.learning_rates[0]
-        self.cells = {key: Cell(*key, rate=given) for key in plan.cells}
-        if self._known is not None:
-            for run in self._known.runs:
-                self._add(run)
-            for key, rate in self._known.rates.items():
-                if key in self.cells:
-                    self.cells[key].rate = rate
-
     def _add(self, run: Run) -> None:
-        cell = self.cells.get((run.trial.arm, run.trial.norm))
-        if cell is None:  # an arm of an earlier question
-            return
+        self.done += 1
+        self.total = max(self.total, self.done)  # processes that ran ahead of the last decision
+        cell = self.cells[run.trial.arm, run.trial.norm]
         if run.trial.phase != "test":
-            cell.tuned += run.trial.phase == "tune"
-        elif run.metric is not None:
+            return
+        if run.metric is not None:
             cell.metrics.append(run.metric)
         elif run.outcome == "diverged":
             cell.diverged += 1
         else:
             cell.crashed += 1
 
-    def _judge(self, standings: Mapping[Key, Standing], at_most: int) -> None:
-        self.total = max(at_most, self.done)
-        for key, standing in standings.items():
-            self.cells[key].standing = standing
-            if standing.decided_at is not None and key not in self.left:
-                self.left.append(key)
-                self.news.append(key)
-
-    @property
-    def position(self) -> float:
-        """Trials done, the shares of those under way included."""
-        return self.done + sum(self._shares.values())
-
     @property
     def seconds_left(self) -> float | None:
         """Seconds the rest takes at most at the pace of this session; None for the first few trials."""
-        made = self.position - self.kept
+        made = self.done - self._kept
         if made < _PACE_FROM:
             return None
-        return max(0.0, (self._clock() - self._began) / made * (self.total - self.position))
+        return (self._clock() - self._began) / made * (self.total - self.done)

@@ -18,7 +18,6 @@ from rectifiers.report.facts import (
     ComparisonRow,
     Cost,
     FailureRow,
-    Pairing,
     RatePoint,
     RateRow,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "finished",
     "lead_rows",
     "notices",
-    "pairing",
     "ranked",
     "rate_rows",
     "without_verdict",
@@ -240,23 +238,6 @@ def cost(study: Study, standings: Standings, runs: Deciding) -> Cost:
     )
 
 
-def pairing(plan: Plan, runs: Deciding) -> Pairing:
-    """Return which arms did not start like the control of the same seed, by the hashes in the records."""
-    unlike: dict[str, list[str]] = {"init": [], "order": [], "noise": []}
-    pairs = 0
-    for arm, norm in plan.cells:
-        if arm == plan.control:
-            continue
-        for run, other in zip(runs[arm, norm], runs[plan.control, norm], strict=False):
-            hashes = {name: (getattr(run, f"{name}_hash"), getattr(other, f"{name}_hash")) for name in unlike}
-            # A run that crashed before it began has no hash to hold against, a table's has none at all.
-            pairs += any(map(all, hashes.values()))
-            for name, (ours, theirs) in hashes.items():
-                if ours and theirs and ours != theirs and arm not in unlike[name]:
-                    unlike[name].append(arm)
-    return Pairing(pairs, **{name: tuple(arms) for name, arms in unlike.items()})
-
-
 def _arm_row(study: Study, arm: str, norm: str, runs: Sequence[Run]) -> ArmRow:
     values = tuple(run.metric for run in runs if run.metric is not None)
     seconds = [run.seconds for run in runs if run.outcome == "finished" and run.seconds]
@@ -323,8 +304,5 @@ def _for_new_data(plan: Plan, arm: Sequence[Run], control: Sequence[Run]) -> tup
 
 
 def _rate_point(rate: float, runs: list[Run]) -> RatePoint:
-    values = tuple(run.metric for run in runs if run.metric is not None)
-    ends = min(values, default=None), max(values, default=None)
-    return RatePoint(
-        rate, len(values), len(runs) - len(values), statistics.fmean(values) if values else None, *ends
-    )
+    values = [run.metric for run in runs if run.metric is not None]
+    return RatePoint(rate, len(values), len(runs) - len(values), statistics.fmean(values) if values else None)

@@ -108,9 +108,10 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
     """Return what would decide what is open, and the command for it."""
     plan = study.plan
     if not plan.trained:
-        needed = max((row.n + row.more_seeds for row in comparisons if row.more_seeds), default=None)
-        if needed is None:
+        more = [(row.n, row.more_seeds) for row in comparisons if row.verdict == "undecided"]
+        if any(further is None for _, further in more):
             return "More runs may decide.", ""
+        needed = max(n + (further or 0) for n, further in more)
         return f"About {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
@@ -210,8 +211,6 @@ class _Writer:
         all_others = "both others are" if count == 2 else f"all {words.count(count)} others are"
         if not count:
             return self._sentence([keep.rstrip(": ")])
-        if self._tied:
-            return self._sentence([f"{keep}{self._tie()}"])
         margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
         within = f"equivalent within {margin}"
         if count == 1:
@@ -230,37 +229,18 @@ class _Writer:
         clauses = [f"{keep}{none} of the {words.count(count)} others is better", f"{are} {within}, {lost}"]
         return self._sentence(clauses)
 
-    @property
-    def _tied(self) -> bool:
-        return all(row.difference == 0.0 and row.sd == 0.0 for row in self.others)
-
-    def _tie(self) -> str:
-        arms = "both" if len(self.others) == 1 else f"all {words.count(len(self.others) + 1)}"
-        return f"a tie, {arms} arms reach the same {self.plan.metric} on every seed"
-
-    def _costs_at_most(self, highest: float) -> str:
-        """Return the most that keeping the control can cost: no more than there is above it."""
-        own = next(row.mean for row in self.ranking if row.arm == self.control)
-        if self.plan.unit == "%" and own is not None:
-            highest = min(highest, max(0.0, 100.0 - own))
-        _, most = words.outward(0.0, highest, self.digits)
-        amount = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
-        return f"keeping {self.control} costs {f'at most {amount}' if most else 'nothing'}"
-
     def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
         arms = [row.arm for row in undecided]
         tied = [row.arm for row in undecided if row.difference == 0.0]
-        clauses = []
-        if tied:
-            equal = f"{_names([self.control, *tied])} have equal means"
-            clauses.append(self._tie() if self._tied else equal)
+        clauses = [f"{_names([self.control, *tied])} have equal means"] if tied else []
         highs = [row.high for row in self.others]
         if None in highs:
             clauses.append(f"no arm was shown to be better than {self.control}")
         else:
             failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
-            highest = max(0.0, *(high for high in highs if high is not None))
-            clauses.append(f"{self._costs_at_most(highest)}{failed}")
+            _, most = words.outward(0.0, max(high or 0.0 for high in highs), self.digits)
+            costs = f"at most {words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
+            clauses.append(f"keeping {self.control} costs {costs if most > 0.0 else 'nothing'}{failed}")
         if not self.finished:
             where = f"{self.where.strip()}: " if self.where else ""
             clauses[0] = words.upper(where + clauses[0])

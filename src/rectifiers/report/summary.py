@@ -53,7 +53,6 @@ class Summary:
         Empty unless rates were tuned.
     curves : tuple of Band
     cost : Cost
-    pairing : Pairing
     recommendation : Recommendation
     scope : tuple of str
         By which rule it was decided, what the verdicts hold for, and what was seen inside if it was watched.
@@ -77,7 +76,6 @@ class Summary:
     rates: tuple[facts.RateRow, ...]
     curves: tuple[facts.Band, ...]
     cost: facts.Cost
-    pairing: facts.Pairing
     recommendation: facts.Recommendation
     scope: tuple[str, ...]
     watched: tuple[Inside, ...]
@@ -188,7 +186,6 @@ def summarize(study: Study) -> Summary:
         rates=rows.rate_rows(study),
         curves=rows.bands(plan, runs),
         cost=rows.cost(study, standings, runs),
-        pairing=rows.pairing(plan, runs),
         recommendation=sentence.recommend(
             study,
             {norm: rows.ranked(arms, comparisons, norm) for norm in plan.norms},

@@ -28,17 +28,17 @@ __all__ = [
     "upper",
 ]
 
-_MOST_DIGITS = 6
+_MOST_DIGITS = 12
 MINUS = "\N{MINUS SIGN}"
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven")
 _NORMS = {"none": "without normalisation", "batch": "with batch normalisation"}
 
 
 def decimals(margin: float) -> int:
-    """Return how many decimals show a tenth of the margin, between 1 and 4."""
+    """Return how many decimals show a tenth of the margin, at least 1."""
     if margin <= 0.0:
         return 2
-    return min(4, max(1, 1 + math.ceil(-math.log10(margin))))
+    return min(_MOST_DIGITS, max(1, 1 + math.ceil(-math.log10(margin))))
 
 
 def finer(margin: float) -> int:

@@ -27,7 +27,7 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Margin, Notice, Phase, Plan, Run, Study, Trial, cell_name
+from rectifiers.records.values import Margin, Notice, Plan, Run, Study, Trial, cell_name
 from rectifiers.study import margins
 from rectifiers.study.race import Race, reopened
 from rectifiers.study.runners import InProcess, Runner
@@ -131,7 +131,7 @@ class _Conductor:
         plan = self.plan
         each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
         ahead = len(plan.cells) * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
-        self.tell(StudyStarted(plan, ahead, done=len(self._runs)))
+        self.tell(StudyStarted(plan, ahead, self._known.asked))
         found = (*_elsewhere(before, self.work), *_analysed_before(before, plan))
         for notice in (*self.work.warnings, *found):
             self.warn(notice)
@@ -141,7 +141,7 @@ class _Conductor:
         plan = self.plan
         if not plan.tuned:
             return True
-        self.tell(PhaseStarted("tune", done=self._count("tune")))
+        self.tell(PhaseStarted("tune"))
         open_cells = list(plan.cells)
         while open_cells:
             wanted: list[Trial] = []
@@ -188,7 +188,7 @@ class _Conductor:
     def fix_margin(self, before: Study | None) -> bool:
         """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""
         if wanted := list(margins.trials(self.store.study(curves=False))):
-            self.tell(PhaseStarted("margin", done=self._count("margin")))
+            self.tell(PhaseStarted("margin"))
             if not self._carry_out(wanted):
                 return False
         study = self.store.study(curves=False)
@@ -207,14 +207,17 @@ class _Conductor:
     def decide(self) -> bool:
         """Make the trials that decide; return False when the budget is over before all are made."""
         race = Race(self.store.study(curves=False))
-        self.tell(PhaseStarted("test", done=self._count("test")))
-        if race.standings and self.plan.racing:
-            self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))
+        self.tell(PhaseStarted("test"))
+
+        def analysed() -> None:
+            if race.standings and self.plan.racing:
+                self.tell(InterimAnalysis(dict(race.standings), race.at_most))
 
         def add(run: Run) -> None:
-            if race.add(run) and self.plan.racing:
-                self.tell(InterimAnalysis(dict(race.standings), len(self._runs) + race.at_most))
+            if race.add(run):
+                analysed()
 
+        analysed()
         return self._carry_out(race, add, race.needs)
 
     def _carry_out(
@@ -279,9 +282,6 @@ class _Conductor:
             raise UserCodeError(
                 f"the first trial of {plan.task}, with arm {run.trial.arm!r}: {run.reason}{where}"
             )
-
-    def _count(self, phase: Phase) -> int:
-        return sum(run.trial.phase == phase for run in self._runs.values())
 
 
 def _reopened(arms: list[str], before: Study, margin: Margin, comparisons: int) -> str:
