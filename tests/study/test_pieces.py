@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset, WeightedRandomSampler
 
 import rectifiers
 from rectifiers import study, tasks
@@ -188,18 +188,14 @@ def test_samples_that_change_are_drawn_anew_in_each_epoch_and_alike_for_all_arms
     assert prepared.plan.hash == planned(data=(Noisy(), pairs(X, CLASSES)), batch_size=15).plan.hash
 
 
-@pytest.mark.parametrize("both", [False, True])
-def test_augmentation_is_alike_for_all_arms_and_only_trained_on(both: bool) -> None:
+def test_augmentation_is_alike_for_all_arms_and_only_trained_on() -> None:
     seen: list[Tensor] = []
 
-    def inputs_alone(x: Tensor) -> Tensor:
+    def augment(x: Tensor) -> Tensor:
         seen.append(x + torch.randn_like(x))
         return seen[-1]
 
-    def with_targets(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return inputs_alone(x), y
-
-    prepared = planned(data=data, arms="relu,rrelu", augment=with_targets if both else inputs_alone)
+    prepared = planned(data=data, arms="relu,rrelu", augment=augment)
     drawn = {}
     for arm in ("relu", "rrelu"):
         seen.clear()
@@ -208,6 +204,41 @@ def test_augmentation_is_alike_for_all_arms_and_only_trained_on(both: bool) -> N
     assert torch.equal(drawn["relu"], drawn["rrelu"])
     assert len(drawn["relu"]) == 2 * 32  # 45 samples, batches of 16
     assert planned(data=data).plan.hash != prepared.plan.hash
+
+
+class NoisyAt(Dataset[Any]):
+    """As many samples as two chunks, of which one is changed."""
+
+    def __init__(self, at: int, by: float) -> None:
+        self.at, self.by = at, by
+
+    def __len__(self) -> int:
+        return 100
+
+    def __getitem__(self, i: int) -> Any:
+        return X[i % N] + 0.1 * torch.randn(6) + self.by * (i == self.at), int(CLASSES[i % N])
+
+
+def test_every_sample_of_a_changing_data_set_is_hashed_and_checked() -> None:
+    one, again, other = (
+        tasks.own("own data", given=(NoisyAt(90, by), WHOLE))[1].content_hash for by in (0.0, 0.0, 1.0)
+    )
+    assert one == again != other
+    with pytest.raises(ArgumentError, match="inputs must be finite in float32, but train of own data has 6"):
+        tasks.own("own data", given=(NoisyAt(90, float("nan")), WHOLE))
+
+
+def test_what_is_tested_on_is_drawn_alike_wherever_an_arm_stops() -> None:
+    log: list[Any] = []
+    prepared = planned(
+        data=(Noisy(), Noisy(log)), patience=1, epochs=8, learning_rate=0.3, arms="relu,tanh,elu"
+    )
+    tested = {}
+    for arm in ("relu", "tanh", "elu"):
+        log.clear()
+        tested[arm] = finished(prepared, arm=arm).epochs, torch.stack([x for _, x in log[-N:]])
+    assert len({epochs for epochs, _ in tested.values()}) > 1
+    assert all(torch.equal(x, tested["relu"][1]) for _, x in tested.values())
 
 
 # ------------------------------------------------------------------------------------ loss and metric
@@ -261,6 +292,56 @@ def test_a_metric_alone_sees_targets_in_their_own_units() -> None:
     assert all(8 < one < 12 for one in seen)
 
 
+def test_a_loss_alone_is_given_targets_in_their_own_units() -> None:
+    y = X[:, :1] * 3 + 10
+    seen: list[Tensor] = []
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        seen.append(targets)
+        return nn.functional.mse_loss(outputs, targets)
+
+    words = {"model": lambda act: net(act, outputs=1), "learning_rate": 0.01, "epochs": 20}
+    prepared = planned(data=(X, y), loss=loss, **words)
+    finished(prepared)
+    assert prepared.plan.metric == "R2"
+    assert torch.cat(seen).mean() > 5
+
+
+class Annealed(nn.Module):
+    """A loss with a state: how often it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.calls += 1
+        return nn.functional.cross_entropy(outputs, targets) * self.calls
+
+
+def test_a_loss_with_a_state_starts_anew_in_every_trial() -> None:
+    prepared = planned(data=data, loss=Annealed())
+    first = finished(prepared).train_loss
+    assert finished(prepared).train_loss == first
+    assert first[1] > first[0]
+
+
+def test_the_mean_loss_of_a_sum_is_that_of_batches() -> None:
+    sums, means = (
+        planned(data=data, loss=nn.CrossEntropyLoss(reduction=how), learning_rate=rate, epochs=1)
+        for how, rate in (("sum", 0.1 / 16), ("mean", 0.1))
+    )
+    assert finished(sums).train_loss[0] == pytest.approx(16 * finished(means).train_loss[0], rel=1e-4)
+
+
+def test_class_weights_are_part_of_what_identifies_a_loss() -> None:
+    hashes = {
+        planned(data=data, loss=nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, last]))).plan.hash
+        for last in (3.0, 3.0, 4.0)
+    }
+    assert len(hashes) == 2
+
+
 def test_several_labels() -> None:
     prepared = planned(data=(X, LABELS), loss="several-labels", epochs=20, learning_rate=0.3)
     assert (prepared.plan.metric, prepared.plan.unit, prepared.plan.outputs) == ("macro F1", "%", 3)
@@ -291,20 +372,6 @@ def test_segmentation() -> None:
     )
     assert (prepared.plan.metric, prepared.plan.train_size, prepared.plan.test_size) == ("mean IoU", 160, 80)
     assert finished(prepared).metric > 40  # type: ignore[operator]
-
-
-def test_the_workers_of_a_loader_are_said_not_to_be_used() -> None:
-    class Changing(Dataset[Any]):
-        def __len__(self) -> int:
-            return N
-
-        def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-            return X[i] + 0.1 * torch.randn(6), CLASSES[i]
-
-    for dataset, said in ((Changing(), True), (TensorDataset(X, CLASSES), False)):
-        loader = DataLoader(dataset, batch_size=16, num_workers=2)
-        notes = [notice.text for notice in planned(data=(loader, loader)).warnings]
-        assert any("num_workers=2 of the loader is not used" in note for note in notes) == said
 
 
 # ------------------------------------------------------------------------------------ standard errors
@@ -364,20 +431,57 @@ def test_the_mean_iou_is_that_of_all_pixels() -> None:
     assert loss.score(*loss.rows(outputs, targets)) == pytest.approx(100 * float(sum(each)) / 3, rel=1e-6)
 
 
-def test_a_metric_of_ones_own_has_its_standard_error_by_leaving_groups_out() -> None:
-    generator = torch.Generator().manual_seed(0)
-    outputs, targets = torch.randn(2, 400, 1, generator=generator)
+def test_what_is_ignored_counts_nowhere() -> None:
+    generator = torch.Generator().manual_seed(3)
+    for preset, (outputs, targets) in (
+        ("token-labels", tokens_of(generator)),
+        ("segmentation", pictures(generator)),
+    ):
+        loss = tasks.objective(preset, None, None)
+        assert loss is not None
+        padding = (targets == -100).unsqueeze(-1 if preset == "token-labels" else 1).expand_as(outputs)
+        expected = loss.loss(outputs, targets), loss.score(*loss.rows(outputs, targets))
+        for filling in (50.0, float("nan")):
+            filled = outputs.masked_fill(padding, filling)
+            assert (loss.loss(filled, targets), loss.score(*loss.rows(filled, targets))) == expected
+
+
+def test_scores_over_chunks_are_those_of_the_whole() -> None:
+    outputs, targets = tokens_of(torch.Generator().manual_seed(4))
+    loss = tasks.objective("token-labels", None, None)
+    assert loss is not None
+    parts = [loss.rows(outputs[part], targets[part]) for part in (slice(3), slice(3, 190), slice(190, None))]
+    joined = (torch.cat(rows) for rows in zip(*parts, strict=True))
+    assert loss.score(*joined) == loss.score(*loss.rows(outputs, targets))
+
+
+def test_a_metric_of_ones_own_has_no_standard_error() -> None:
     own = tasks.objective(nn.MSELoss(), lambda o, y: (o - y).abs().mean(), False)
     assert own is not None
-    expected = float((outputs - targets).abs().std() / 20)
-    assert own.standard_error(outputs, targets) == pytest.approx(expected, rel=0.35)
-    assert own.standard_error(outputs[:30], targets[:30]) is None
-    fails = tasks.objective(nn.MSELoss(), lambda o, y: o.view(400).mean(), False)
-    assert fails is not None
-    assert fails.standard_error(outputs, targets) is None  # defined on the whole set alone
+    assert own.standard_error(torch.zeros(400, 1), torch.ones(400, 1)) is None
 
 
 # ------------------------------------------------------------------------------------ the loop
+
+
+def assert_restored(prepared: study.Prepared) -> None:
+    """Assert that the model which is tested is the one that was best on the validation samples."""
+    answers: list[tuple[float, Tensor]] = []
+
+    def record(module: nn.Module, inputs: Any, outputs: Tensor) -> None:
+        if not module.training and isinstance(module, nn.Sequential):
+            labels = prepared.y[[int((prepared.x == x).all(1).nonzero()) for x in inputs[0]]]
+            right = float((outputs.argmax(1) == labels).double().mean())
+            answers.append((right, torch.cat([p.detach().flatten() for p in module.parameters()])))
+
+    with nn.modules.module.register_module_forward_hook(record):
+        run = finished(prepared)
+    *validated, tested = answers
+    assert len(validated) == len(run.train_loss)
+    scores = [score for score, _ in validated]
+    assert run.epochs == 1 + scores.index(max(scores))
+    assert torch.equal(validated[run.epochs - 1][1], tested[1])
+    assert run.metric == pytest.approx(100 * tested[0])
 
 
 def test_early_stopping_measures_the_best_epoch() -> None:
@@ -387,6 +491,7 @@ def test_early_stopping_measures_the_best_epoch() -> None:
         assert run.epochs == len(run.train_loss) - 2 or len(run.train_loss) == 30
         assert run.epochs < 30
     assert prepared.plan.hash != planned(data=data, epochs=30, learning_rate=0.3).plan.hash
+    assert_restored(prepared)
     train, test = prepared.parts("test", 0)
     validation = prepared.stopping("test", 0)
     assert validation is not None
@@ -406,6 +511,17 @@ def test_bfloat16_and_compiled_models_train(monkeypatch: pytest.MonkeyPatch) -> 
     assert compiled.train_loss == pytest.approx(full.train_loss)
 
 
+def test_losses_and_metrics_are_as_exact_in_bfloat16_as_in_float32() -> None:
+    seen: set[Any] = set()
+
+    def product(outputs: Tensor, targets: Tensor) -> Tensor:
+        seen.update((outputs.dtype, (outputs @ outputs.T).dtype))
+        return nn.functional.cross_entropy(outputs, targets)
+
+    finished(planned(data=data, precision="bf16", loss=product, metric=product, higher_is_better=False))
+    assert seen == {torch.float32}
+
+
 def test_each_of_many_models_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     graphs = []
 
@@ -422,6 +538,15 @@ def test_each_of_many_models_is_compiled(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 # ------------------------------------------------------------------------------------ bad input
+
+
+class Learns(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs * self.scale, targets)
 
 
 class Short(Dataset[Any]):
@@ -450,26 +575,56 @@ class Stream(torch.utils.data.IterableDataset[Any]):
         yield from zip(X, CLASSES, strict=True)
 
 
+class Rotated(Dataset[Any]):
+    """The label says what was drawn."""
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> Any:
+        times = int(torch.randint(4, ()))
+        return X[i].roll(times), times
+
+
+class Reversed(torch.utils.data.SequentialSampler):
+    def __iter__(self) -> Any:
+        return iter(range(N - 1, -1, -1))
+
+
+GENERATOR = torch.Generator()
 WHOLE = pairs(X, CLASSES)
+LOADERS = {
+    "WeightedRandomSampler": DataLoader(WHOLE, sampler=WeightedRandomSampler([1.0] * N, N)),
+    "RandomSampler": DataLoader(WHOLE, sampler=RandomSampler(WHOLE, num_samples=N // 2)),
+    "Reversed": DataLoader(WHOLE, sampler=Reversed(WHOLE)),
+    "_InfiniteConstantSampler": DataLoader(Stream()),
+}
 
 
 @pytest.mark.parametrize(
     "words, error, said",
     [
         ({"data": (DataLoader(pairs(X[:0], CLASSES[:0])), WHOLE)}, ArgumentError, "but got an empty one"),
-        ({"data": (Short(), WHOLE)}, ArgumentError, "as many items as it says, but of 60 there is no number"),
-        ({"data": (OwnGenerator(), WHOLE)}, ArgumentError, "items differ with the same seeds: draw from"),
-        ({"data": (pairs(X / 0.0 * 0.0, CLASSES), WHOLE)}, ArgumentError, "inputs must be finite"),
-        ({"data": (DataLoader(Stream()), WHOLE)}, ArgumentTypeError, "numbered items, but this one has an"),
+        ({"data": (Short(), WHOLE)}, UserCodeError, "item 21 of the 60 that the data set says it has raised"),
+        ({"data": (OwnGenerator(), WHOLE)}, ArgumentError, "they differ with the same seeds: draw from"),
         (
-            {
-                "data": (
-                    DataLoader(WHOLE, sampler=torch.utils.data.WeightedRandomSampler([1.0] * N, N)),
-                    WHOLE,
-                )
-            },
-            ArgumentTypeError,
-            "alike for all arms, but the loader has a WeightedRandomSampler: pass a training function",
+            {"data": (Rotated(), WHOLE)},
+            ArgumentError,
+            "labels must be the same in every read, but they change",
+        ),
+        (
+            {"augment": lambda x: x + torch.randn(6, generator=GENERATOR)},
+            ArgumentError,
+            "augment: every arm must see the same samples, but they differ with the same seeds",
+        ),
+        ({"data": (pairs(X / 0.0 * 0.0, CLASSES), WHOLE)}, ArgumentError, "inputs must be finite"),
+        *(
+            (
+                {"data": (loader, WHOLE)},
+                ArgumentTypeError,
+                f"an order of its own .{name}.: pass a training func",
+            )
+            for name, loader in LOADERS.items()
         ),
         ({"model": lambda act: 5}, UserCodeError, "must return a torch.nn.Module, but returned int"),
         ({"model": 5}, ArgumentTypeError, "model is a function, or the path of one"),
@@ -483,12 +638,28 @@ WHOLE = pairs(X, CLASSES)
         ({"loss": "several-label"}, RectifiersError, "did you mean 'several-labels'"),
         ({"data": (X, LABELS)}, ShapeError, "give loss='several-labels' for several a sample"),
         (
+            {"data": (X, LABELS, X, LABELS - 1), "loss": "several-labels"},
+            ArgumentError,
+            "test of own data: several-labels takes targets",
+        ),
+        (
+            {"data": (X, LABELS, X, LABELS[:, :2]), "loss": "several-labels"},
+            ShapeError,
+            r"one shape, but got \(3,\) and \(2,\)",
+        ),
+        (
+            {"loss": nn.CrossEntropyLoss(ignore_index=2)},
+            ArgumentError,
+            "the loss ignores targets of 2, and accuracy would count them: give a metric",
+        ),
+        ({"loss": Learns}, ArgumentError, "a loss learns nothing, but Learns has parameters"),
+        (
             {"data": (X, LABELS), "loss": "token-labels"},
             RectifiersError,
             r"outputs \(n, length, classes\) for",
         ),
         ({"loss": "CrossEntropyLoss(weigth=3)"}, UserCodeError, "making loss CrossEntropyLoss"),
-        ({"loss": lambda o, y: o - 1}, ShapeError, "a loss is a tensor with one number, but got shape"),
+        ({"loss": lambda o, y: o - 1}, ShapeError, "a loss returns one number, but this one returned 48"),
         ({"loss": lambda o, y: nn.functional.mse_loss(o, y[:, None, None].float())}, RectifiersError, "targ"),
         (
             {"loss": nn.MSELoss(), "data": (X, CLASSES)},
@@ -554,7 +725,9 @@ def test_torchmetrics_by_name() -> None:
     prepared = planned(data=data, metric="F1Score(task='multiclass', num_classes=3, average='macro')")
     assert prepared.plan.metric == "F1Score"
     assert 0 <= finished(prepared).metric <= 1  # type: ignore[operator]
-    with pytest.raises(ArgumentError, match="says itself that higher_is_better"):
+    with pytest.raises(
+        ArgumentError, match="needs its direction, but for MulticlassAccuracy it is said to be both"
+    ):
         tasks.objective(None, "MulticlassAccuracy(3)", False)
 
 

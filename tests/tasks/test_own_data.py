@@ -66,7 +66,7 @@ class Pairs(Dataset[Any]):
         (X.double(), Y.to(torch.uint8), TEST_X.tolist(), TEST_Y.tolist()),
         (TensorDataset(X, Y), TensorDataset(TEST_X, TEST_Y)),
         (Pairs(X, Y), Pairs(TEST_X, TEST_Y)),
-        (Pairs(X.numpy(), Y.tolist()), Pairs(TEST_X.tolist(), TEST_Y.numpy())),
+        (Pairs(X.numpy(), Y.tolist()), Pairs(TEST_X.numpy(), TEST_Y.numpy())),
         (X.clone().requires_grad_(), Y, TEST_X, TEST_Y),
     ],
     ids=[
@@ -310,7 +310,7 @@ INF[0, 0] = 1e300
         (
             (X.tolist(), Y.tolist()),
             ArgumentTypeError,
-            r"items of a data set are pairs \(x, y\), but got list",
+            r"an item of a data set is a pair \(inputs, target\), but got list of 3",
         ),
         ((5, 6), ArgumentTypeError, "a data set has a length and items"),
         ((Pairs([], []), Pairs([], [])), ArgumentError, "must have samples"),
@@ -362,11 +362,15 @@ INF[0, 0] = 1e300
         ((X, torch.rand(8, 2), TEST_X, torch.rand(4)), ShapeError, r"one shape, but got \(2,\) and \(1,\)"),
         ((["a", "b"], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
         (([[1, 2], [3]], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
-        ((Pairs([X[0], X[1, :2]], [0, 1]), Pairs(X, Y)), ShapeError, r"one shape, but got \(2,\) and \(3,\)"),
+        (
+            (Pairs([X[0], X[1, :2]], [0, 1]), Pairs(X, Y)),
+            UserCodeError,
+            "stack expects each tensor to be equal",
+        ),
         (
             (Pairs(X, []), Pairs(X, Y)),
-            ArgumentError,
-            "as many items as it says, but of 8 there is no number 0",
+            UserCodeError,
+            "item 0 of the 8 that the data set says it has raised Ind",
         ),
         (lambda: {}["gone"], UserCodeError, "own_data:load raised KeyError: 'gone'"),
         (lambda needed: needed, UserCodeError, "own_data:load raised TypeError"),

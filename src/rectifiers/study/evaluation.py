@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from rectifiers.errors import ShapeError
 from rectifiers.tasks import Data, Samples, losses
+from rectifiers.tasks._trees import Inputs
 
 __all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
 
@@ -63,23 +66,16 @@ def constant_score(data: Data) -> float | None:
     return 100.0 * float(torch.bincount(data.test_y.long().cpu()).max()) / len(data.test_y)
 
 
-def score(
-    model: nn.Module, samples: Samples, indices: Tensor, loss: losses.Loss, *, error: bool = True
-) -> Score:
+def score(model: Callable[[Inputs], Tensor], samples: Samples, indices: Tensor, loss: losses.Loss) -> Score:
     """Measure a model on some samples that it was not trained on. The only place where it sees them.
 
-    It is given copies: a model that writes into its input changes nobody else's samples. Without `error`, the
-    standard error is left out, which takes time.
+    It is given copies: a model that writes into its input changes nobody else's samples.
     """
     found: list[tuple[Tensor, Tensor]] = []
-    training = model.training
-    model.eval()
     with torch.no_grad():
         for chosen in torch.split(indices, _CHUNK):
             inputs, true = samples.batch(chosen)
-            answers = model(inputs)
-            found.append(loss.rows(answers.float() if answers.is_floating_point() else answers, true))
-    model.train(training)
+            found.append(loss.rows(model(inputs), true))
     try:
         outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
     except RuntimeError:
@@ -96,11 +92,10 @@ def score(
     # Both constants, for the samples held out may be few and much alike, or unlike the others.
     y = samples.y
     if loss.metric == "R2" and metric < 100 * (1 - HOPELESS):
-        squares, constant = loss.loss(outputs, targets), loss.loss(y.mean(0).expand_as(y), y)
+        squares, constant = mse_loss(outputs, targets), mse_loss(y.mean(0).expand_as(y), y)
         if squares > HOPELESS * constant:
             raise HopelessError(
                 f"{loss.metric} is {metric:.3g} {loss.unit} on samples that were held out: squared error "
                 f"{squares:.3g}, more than {HOPELESS:g} times that of a constant answer ({constant:.3g})"
             )
-    known = loss.standard_error(outputs, targets) if error else None
-    return Score(metric, known, loss.balanced(outputs, targets))
+    return Score(metric, loss.standard_error(outputs, targets), loss.balanced(outputs, targets))

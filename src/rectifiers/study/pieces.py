@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rectifiers.arms import code_identity, fingerprint, label_of, load_object
 from rectifiers.errors import ArgumentTypeError
 from rectifiers.records.plan import OBJECT
 
-__all__ = ["Piece", "named", "piece", "takes_targets"]
+__all__ = ["Piece", "named", "piece"]
 
 
 class Piece(NamedTuple):
@@ -83,14 +81,3 @@ def _path_of(given: Any) -> str:
     if found is not given or module.startswith("rectifiers_user_"):
         return ""
     return f"{module}:{name}"
-
-
-def takes_targets(function: Callable[..., Any]) -> bool:
-    """Return whether an augmentation is of (inputs, targets) and not of inputs alone."""
-    try:
-        inspect.signature(function).bind(None)
-    except TypeError:
-        return True
-    except ValueError:  # written in C
-        return False
-    return False

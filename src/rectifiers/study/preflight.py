@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,14 +11,15 @@ from torch import Tensor, nn
 
 from rectifiers.arms import user_code
 from rectifiers.errors import ArgumentError, ShapeError
-from rectifiers.records.values import Notice
+from rectifiers.records.values import Notice, Plan
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
 from rectifiers.study.optimisers import Optimiser
 from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
-from rectifiers.study.training import precision
+from rectifiers.study.training import forward_of
 from rectifiers.tasks import models
+from rectifiers.tasks._samples import changes
 from rectifiers.tasks._trees import mapped
 
 __all__ = ["try_every_arm"]
@@ -47,6 +49,9 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
         If the control's loss is not finite before any update.
     """
     plan = prepared.plan
+    if prepared.augment is not None:
+        with user_code("augment", ArgumentError):
+            changes(lambda: prepared.batch(_first_batch(plan)), "augment")
     cells: dict[tuple[str, str], Cell] = {}
     warnings: list[Notice] = []
     for norm in plan.norms:
@@ -81,20 +86,22 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
 
 
 def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> tuple[int | None, float]:
-    plan, loss_of = prepared.plan, prepared.objective
-    inputs, labels = prepared.batch(torch.arange(min(plan.batch_size, plan.train_size)))
+    plan, loss_of, forward = (
+        prepared.plan,
+        copy.deepcopy(prepared.objective),
+        forward_of(model, prepared.plan),
+    )
+    inputs, labels = prepared.batch(_first_batch(plan))
     what = (
         f"a training step of {plan.model} with arm {arm!r} on {mapped(lambda one: tuple(one.shape), inputs)}"
     )
     model.train()
 
     def step() -> Tensor:
-        targets = labels.clone()
-        with precision(prepared):
-            outputs = model(mapped(Tensor.clone, inputs))
-            if not loss_of.inferred:
-                _check_shapes(outputs, targets)
-            loss = loss_of.loss(outputs, targets)
+        targets, outputs = labels.clone(), forward(mapped(Tensor.clone, inputs))
+        if not loss_of.inferred:
+            _check_shapes(outputs, targets)
+        loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
         chosen.step(plan.learning_rates[0])
@@ -105,7 +112,7 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         loss = float(step())
         if not loss_of.inferred:  # a metric that does not fit is said now
             with torch.no_grad():
-                loss_of.score(*loss_of.rows(model(mapped(Tensor.clone, inputs)).float(), labels))
+                loss_of.score(*loss_of.rows(forward(mapped(Tensor.clone, inputs)), labels))
         if arm == plan.control and not abs(loss) < float("inf"):
             norms = "" if norm == "none" else f" with {norm} norm"
             raise ArgumentError(
@@ -116,6 +123,10 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         held = [*model.parameters(), *model.buffers(), *chosen.state]
         peak = peak_of_step(step, held, prepared.device)
         return peak, min(_seconds(step, prepared.device) for _ in range(_TIMED))
+
+
+def _first_batch(plan: Plan) -> Tensor:
+    return torch.arange(min(plan.batch_size, plan.train_size))
 
 
 def _check_shapes(outputs: Tensor, targets: Tensor) -> None:

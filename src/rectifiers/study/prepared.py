@@ -15,12 +15,11 @@ from rectifiers.records.plan import OBJECT
 from rectifiers.records.values import Notice, Phase, Plan, Run, Trial
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
-from rectifiers.study.pieces import takes_targets
 from rectifiers.study.seeds import Parts, derive, split, stratified
 from rectifiers.study.training import train
 from rectifiers.study.work import Wanted, Work, always, now
 from rectifiers.tasks import Data, Samples, models
-from rectifiers.tasks._drawn import Drawn
+from rectifiers.tasks._samples import Drawn
 from rectifiers.tasks._trees import Inputs, mapped
 from rectifiers.tasks.losses import CrossEntropy, Loss
 
@@ -75,7 +74,7 @@ class Prepared(Work):
     drawn : Drawn or None
         What samples are read from while a model is trained, unless they are in `x` and `y`.
     augment : callable or None
-        Changes each batch to train on.
+        Changes the inputs of each batch to train on.
     watched : bool
         Whether trials are watched, which changes none of them.
     """
@@ -148,13 +147,7 @@ class Prepared(Work):
     def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
         """Return samples to train on, augmented."""
         inputs, targets = self.samples.batch(chosen)
-        if self.augment is None:
-            return inputs, targets
-        if takes_targets(self.augment):
-            inputs, targets = self.augment(inputs, targets)
-        else:
-            inputs = self.augment(inputs)
-        return inputs, targets
+        return inputs if self.augment is None else self.augment(inputs), targets
 
     def parts(self, phase: Phase, seed: int) -> Parts:
         """Return which samples a trial is trained on, and which it is measured on."""

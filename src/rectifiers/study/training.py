@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,12 +21,13 @@ from rectifiers.study.isolation import Isolation
 from rectifiers.study.optimisers import SCHEDULES, Optimiser
 from rectifiers.study.seeds import Order, derive
 from rectifiers.study.work import now
+from rectifiers.tasks._trees import Inputs
 
 if TYPE_CHECKING:
     from rectifiers.diagnosis import Watch
     from rectifiers.study.prepared import Prepared
 
-__all__ = ["HOPELESS", "first_at_target", "forward_of", "precision", "train"]
+__all__ = ["HOPELESS", "first_at_target", "forward_of", "train"]
 
 _CHECK_EVERY = 64  # steps between two looks at the losses: each look waits for the device
 _LONGEST_REASON = 200
@@ -105,7 +107,6 @@ class _Training:
     def __init__(self, prepared: Prepared, trial: Trial) -> None:
         plan = prepared.plan
         self._prepared, self._trial, self._plan = prepared, trial, plan
-        self._loss = prepared.objective
         parts = prepared.parts(trial.phase, trial.seed)
         train = parts.train
         stop = prepared.stopping(trial.phase, trial.seed)
@@ -118,12 +119,7 @@ class _Training:
             derive(trial.phase, "noise", trial.seed), prepared.device, prepared.threads
         )
         self.noise_hash = self.isolation.hash
-        # What is drawn for samples is the same for all arms, however many numbers their models draw.
-        drawing = prepared.drawn is not None or prepared.augment is not None
-        self._draws: AbstractContextManager[Any] = nullcontext()
-        if drawing:
-            seed = derive(trial.phase, "samples", trial.seed)
-            self._draws = Isolation(seed, prepared.device, prepared.threads)
+        self._draws = self._drawing("samples")
         self.init_hash = ""
         self.best_epoch: int | None = None
         self.stopped = False
@@ -138,6 +134,13 @@ class _Training:
         self._wrong: list[int] = []
         self.measures: tuple[tuple[str, float], ...] = ()
         self._watch: Watch | None = None
+
+    def _drawing(self, purpose: str) -> AbstractContextManager[Any]:
+        """Return where samples are drawn: alike for all arms, however many numbers their models draw."""
+        prepared, trial = self._prepared, self._trial
+        if prepared.drawn is None and prepared.augment is None:
+            return nullcontext()
+        return Isolation(derive(trial.phase, purpose, trial.seed), prepared.device, prepared.threads)
 
     def attempt(self, part: Callable[[], None]) -> bool:
         """Do one part of the trial in its own random state; return whether the next one may follow."""
@@ -156,8 +159,12 @@ class _Training:
         with torch.random.fork_rng(devices=_cuda(self._prepared.device)):
             self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
         self._model.train()
-        self._forward = forward_of(self._model, self._plan)
-        plan = self._plan
+        plan, run = self._plan, self._model
+        if plan.compile:
+            torch.compiler.reset()  # or it would give up after a few models of one class
+            run = cast(nn.Module, torch.compile(run))
+        self._forward = forward_of(run, plan)
+        self._loss = copy.deepcopy(self._prepared.objective)  # with state of its own, if it has any
         self._optimiser = Optimiser(plan.optimizer, self._model, plan.weight_decay, plan.momentum)
         if self._prepared.watched:
             self._watch = inside.watching(self._model, self._steps_per_epoch, self._batch)
@@ -167,8 +174,8 @@ class _Training:
         """Take one pass over the training samples, leaving out the last ``n mod batch size`` of its order."""
         clock = time.perf_counter()
         order = self._train[next(self.order).to(self._train.device)]
-        batch_of, mixed = self._prepared.batch, precision(self._prepared)
-        model, step, loss_of, errors_of = self._forward, self._step, self._loss.loss, self._loss.errors
+        batch_of, model, step = self._prepared.batch, self._forward, self._step
+        loss_of, errors_of = self._loss.loss, self._loss.errors
         found: list[Tensor] = []
         wrong: list[Tensor] = []
         sums: list[float] = []
@@ -177,9 +184,8 @@ class _Training:
             chosen = order[i * self._batch : (i + 1) * self._batch]
             with self._draws:
                 inputs, targets = batch_of(chosen)
-            with mixed:
-                outputs = model(inputs)
-                loss = loss_of(outputs, targets)
+            outputs = model(inputs)
+            loss = loss_of(outputs, targets)
             step(loss)
             found.append(loss.detach())
             missed = errors_of(outputs.detach(), targets)
@@ -227,15 +233,19 @@ class _Training:
             self._model.load_state_dict(self._best[1])
         self.measured = self._score(self._held_out)
 
-    def _score(self, indices: Tensor, *, error: bool = True) -> Score:
-        with self._draws, precision(self._prepared):
-            return score(self._forward, self._prepared.samples, indices, self._loss, error=error)
+    def _score(self, indices: Tensor) -> Score:
+        # Drawn from the same seed each time: alike after any epoch, wherever an arm stops.
+        self._model.eval()
+        with self._drawing("scored samples"):
+            found = score(self._forward, self._prepared.samples, indices, self._loss)
+        self._model.train()
+        return found
 
     def validate(self) -> None:
         """With early stopping: keep the weights of the best epoch, and stop when none was better for long."""
         if self._stop is None or self._plan.patience is None:
             return
-        epoch, metric = len(self.losses), self._score(self._stop, error=False).metric
+        epoch, metric = len(self.losses), self._score(self._stop).metric
         if self._best is None or metric > self._best[0]:
             self.best_epoch = epoch
             self._best = metric, {name: value.clone() for name, value in self._model.state_dict().items()}
@@ -256,19 +266,15 @@ class _Training:
         return first_at_target(self._wrong, window, self._plan.target / 100 * window * self._batch)
 
 
-def precision(prepared: Prepared) -> AbstractContextManager[Any]:
-    """Return what a forward pass and its loss run under: autocast to bfloat16, or nothing."""
-    if prepared.plan.precision == "float32":
-        return nullcontext()
-    return torch.autocast(prepared.device.type, torch.bfloat16)
+def forward_of(model: nn.Module, plan: Plan) -> Callable[[Inputs], Tensor]:
+    """Return what runs a model: itself, or in bfloat16 where that will do, with answers in float32.
 
-
-def forward_of(model: nn.Module, plan: Plan) -> nn.Module:
-    """Return the model as it is run: compiled, where the plan says so."""
-    if not plan.compile:
+    So losses and metrics, which are called outside, are as exact as in float32.
+    """
+    if plan.precision == "float32":
         return model
-    torch.compiler.reset()  # or it would give up after a few models of one class
-    return cast(nn.Module, torch.compile(model))
+    mixed = torch.autocast(torch.device(plan.device).type, torch.bfloat16)(model.__call__)
+    return lambda inputs: cast(Tensor, mixed(inputs)).float()
 
 
 def first_at_target(wrong: Sequence[int], window: int, allowed: float) -> int | None:

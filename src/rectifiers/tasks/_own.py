@@ -103,21 +103,24 @@ def _data(
     returned: Any, path: str, standardize: bool, objective: Loss | None, whole_numbers: bool
 ) -> tuple[Data, int | None]:
     """Return the data, and the batch size that came with them."""
-    raw = objective is not None and (not isinstance(objective, Own) or objective.complete)
+    partial = objective if isinstance(objective, Own) and not objective.complete else None
+    raw = objective is not None and partial is None
     train, test, names, one_set, drawn, batch_size = read(returned, path, raw=raw)
     train, test = (Part(plain(part.x), part.y) for part in (train, test))
     if raw:
         assert objective is not None
-        outputs = objective.outputs(train.y, f"train of {path}")
+        outputs, _ = (
+            objective.outputs(part.y, f"{name} of {path}")
+            for name, part in (("train", train), ("test", test))
+        )
         source = f"the user's own: {path}"
         data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
     elif train.y.is_floating_point():
-        data = _regression(train, test, path)
+        data = _regression(train, test, path, own_units=partial is not None and partial.minimises)
     else:
         data = _classification(train, test, names, path)
-    if isinstance(objective, Own) and not raw:
-        follows = losses.by_name(data.loss)
-        objective = objective.on(follows, data.target_mean, data.target_deviation)
+    if partial is not None:
+        objective = partial.on(data, torch.cat((train.y, test.y)))
     train_x, test_x, note = data.train_x, data.test_x, tuple[str, ...]()
     one_tensor = isinstance(train_x, Tensor)
     if one_tensor and not whole_numbers:
@@ -132,11 +135,6 @@ def _data(
         note = ("inputs are standardised by the training part (--standardize)",)
     elif one_tensor and train_x.is_floating_point():
         note = _about_scale(train_x)
-    if drawn is not None and (workers := max(drawn.train.workers, drawn.test.workers)):
-        note += (
-            f"num_workers={workers} of the loader is not used: the process that trains reads the samples, in "
-            "the order drawn for all arms; --jobs trains side by side",
-        )
     return dataclasses.replace(
         data,
         train_x=mapped(Tensor.contiguous, train_x),
@@ -200,7 +198,8 @@ def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) 
     return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called)
 
 
-def _regression(train: Part, test: Part, path: str) -> Data:
+def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> Data:
+    """Return targets with mean 0 and variance 1; in their own units for a loss of the user's."""
     question = _question(train.y, path)
     y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
     if y.shape[1:] != test_y.shape[1:]:
@@ -211,21 +210,20 @@ def _regression(train: Part, test: Part, path: str) -> Data:
     for name, part in (("training", y), ("test", test_y)):
         if bool((part == part[0]).all()):
             raise ArgumentError(f"{path}: all {name} targets are the same ({part[0].tolist()})")
+    source = f"the user's own: {path}"
+    data = Data(train.x, y.float(), test.x, test_y.float(), None, "mean squared error", source, question)
+    if own_units:
+        return data
     (y, test_y), mean, deviation = _standardised(y, test_y)
     if y.shape[1] == 1:
         rule = f"mean {mean.item():.4g}, standard deviation {deviation.item():.4g}): R2 is the same"
     else:
         rule = "each by itself): all count alike in R2"
-    notes = (*question, f"targets are standardised by the training part ({rule}")
-    return Data(
-        train.x,
-        y.float(),
-        test.x,
-        test_y.float(),
-        None,
-        "mean squared error",
-        f"the user's own: {path}",
-        notes,
+    return dataclasses.replace(
+        data,
+        train_y=y.float(),
+        test_y=test_y.float(),
+        notes=(*question, f"targets are standardised by the training part ({rule}"),
         target_mean=tuple(mean.tolist()),
         target_deviation=tuple(deviation.tolist()),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,13 +12,13 @@ import torch
 from torch import Tensor
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError, one_line
-from rectifiers.tasks._drawn import Drawn, Source, same_draws, source_of
-from rectifiers.tasks._trees import Inputs, leaves, mapped, take, tensor, tensors
+from rectifiers.tasks._samples import Drawn, Source, seeded, source_of
+from rectifiers.tasks._trees import Inputs, digest, kind, leaves, mapped, take, tensor, tensors
 
 __all__ = ["Part", "Returned", "read"]
 
 _LONGEST = 40  # characters of a label
-_EXAMPLE = 64  # samples that are tried before training
+_EXAMPLE = 64  # samples that are read at once, the first of which are tried before training
 _ELSE = (
     "give loss='several-labels' for several a sample, 'token-labels' for one a token, or a loss and a metric"
 )
@@ -58,40 +60,64 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
         numbers.
     """
     drawn, batch_size = None, None
+    called = [f"train of {path}", f"test of {path}"]
     if _is_one_set(returned):
-        parts, called = [tuple(returned)], [f"data of {path}"]
+        given, called = [(tensors(returned[0], path), returned[1])], [f"data of {path}"]
+    elif isinstance(returned, Sequence) and len(returned) == 4:
+        given = [(tensors(x, path), y) for x, y in (returned[:2], returned[2:])]
+    elif isinstance(returned, Sequence) and len(returned) == 2:
+        sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
+        batch_size = sources[0].batch_size
+        given, drawn = _of_sources(sources, path, raw=raw)
     else:
-        called = [f"train of {path}", f"test of {path}"]
-        if isinstance(returned, Sequence) and len(returned) == 4:
-            parts = [tuple(returned[:2]), tuple(returned[2:])]
-        elif isinstance(returned, Sequence) and len(returned) == 2:
-            sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
-            batch_size = sources[0].batch_size
-            steady = [same_draws(source) for source in sources]
-            if all(steady) and all(source.collate is None for source in sources):
-                parts = [_whole(source) for source in sources]
-            else:
-                drawn = Drawn(*sources)
-                parts = [*drawn.example(_EXAMPLE)]
-        else:
-            count = f" of {len(returned)}" if isinstance(returned, Sequence) else ""
-            raise ArgumentTypeError(
-                f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
-                f"loaders (train, test), but returned {type(returned).__name__}{count}"
-            )
-    given = [y for _, y in parts] if drawn is None or raw else drawn.targets()
-    targets, names = ([tensor(y, path) for y in given], ()) if raw else _coded(given, path)
+        raise ArgumentTypeError(
+            f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
+            f"loaders (train, test), but returned {kind(returned)}"
+        )
+    labels = [y for _, y in given]
+    targets, names = ([tensor(y, path) for y in labels], ()) if raw else _coded(labels, path)
     if targets[0].is_floating_point() != targets[-1].is_floating_point():
         kinds = " and ".join(str(y.dtype) for y in targets)
         raise ArgumentTypeError(f"{path}: train and test labels must be of one kind, but got {kinds}")
-    prepared = []
-    for (x, _), y, name in zip(parts, targets, called, strict=True):
-        part = Part(tensors(x, path), y)
-        prepared.append(_prepared(part, name, raw=raw, whole=drawn is None))
+    prepared = [
+        _prepared(Part(x, y), name, raw=raw, whole=drawn is None)
+        for (x, _), y, name in zip(given, targets, called, strict=True)
+    ]
     train, test = prepared if len(prepared) == 2 else _held_out(prepared[0], shuffle_only=raw)
     if drawn is None:
         _check_alike(train.x, test.x, path)
-    return Returned(train, test, names, len(parts) == 1, drawn, batch_size)
+        if raw:
+            _check_alike(train.y, test.y, path)
+    return Returned(train, test, names, len(prepared) == 1, drawn, batch_size)
+
+
+def _of_sources(
+    sources: Sequence[Source], path: str, *, raw: bool
+) -> tuple[list[tuple[Inputs, Any]], Drawn | None]:
+    """Read two data sets: all of them, or an example of inputs and all targets where they are drawn anew."""
+    changing = [source.changes() for source in sources]
+    if not raw and any(targets for _, targets in changing):
+        raise ArgumentError(
+            f"{path}: labels must be the same in every read, but they change: give a loss and a metric, "
+            "which are given targets as they are read"
+        )
+    if not any(source.collate or any(changes) for source, changes in zip(sources, changing, strict=True)):
+        return [source.batch(range(len(source))) for source in sources], None
+    given, digests = [], list[str]()
+    for source in sources:
+        read: list[tuple[Inputs, Any]] = []  # of inputs the first alone
+        with seeded(0):
+            for start in range(0, len(source), _EXAMPLE):
+                x, y = source.batch(range(start, min(start + _EXAMPLE, len(source))))
+                _check_finite("inputs", leaves(x), source.name)
+                digests.append(f"{digest((x, y))} {y if isinstance(y, list) else ''}")
+                read.append((None if read else x, y))
+        x, y = read[0]
+        if not raw:
+            every = [y for _, y in read]
+            y = list(itertools.chain(*every)) if isinstance(y, list) else torch.cat(every)
+        given.append((x, y))
+    return given, Drawn(sources[0], sources[1], hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
 def _is_one_set(returned: Any) -> bool:
@@ -100,14 +126,6 @@ def _is_one_set(returned: Any) -> bool:
     x, y = returned
     trees = isinstance(x, Mapping) or (isinstance(x, tuple) and hasattr(y, "__array__"))
     return trees or hasattr(x, "__array__")
-
-
-def _whole(source: Source) -> tuple[Inputs, Any]:
-    """Read a data set that never changes."""
-    dataset = source.dataset
-    if isinstance(dataset, torch.utils.data.TensorDataset) and len(dataset.tensors) == 2:
-        return dataset.tensors
-    return source.batch(range(len(source)))
 
 
 def _check_alike(train: Inputs, test: Inputs, path: str) -> None:
@@ -161,12 +179,15 @@ def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
                 f"labels must have shape (n,), but {name} has {tuple(y.shape)} (one-hot? use argmax(1)): "
                 f"{_ELSE}"
             )
-    for what, value in (*(("inputs", x) for x in inputs), ("targets", y)):
-        if value.is_floating_point() and (bad := int((~torch.isfinite(value.float())).sum())):
-            raise ArgumentError(
-                f"{what} must be finite in float32, but {name} has {bad} NaN or infinite numbers"
-            )
+    _check_finite("inputs", inputs, name)
+    _check_finite("targets", [y], name)
     return Part(part.x, y)
+
+
+def _check_finite(what: str, values: Sequence[Tensor], name: str) -> None:
+    bad = sum(int((~value.float().isfinite()).sum()) for value in values if value.is_floating_point())
+    if bad:
+        raise ArgumentError(f"{what} must be finite in float32, but {name} has {bad} NaN or infinite numbers")
 
 
 def _coded(targets: list[Any], path: str) -> tuple[list[Tensor], tuple[str, ...]]:

@@ -1,21 +1,154 @@
-"""All samples of a task by number, those to train on first, wherever they are kept."""
+"""The samples of a task by number: in memory, or read from data sets while a model is trained."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, default_collate
 
-from rectifiers.tasks._drawn import Drawn
-from rectifiers.tasks._trees import Inputs, mapped, plain, take, tensor
+from rectifiers.arms import user_code
+from rectifiers.call_sites import random_states
+from rectifiers.errors import ArgumentError, ArgumentTypeError
+from rectifiers.tasks._trees import Inputs, digest, kind, mapped, plain, take, tensor
 
-__all__ = ["Samples"]
+__all__ = ["Drawn", "Samples", "Source", "changes", "seeded", "source_of"]
+
+_TRIED = 16  # samples: a flip of half of them goes unnoticed once in 65536
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set with a length, and the function that makes a batch of its items, if it has one.
+
+    Attributes
+    ----------
+    dataset : object
+        With ``len`` and items; an item is a pair (inputs, target), unless `collate` takes it apart.
+    name : str
+        For messages.
+    collate : callable or None
+        Of a list of items; returns (inputs, targets).
+    batch_size : int or None
+        That of the loader it came with.
+    """
+
+    dataset: Any
+    name: str
+    collate: Callable[[list[Any]], Any] | None = None
+    batch_size: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Inputs, Any]:
+        """Read some samples as one batch: inputs, and targets as a tensor, or as a list of texts."""
+        items = []
+        for i in indices:
+            with user_code(f"{self.name}: item {i} of the {len(self)} that the data set says it has"):
+                items.append(self.dataset[i])
+            if self.collate is None:
+                self._pair(items[-1], "an item of a data set")
+        with user_code(f"making a batch of {self.name}"):
+            made = default_collate(items) if self.collate is None else self.collate(items)
+        inputs, targets = self._pair(made, "a batch")
+        if self.collate is None and isinstance(inputs, list):  # what torch makes of tuples
+            inputs = tuple(inputs)
+        texts = isinstance(targets, Sequence) and isinstance(targets[0], str | bytes)
+        return plain(inputs), list(targets) if texts else tensor(targets, self.name)
+
+    def _pair(self, value: Any, what: str) -> Sequence[Any]:
+        if not isinstance(value, Sequence) or len(value) != 2:
+            raise ArgumentTypeError(
+                f"{self.name}: {what} is a pair (inputs, target), but got {kind(value)}: a loader's "
+                "collate_fn can make one"
+            )
+        return value
+
+    def changes(self) -> tuple[bool, bool]:
+        """Return whether inputs and targets change between two reads."""
+        some = range(0, len(self), max(1, len(self) // _TRIED))
+        return changes(lambda: self.batch(some), self.name)
+
+
+def source_of(part: Any, name: str) -> Source:
+    """Take a data set, or the one in a loader.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        It is empty, has no length, or a loader has an order of its own.
+    """
+    source = Source(part, name)
+    if isinstance(part, DataLoader):
+        # Subclasses have an order of their own, and a part of the samples in each epoch is none of all.
+        sampler: Any = part.sampler
+        usual = type(sampler) in (RandomSampler, SequentialSampler) and part.batch_size is not None
+        if not usual or getattr(sampler, "replacement", False) or len(sampler) != len(sampler.data_source):
+            raise ArgumentTypeError(
+                f"{name}: samples have numbers, and their order is drawn here, alike for all arms, but the "
+                f"loader has an order of its own ({type(sampler).__name__}): pass a training function "
+                "(`train=`)"
+            )
+        collate = None if part.collate_fn is default_collate else part.collate_fn
+        source = Source(part.dataset, name, collate, part.batch_size)
+    if not (hasattr(source.dataset, "__getitem__") and hasattr(source.dataset, "__len__")):
+        raise ArgumentTypeError(
+            f"{name}: a data set has a length and items, but got {type(source.dataset).__name__}"
+        )
+    if not len(source):
+        raise ArgumentError(f"{name}: a data set must have samples, but got an empty one")
+    return source
+
+
+def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> tuple[bool, bool]:
+    """Return whether each half of what is read changes with the seed of the random generators.
+
+    Raises
+    ------
+    ArgumentError
+        It changes although all generators start from the same seeds.
+    """
+    reads = []
+    for seed in (0, 0, 1):
+        with seeded(seed):
+            reads.append([half if isinstance(half, list) else digest(half) for half in read()])
+    first, again, other = reads
+    if first != again:
+        raise ArgumentError(
+            f"{name}: every arm must see the same samples, but they differ with the same seeds: draw from "
+            "the generators of torch, numpy or random, not from one of your own"
+        )
+    return first[0] != other[0], first[1] != other[1]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, Python and NumPy for a block, and give them back as they were."""
+    with random_states():
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        yield
+
+
+class Drawn(NamedTuple):
+    """Both parts of data that are read while a model is trained, and the digest of their first reading."""
+
+    train: Source
+    test: Source
+    digest: str
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples in memory, or read when they are wanted.
+    """Samples in memory, or read when they are wanted: those to train on have the first numbers.
 
     Attributes
     ----------
@@ -34,11 +167,15 @@ class Samples:
     raw: bool = False
 
     def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
-        """Return a copy of some samples: inputs and targets, on the device."""
+        """Return a copy of some samples of one part: inputs and targets, on the device."""
         if self.drawn is None:
             return take(self.x, chosen), self.y[chosen]
-        inputs, targets = self.drawn.batch(chosen.tolist())
-        found = plain(tensor(targets, "a data set")) if self.raw else self.y[chosen]
+        indices, first = chosen.tolist(), len(self.drawn.train)
+        if indices[0] < first:
+            inputs, targets = self.drawn.train.batch(indices)
+        else:
+            inputs, targets = self.drawn.test.batch([i - first for i in indices])
         device = self.y.device
-        moved: Any = mapped(lambda one: one.to(device), inputs)
-        return moved, found.to(device)
+        return mapped(lambda one: one.to(device), inputs), (
+            plain(targets).to(device) if self.raw else self.y[chosen]
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rectifiers.errors import UnknownNameError
-from rectifiers.tasks._drawn import Drawn
-from rectifiers.tasks._trees import Inputs, leaves
+from rectifiers.tasks._samples import Drawn
+from rectifiers.tasks._trees import Inputs, digest
 
 if TYPE_CHECKING:
     from rectifiers.tasks.losses import Loss
@@ -141,14 +140,10 @@ class Data:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hex) over all tensors: their types, shapes and values."""
-        digest = hashlib.sha256()
+        """SHA-256 (hex) over all tensors, and over all samples where they are drawn, as they came first."""
         if self.drawn is not None:
-            digest.update(f"drawn {self.sizes}\n".encode())
-        for part in leaves((self.train_x, self.train_y, self.test_x, self.test_y)):
-            digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
-            digest.update(part.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()
+            return self.drawn.digest
+        return digest((self.train_x, self.train_y, self.test_x, self.test_y))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from rectifiers.call_sites import mapped
-from rectifiers.errors import ArgumentTypeError, ShapeError
+from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["Inputs", "leaves", "mapped", "plain", "stacked", "take", "tensor", "tensors"]
+__all__ = ["Inputs", "digest", "kind", "leaves", "mapped", "plain", "take", "tensor", "tensors"]
 
 Inputs: TypeAlias = Any
 
@@ -55,18 +56,16 @@ def tensors(value: Any, path: str) -> Inputs:
     return tensor(value, path)
 
 
-def stacked(values: Sequence[Any], path: str) -> Any:
-    """Put the same part of several items into one tensor each, samples along axis 0; texts into an array."""
-    if isinstance(values[0], str | bytes):
-        return np.array(values)
+def digest(inputs: Inputs) -> str:
+    """Return the SHA-256 (hex) over all tensors: their types, shapes and values."""
+    found = hashlib.sha256()
+    for one in leaves(inputs):
+        found.update(f"{one.dtype} {tuple(one.shape)}\n".encode())
+        found.update(one.contiguous().cpu().numpy().tobytes())
+    return found.hexdigest()
 
-    def stack(*ones: Tensor) -> Tensor:
-        shapes = {tuple(one.shape) for one in ones}
-        if len(shapes) > 1:
-            raise ShapeError(
-                f"{path}: samples must have one shape, but got {' and '.join(map(str, sorted(shapes)))}: "
-                "give a DataLoader whose collate_fn pads them"
-            )
-        return torch.stack(ones)
 
-    return mapped(stack, *(tensors(value, path) for value in values))
+def kind(value: Any) -> str:
+    """Return the type of a value, for messages, and how many parts it has."""
+    count = f" of {len(value)}" if isinstance(value, Sized) else ""
+    return f"{type(value).__name__}{count}"

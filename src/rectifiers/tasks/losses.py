@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rectifiers.tasks._task import Data, LossName
 
-__all__ = ["Loss", "by_name", "of"]
+__all__ = ["Loss", "Ratios", "by_name", "of"]
 
 
 class Loss(ABC):
@@ -119,6 +119,28 @@ class MeanSquaredError(Loss):
         errors = (outputs - targets).square().sum(1)
         variance = (targets - targets.mean(0)).square().sum() / n
         return float(100 * errors.std() / (n**0.5 * variance))
+
+
+class Ratios(Loss):
+    """Measured by the mean of ratios, each of one sum over the samples to another, in %.
+
+    `rows` gives what each sample adds to the sums: two tensors ``(n, ratios)``.
+    """
+
+    inferred = False
+
+    def score(self, outputs: Tensor, targets: Tensor) -> float:
+        """Return the mean over the ratios whose lower sum is not 0; nan if there are none."""
+        return float(100 * (outputs.sum(0) / targets.sum(0)).nanmean())
+
+    def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
+        """Return that of `score`, by sample: what is inside one sample need not be independent.
+
+        To first order, as of a ratio of means (Cochran 1977, Sampling techniques, section 6.4).
+        """
+        ratios = outputs.sum(0) / targets.sum(0)
+        influence = ((outputs - ratios * targets) / targets.sum(0)).nanmean(1)
+        return float(100 * influence.norm())
 
 
 _LOSSES: dict[LossName, Loss] = {

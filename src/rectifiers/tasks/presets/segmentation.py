@@ -21,14 +21,14 @@ class Segmentation(TokenLabels):
 
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pixels of each class's intersection and of its union, for each sample."""
-        last, true = self._aligned(outputs, targets)
+        last, true, counts = self._aligned(outputs, targets)
         n, classes = len(last), last.shape[-1]
-        counts, said = true != self.ignore_index, last.argmax(-1)
-        sample = torch.arange(n, device=last.device).view(-1, *[1] * (true.ndim - 1)).expand_as(true)
+        said = last.argmax(-1)
+        first = classes * torch.arange(n, device=last.device).view(-1, *[1] * (true.ndim - 1))
 
         def pixels(labels: Tensor, chosen: Tensor) -> Tensor:
-            places = (sample * classes + labels)[chosen]
+            places = (first + labels)[chosen]
             return torch.bincount(places, minlength=n * classes).view(n, classes).double()
 
         both = pixels(true, counts & (said == true))
-        return self._known(both, last), pixels(true, counts) + pixels(said, counts) - both
+        return both + self._unknown(last, counts), pixels(true, counts) + pixels(said, counts) - both

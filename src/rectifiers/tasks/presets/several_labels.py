@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rectifiers.errors import ArgumentError
-from rectifiers.tasks.presets._ratios import Ratios
+from rectifiers.tasks.losses import Ratios
 
 __all__ = ["SeveralLabels"]
 

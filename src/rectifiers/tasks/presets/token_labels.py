@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from rectifiers.errors import ArgumentError, ShapeError
-from rectifiers.tasks.presets._ratios import Ratios
+from rectifiers.tasks.losses import Ratios
 
 __all__ = ["TokenLabels"]
 
@@ -36,41 +37,42 @@ class TokenLabels(Ratios):
             raise ArgumentError(
                 f"{name}: {self.name} takes targets {self.layout.replace(', classes', '')} of whole numbers, "
                 f"classes from 0 on or ignore_index={self.ignore_index}, but got {targets.dtype} of shape "
-                f"{tuple(targets.shape)}" + (f" with {int(counted.min())}" if counted.numel() else "")
+                f"{tuple(targets.shape)}" + (f" with {counted.min():g}" if counted.numel() else "")
             )
         return 0
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over all tokens of a batch that count."""
-        last, classes = self._aligned(outputs, targets)
-        counts = classes != self.ignore_index
+        last, classes, counts = self._aligned(outputs, targets)
         kept = last[counts], classes[counts]
         return functional.cross_entropy(*kept, reduction="sum") / max(1, len(kept[1]))
 
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how many tokens of each sample are right, and how many count."""
-        last, classes = self._aligned(outputs, targets)
-        counts = classes != self.ignore_index
-        right = ((last.argmax(-1) == classes) & counts).flatten(1).sum(1, keepdim=True).double()
-        return self._known(right, last), counts.flatten(1).sum(1, keepdim=True).double()
+        """Return how many tokens of each sample are right, nan where that is not known; how many count."""
+        last, classes, counts = self._aligned(outputs, targets)
+        right = ((last.argmax(-1) == classes) & counts).flatten(1).sum(1, keepdim=True)
+        return right + self._unknown(last, counts), counts.flatten(1).sum(1, keepdim=True).double()
 
     @staticmethod
-    def _known(sums: Tensor, last: Tensor) -> Tensor:
-        """Return sums, nan for samples whose outputs are not finite."""
-        return sums.where(last.flatten(1).isfinite().all(1, keepdim=True), float("nan"))
+    def _unknown(last: Tensor, counts: Tensor) -> Tensor:
+        """Return nan for samples with an output that counts and is not finite, 0 for the others."""
+        bad = (~last.isfinite().all(-1) & counts).flatten(1).any(1, keepdim=True)
+        return torch.where(bad, float("nan"), 0.0).double()
 
-    def _aligned(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return outputs with their classes last, and targets; raise unless they fit."""
+    def _aligned(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return outputs with their classes last, targets, and which of them count; raise unless they fit."""
         last, classes = outputs.movedim(self.axis, -1), targets.long()
-        if last.shape[:-1] != targets.shape:
+        counts = classes != self.ignore_index
+        if last.shape[:-1] != classes.shape:
             raise ShapeError(
                 f"{self.name} takes outputs {self.layout} for targets {tuple(targets.shape)}, but the model "
                 f"gave {tuple(outputs.shape)}"
             )
-        largest = int(classes.where(classes != self.ignore_index, -1).max())
-        if largest >= last.shape[-1]:
+        counted = classes[counts]
+        strange = counted[(counted < 0) | (counted >= last.shape[-1])]
+        if len(strange):
             raise ArgumentError(
-                f"the model puts out {last.shape[-1]} classes, but there is a target {largest}: "
+                f"the model puts out {last.shape[-1]} classes, but there is a target {int(strange[0])}: "
                 "ignore_index says which one does not count"
             )
-        return last, classes
+        return last, classes, counts
