@@ -16,7 +16,6 @@ __all__ = [
     "Band",
     "ComparisonRow",
     "Cost",
-    "FailureRow",
     "RatePoint",
     "RateRow",
     "Recommendation",
@@ -88,6 +87,8 @@ class ComparisonRow(PairedComparison):
         Why a verdict was withheld or what it leaves out, in one line; empty when there is nothing to say.
     out : bool
         Whether the arm fails in more than the share of its runs that is stated.
+    failures : FailureComparison or None
+        The test of failures, where the arm or the other had one.
     new_data : tuple of (low, high), or None
         Interval for another sample of data of this size; only where every seed draws a split of its own.
     """
@@ -98,21 +99,13 @@ class ComparisonRow(PairedComparison):
     seeds: int = 0
     note: str = ""
     out: bool = False
+    failures: FailureComparison | None = None
     new_data: tuple[float, float] | None = None
 
     @property
     def pair_correlation(self) -> float | None:
         """Between both arms over the seeds, as it is called in JSON."""
         return self.correlation
-
-
-@dataclass(frozen=True)
-class FailureRow:
-    """How often an arm's runs failed against the control's, with its own test."""
-
-    arm: str
-    norm: str
-    test: FailureComparison
 
 
 @dataclass(frozen=True)

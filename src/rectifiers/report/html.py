@@ -53,7 +53,7 @@ def render(study: Study) -> str:
         meanings=glossary.WORDS,
         facts=_facts(summary),
         methods=methods(summary, study).split("\n\n"),
-        protocol=_protocol(summary, study),
+        protocol=_protocol(study),
         undrawn=words.enumerate_names([arm.label for arm in plan.arms if arm.curve is None]),
     )
 
@@ -84,47 +84,27 @@ def _model(plan: Plan) -> str:
     return f"{plan.model}, width {plan.width}, depth {plan.depth}"
 
 
-def _protocol(summary: Summary, study: Study) -> dict[str, Items]:
+def _protocol(study: Study) -> dict[str, Items]:
+    """Return what the methods do not say."""
     plan = study.plan
-    data: Items = [
+    items: Items = [
         ("Task" if plan.trained else "Results", plan.task),
         ("Data", plan.data_source if plan.data_source != plan.task else ""),
-    ]
-    if not plan.trained:
-        return {"Data": data}
-    rates = ", ".join(map(words.rate_text, plan.learning_rates))
-    how: Items = [
-        ("Grid of rates" if plan.tuned else "Learning rate", rates if plan.learning_rates != (0.0,) else ""),
-        ("Tuning seeds", f"{plan.tuning_seeds}, apart from the test seeds" if plan.tuned else ""),
-        ("Test seeds", f"{_seeds(plan)}, from 0"),
-        ("Device", plan.device),
-    ]
-    widths = {arm.label: arm.width for arm in plan.arms if arm.width is not None and arm.width != plan.width}
-    gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
-    split = ", split anew with every seed" if plan.vary == "split" else ""
-    validation = f"{plan.validation_size:,} of the training samples, while tuning"
-    data += [
-        ("Samples", f"{plan.train_size:,} to train, {plan.test_size:,} to test{split}"),
-        ("Validation", validation if plan.tuned else ""),
-        ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
-        ("SHA-256", f"{plan.data_hash[:16]} of the data, {plan.hash[:16]} of the plan"),
-        ("Model", _model(plan)),
-        ("Code", plan.model_code),
         ("Data code", plan.data_code),
-        ("Matched by", plan.match + "".join(f"; {label}: width {w}" for label, w in widths.items())),
-        ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
+        ("Classes", ", ".join(f"{label} = {i}" for i, label in enumerate(plan.labels))),
     ]
-    optimiser = f"{plan.optimizer}, momentum {plan.momentum:g}, weight decay {plan.weight_decay:g}"
-    training: Items = [
-        ("Epochs", f"{plan.epochs}, batches of {plan.batch_size}"),
-        ("Optimiser", optimiser),
-        ("Schedule", plan.schedule),
-        ("Test set", "read once per trial, after its last step"),
-    ]
-    if plan.kind != "loop":
-        data, training = [*data[:2], (plan.kind.capitalize(), plan.model), ("Code", plan.model_code)], []
-    return {
-        "Data and model": data,
-        "Training": [*training, *how],
-        "Machine and versions": sorted(study.environment.items()),
-    }
+    if plan.trained:
+        items += [
+            ("SHA-256", f"{plan.data_hash[:16]} of the data, {plan.hash[:16]} of the plan"),
+            ("Model" if plan.kind == "loop" else plan.kind.capitalize(), _model(plan)),
+            ("Code", plan.model_code),
+            ("Device", plan.device),
+        ]
+    if plan.kind == "loop" and plan.trained:
+        widths = {arm.label: arm.width for arm in plan.arms if arm.width not in (None, plan.width)}
+        gains = ", ".join(f"{arm.label} {arm.gain:.3g}" for arm in plan.arms)
+        items += [
+            ("Matched by", plan.match + "".join(f"; {label}: width {w}" for label, w in widths.items())),
+            ("Initial gains", gains if plan.initialization == "gain" else "the model's own initialisation"),
+        ]
+    return {"Data and model": items, "Machine and versions": sorted(study.environment.items())}

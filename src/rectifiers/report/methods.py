@@ -23,10 +23,13 @@ def methods(summary: Summary, study: Study) -> str:
     said = [f"We compared {others} with {plan.control} on {plan.task} by {plan.metric}."]
     if plan.kind == "loop" and plan.trained:
         rates = plan.optimizer if not plan.momentum else f"{plan.optimizer} (momentum {plan.momentum:g})"
+        when = "after the last step"
+        if plan.patience is not None:
+            when = f"at its best epoch, {plan.patience} epochs without a better one having ended it"
         said.append(
             f"The model ({plan.model}) was trained for {plan.epochs} epochs in batches of {plan.batch_size} "
             f"with {rates}, weight decay {plan.weight_decay:g} and a {plan.schedule} schedule on "
-            f"{plan.train_size:,} samples, and tested once, after the last step, on {plan.test_size:,}."
+            f"{plan.train_size:,} samples, and tested once, {when}, on {plan.test_size:,}."
         )
     if plan.tuned:
         grid = ", ".join(map(words.rate_text, plan.learning_rates))

@@ -17,7 +17,6 @@ from rectifiers.report.facts import (
     Band,
     ComparisonRow,
     Cost,
-    FailureRow,
     RatePoint,
     RateRow,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "cost",
     "deciding",
     "failed_runs",
-    "failure_rows",
     "finished",
     "lead_rows",
     "notices",
@@ -148,15 +146,6 @@ def best(
     worse |= {row.arm for row in against if row.verdict == "worse"}
     rows = ranked(arms, comparisons, norm)
     return tuple(row.arm for row in rows if row.mean is not None and row.arm not in worse)
-
-
-def failure_rows(study: Study, standings: Standings) -> tuple[FailureRow, ...]:
-    """Return the test of failures for every arm where it or the control had one."""
-    return tuple(
-        FailureRow(arm, norm, standing.failures)
-        for (arm, norm), standing in standings.items()
-        if standing.failures is not None
-    )
 
 
 def notices(plan: Plan, runs: Deciding) -> tuple[Notice, ...]:
@@ -281,8 +270,14 @@ def _comparison(arm: str, control: str, norm: str, standing: Standing | None) ->
         more_seeds=means.more_seeds if standing.verdict == means.verdict else None,
         decided_at=standing.decided_at,
     )
-    out = standing.out and standing.verdict == "worse"
-    return ComparisonRow(**vars(stated), **names, seeds=standing.seeds, note=standing.note, out=out)
+    return ComparisonRow(
+        **vars(stated),
+        **names,
+        seeds=standing.seeds,
+        note=standing.note,
+        out=standing.out and standing.verdict == "worse",
+        failures=standing.failures,
+    )
 
 
 def _differences(arm: Sequence[Run], control: Sequence[Run]) -> list[float]:

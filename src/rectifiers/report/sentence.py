@@ -218,16 +218,15 @@ class _Writer:
             return self._sentence([f"{keep}{row.arm} is {within if equal else f'worse{self._by(row)}'}"])
         if not worse:
             return self._sentence([f"{keep}{all_others} {within}"])
-        if not equal:
-            nearest = f"{worse[0].arm}, the nearest,{self._by(worse[0])}"
-            return self._sentence([f"{keep}{all_others} worse", nearest])
         none = "neither" if count == 2 else "none"
         are = f"{equal[0].arm} is" if len(equal) == 1 else f"{words.count(len(equal))} are"
-        lost = f"{words.count(len(worse))} are worse"
+        told = [f"{are} {within}"] if equal else []
         if len(worse) < _NAMED:
-            lost = ", ".join(f"{row.arm} is worse{self._by(row, unit=False)}" for row in worse)
-        clauses = [f"{keep}{none} of the {words.count(count)} others is better", f"{are} {within}, {lost}"]
-        return self._sentence(clauses)
+            told += [f"{row.arm} is worse{self._by(row, unit=not equal)}" for row in worse]
+        else:
+            told.append(f"{words.count(len(worse))} are worse")
+        others = f"{keep}{none} of the {words.count(count)} others is better"
+        return self._sentence([others, ", ".join(told)])
 
     def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
         arms = [row.arm for row in undecided]

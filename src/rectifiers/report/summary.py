@@ -45,10 +45,8 @@ class Summary:
     leads : tuple of ComparisonRow
         The first of the ranking against every other arm, per normalisation. Which arm that is, the data
         chose, so these are corrected for all pairs.
-    failures : tuple of FailureRow
-        The test of failures, for arms where the arm or the control had one.
     failed : tuple of Run
-        The runs behind them, and those of tuning.
+        Those that diverged or crashed: that verdicts rest on, then those of tuning.
     rates : tuple of RateRow
         Empty unless rates were tuned.
     curves : tuple of Band
@@ -71,7 +69,6 @@ class Summary:
     arms: tuple[facts.ArmRow, ...]
     comparisons: tuple[facts.ComparisonRow, ...]
     leads: tuple[facts.ComparisonRow, ...]
-    failures: tuple[facts.FailureRow, ...]
     failed: tuple[Run, ...]
     rates: tuple[facts.RateRow, ...]
     curves: tuple[facts.Band, ...]
@@ -171,9 +168,8 @@ def summarize(study: Study) -> Summary:
     warnings = (*study.warnings, *rows.notices(plan, runs), *validity.at_end(study, runs))
     overruled = [notice for notice in warnings if notice.code in plan.allow]
     withheld = validity.withheld(warnings, plan)
-    failures = rows.failure_rows(study, standings)
     if withheld:
-        comparisons, leads, failures = tuple(map(rows.without_verdict, comparisons)), (), ()
+        comparisons, leads = tuple(map(rows.without_verdict, comparisons)), ()
     return Summary(
         plan=plan,
         margin=margin,
@@ -181,7 +177,6 @@ def summarize(study: Study) -> Summary:
         arms=arms,
         comparisons=comparisons,
         leads=leads,
-        failures=failures,
         failed=rows.failed_runs(study, runs),
         rates=rows.rate_rows(study),
         curves=rows.bands(plan, runs),

@@ -13,7 +13,6 @@ from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 
 __all__ = [
     "device",
-    "import_path",
     "learning_rates",
     "margin",
     "memory",
@@ -54,16 +53,6 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
     if value not in known:
         raise UnknownNameError.of(name, str(value), known)
     return str(value)
-
-
-def import_path(name: str, value: Any) -> str | None:
-    """Return an import path, or None for none."""
-    if value is None or isinstance(value, str):
-        return value
-    raise ArgumentTypeError(
-        f"{name} is text such as 'package.module:name' ('__main__:name' for what this script or notebook "
-        f"defines), but got {type(value).__name__}"
-    )
 
 
 def names(kind: str, values: str | Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
