@@ -100,6 +100,30 @@ def test_what_is_heard_is_what_is_kept(prepare, conduct):
         assert tuple(e.train_error for e in epochs) == run.train_error
 
 
+def test_the_noise_of_other_arms_changes_no_choice(prepare, conduct):
+    """A sharp peak is a rate's luck where runs are noisy, and the best rate where they are not."""
+    metrics = {0.01: 85.0, 0.02: 85.0, 0.05: 85.0, 0.1: 85.0, 0.2: 0.0, 0.5: 90.0, 1.0: 0.0}
+
+    class Made:
+        def run(self, work, trials, wanted=None):
+            for trial in trials:
+                error = 0.1 if trial.arm in ("relu", "tanh") else 100.0
+                metric = metrics.get(trial.learning_rate, 0.0)
+                yield dataclasses.replace(
+                    work.lost(trial, ""), outcome="finished", metric=metric, standard_error=error
+                )
+
+    def study(arms):
+        prepared = prepare("digits", arms=arms, learning_rate=tuple(metrics), tuning_seeds=3, epochs=1)
+        scored = dataclasses.replace(prepared, plan=dataclasses.replace(prepared.plan, metric="score"))
+        return conduct(scored, runner=Made())
+
+    assert study("relu,tanh").rates["relu", "none"] == 0.5
+    for _ in ("grown", "resumed"):
+        rates = study("relu,tanh,elu,selu,prelu,sigmoid").rates
+        assert (rates["relu", "none"], rates["elu", "none"]) == (0.5, 0.02)
+
+
 def test_every_cell_is_tested_at_its_chosen_rate_on_every_seed(prepare, conduct):
     study = conduct(prepare(**TUNED, norms="none,batch"))
     for arm in ("relu", "tanh"):

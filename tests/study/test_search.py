@@ -39,7 +39,7 @@ def searched(metric, grid=GRID, seeds=3, noise=2.0):
     tried = {}
     while True:
         missing, choice = search(
-            "relu", grid, seeds, lambda rate, seed: tried.get((rate, seed)), lambda metric: noise
+            "relu", grid, seeds, lambda rate, seed: tried.get((rate, seed)), lambda run, metric: noise
         )
         if choice is not None:
             assert missing == []

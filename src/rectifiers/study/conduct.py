@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -177,13 +176,12 @@ class _Conductor:
             self.tell(RateChosen(arm, norm, choice.rate, choice.at_edge))
         return []
 
-    def _noise(self, metric: float) -> float:
+    def _noise(self, run: Run, metric: float) -> float:
         """Return the standard error of a metric on the validation split; 0 where it is not known."""
         plan = self.plan
         if plan.metric == "accuracy" and plan.train_size:
             return of_accuracy(metric, plan.validation_size or plan.train_size)
-        known = [run.standard_error for run in self._runs.values() if run.trial.phase == "tune"]
-        return statistics.median_low([error for error in known if error is not None] or [0.0])
+        return run.standard_error or 0.0
 
     def fix_margin(self, before: Study | None) -> bool:
         """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rectifiers.records.values import Notice, Run
 
@@ -25,7 +26,7 @@ STEPS_BEYOND = 3
 _FINALISTS = 3
 
 Tried = Callable[[float, int], Run | None]
-Noise = Callable[[float], float]
+Noise = Callable[[Run, float], float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def search(
     tried : callable
         Returns the run of a rate and a tuning seed, None where there is none yet.
     noise : callable
-        Returns the standard error of a metric, over the samples it was measured on.
+        Returns the standard error of a metric such as a run has it, over the samples it was measured on. It
+        depends on nothing else, so that other arms and interruptions change no choice.
 
     Returns
     -------
@@ -67,7 +69,8 @@ def search(
         if missing := [(rates[i], 0) for i, run in runs.items() if run is None]:
             return missing, None
         metrics = {i: run.metric for i, run in runs.items() if run is not None}
-        merits = _merits(metrics, noise)
+        errors = {i: partial(noise, run) for i, run in runs.items() if run is not None}
+        merits = _merits(metrics, errors)
         best = _middle([i for i in places if merits[i] == max(merits.values())])
         beside = [best - 1, best + 1] if metrics[best] is not None else [min(places) - 1]
         further = [i for i in beside if i not in places and 0 <= i < len(rates)]
@@ -79,7 +82,7 @@ def search(
     if missing := [(rates[i], s) for s in others for i in finalists if tried(rates[i], s) is None]:
         return missing, None
     repeated = [{i: _metric(tried, rates[i], seed) for i in finalists} for seed in others]
-    merits = _merits({**metrics, **_over_seeds(metrics, repeated)}, noise)
+    merits = _merits({**metrics, **_over_seeds(metrics, repeated)}, errors)
     chosen = _middle([i for i in sorted(finalists) if merits[i] == max(merits[j] for j in finalists)])
     return [], _choice(who, rates, metrics, chosen)
 
@@ -118,7 +121,9 @@ def _confirmations(grid: Sequence[float], seeds: int) -> int:
     return max(0, min(seeds - 1, left // _FINALISTS))
 
 
-def _merits(metrics: Mapping[int, float | None], noise: Noise) -> dict[int, float]:
+def _merits(
+    metrics: Mapping[int, float | None], errors: Mapping[int, Callable[[float], float]]
+) -> dict[int, float]:
     """Return the mean of each place and its two neighbours, each of them at most one standard error worse.
 
     A place at an end has its own metric: with one neighbour it would look better than the peak beside it.
@@ -128,7 +133,7 @@ def _merits(metrics: Mapping[int, float | None], noise: Noise) -> dict[int, floa
         beside = [metrics[i] for i in (place - 1, place + 1) if i in metrics]
         if len(beside) < 2:
             return own
-        least = own - noise(own)
+        least = own - errors[place](own)
         return statistics.fmean([own, *(least if m is None else max(m, least) for m in beside)])
 
     return {i: float("-inf") if own is None else around(i, own) for i, own in metrics.items()}
