@@ -1,80 +1,97 @@
-"""Which axis of a tensor has the features: followed from the last layer through transpositions."""
+"""Which axis of a tensor has the features: followed from the layers through what is made of their outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import weakref
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Features"]
+__all__ = ["Features", "share_memory"]
 
 _LAST = frozenset(("linear", "matmul", "__matmul__", "addmm", "bmm", "layer_norm", "rms_norm", "embedding"))
 _SPATIAL = {f"conv{up}{n}d": n for n in (1, 2, 3) for up in ("", "_transpose")}
 _SECOND = frozenset(("batch_norm", "instance_norm", "group_norm"))
-_SWAPS = frozenset(("transpose", "swapaxes", "swapdims"))
-# What makes other axes of them, so that only a size can tell; or of features other features.
-_RESHAPES = frozenset(("view", "reshape", "unflatten", "movedim", "moveaxis", "view_as", "reshape_as"))
-_MIXES = frozenset(("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "fold", "unfold", "einsum"))
+_RESHAPES = frozenset(("reshape", "view", "flatten", "unflatten", "reshape_as", "view_as"))
+_MIXES = frozenset(("einsum", "tensordot", "rot90", "fold", "unfold"))  # whose axes are others
+
+
+class _Known(NamedTuple):
+    """What was known of a tensor when it was last seen; an operation in place may have changed it since."""
+
+    tensor: weakref.ref[Tensor]
+    axis: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
 class Features:
-    """Follows the axis of the features while a model runs.
-
-    Attributes
-    ----------
-    channels : int or None
-        Features that the last layer put out.
-    axis : int or None
-        Where they are in a tensor of `ndim` axes; -1 for the last. None once a reshaping has hidden it.
-    """
+    """Follows the axis of the features while a model runs."""
 
     def __init__(self) -> None:
-        self.channels: int | None = None
-        self.axis: int | None = None
-        self.ndim = 0
+        self._known: dict[int, _Known] = {}
 
-    def follow(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Any) -> None:
+    def _of(self, x: Any) -> _Known | None:
+        known = self._known.get(id(x))
+        return known if known is not None and known.tensor() is x else None
+
+    def follow(self, name: str, args: Sequence[Any], output: Any) -> None:
         """Take notice of a call of a torch function."""
-        if not isinstance(output, Tensor) or not output.ndim:
-            return
-        if name in _LAST or name in _SECOND or name in _SPATIAL:
-            self.ndim = output.ndim
-            self.axis = -1 if name in _LAST else 1 if name in _SECOND else output.ndim - 1 - _SPATIAL[name]
-            self.channels = output.shape[self.axis] if self.axis < output.ndim else None
-        elif name in _MIXES:
-            self.channels = self.axis = None
-        elif name in _RESHAPES and not (self.axis == -1 and output.shape[-1] == self.channels):
-            self.axis = None
-        elif self.axis is not None and (order := _order(name, args, kwargs)) and len(order) == self.ndim:
-            axis = order.index(self.axis % self.ndim)
-            self.axis = -1 if axis == self.ndim - 1 else axis
-        elif name == "flatten" and output.ndim != self.ndim and self.axis != -1:
-            self.ndim = output.ndim  # behind the features: (n, c, h, w) to (n, c, h * w)
+        given = [*args[0], *args[1:]] if args and isinstance(args[0], tuple | list) else args
+        inputs = [known for x in given if isinstance(x, Tensor) and (known := self._of(x))]
+        for y in output if isinstance(output, tuple | list) else (output,):
+            if isinstance(y, Tensor):
+                axis = _axis(name, inputs, y)
+                self._known.pop(id(y), None)
+                if axis is not None and 0 <= axis < y.ndim:
+                    self._known[id(y)] = _Known(weakref.ref(y), axis, tuple(y.shape), y.stride())
 
     def locate(self, x: Tensor) -> tuple[int | None, int | None]:
         """Return how many features a tensor has, and on which axis (-1: the last of three or more)."""
-        if self.axis is not None and x.ndim == self.ndim > 1:
-            return x.shape[self.axis], 1 if x.ndim == 2 and self.axis == -1 else self.axis
-        if x.ndim == 2:
-            return x.shape[1], 1
-        places = [i for i in range(1, x.ndim) if x.shape[i] == self.channels]
-        if self.axis == -1 and x.ndim - 1 in places:
-            return self.channels, -1
-        if len(places) == 1:
-            return self.channels, -1 if places[0] == x.ndim - 1 else places[0]
-        return None, None
+        known = self._of(x)
+        axis = 1 if known is None and x.ndim == 2 else None if known is None else known.axis
+        if axis is None:
+            return None, None
+        return x.shape[axis], -1 if axis == x.ndim - 1 > 1 else axis
 
 
-def _order(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[int] | None:
-    """Return which old axis each new one is, of a call that reorders axes."""
-    if name == "permute":
-        dims = kwargs.get("dims", args[1] if len(args) > 1 else ())
-        axes = list(args[1:] if isinstance(dims, int) else dims)
-        return [axis % len(axes) for axis in axes]
-    if name in _SWAPS and len(args) == 3:
-        axes = list(range(args[0].ndim))
-        i, j = args[1] % len(axes), args[2] % len(axes)
-        axes[i], axes[j] = j, i
-        return axes
-    return None
+def _axis(name: str, inputs: Sequence[_Known], y: Tensor) -> int | None:
+    """Return where the features of an output are."""
+    if name in _LAST:
+        return y.ndim - 1
+    if name in _SECOND:
+        return 1
+    if name in _SPATIAL:
+        return y.ndim - 1 - _SPATIAL[name]
+    if not inputs or name in _MIXES:
+        return None
+    x, shape = inputs[0], tuple(y.shape)
+    source = x.tensor()
+    if name in _RESHAPES:  # the order of the elements stays
+        behind = x.axis - len(x.shape)
+        if shape[: x.axis + 1] == x.shape[: x.axis + 1]:
+            return x.axis
+        return len(shape) + behind if shape[behind:] == x.shape[behind:] else None
+    if source is not None and share_memory(source, y):
+        return _axis_of_view(x, shape, y.stride())
+    axes = {known.axis for known in inputs if len(known.shape) == y.ndim}
+    return axes.pop() if len(axes) == 1 else None
+
+
+def _axis_of_view(x: _Known, shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
+    """Return where an axis is in another view of the same memory: transposed, sliced, unsqueezed."""
+    within = len(shape) == len(x.shape) and all(a <= b for a, b in zip(shape, x.shape, strict=True))
+    if within and strides == x.strides:
+        return x.axis
+    same = (x.shape[x.axis], x.strides[x.axis])
+    places = [i for i, place in enumerate(zip(shape, strides, strict=True)) if place == same]
+    return places[0] if len(places) == 1 else None
+
+
+def share_memory(x: Tensor, y: Tensor) -> bool:
+    """Return whether two tensors, or parts of them, are one."""
+    try:
+        return x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):  # tensors without memory, as of torch.func
+        return False

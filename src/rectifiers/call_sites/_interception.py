@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from rectifiers.call_sites._features import Features
-from rectifiers.call_sites._known import activation_of_function, activation_of_module, writes_in_place
+from rectifiers.call_sites._known import activation_of_function, activation_of_module
 
 __all__ = ["Begin", "Call", "End", "Interception", "below", "caller", "in_checkpointed_function"]
 
@@ -26,6 +26,7 @@ _PACKAGES = tuple(
 )
 _RUN = str(Path(__file__).with_name("_running.py"))
 _CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
+_FUNCTION = str(Path("torch", "autograd", "function.py"))
 _MODULE = str(Path("torch", "nn", "modules", "module.py"))
 
 
@@ -43,8 +44,6 @@ class Call:
         ``"relu"``, ``"gelu"``, ...; the class of a module that is none of the known ones.
     channels, axis : int or None
         Features of the input, and on which axis they are (-1: the last); None where that cannot be known.
-    in_place : bool
-        Whether a function overwrites its input. Of a module, compare the output with the input.
     owner : str
         Path of the module whose forward makes the call; ``""`` for the model itself.
     module : nn.Module or None
@@ -61,7 +60,6 @@ class Call:
     activation: str
     channels: int | None
     axis: int | None
-    in_place: bool = False
     owner: str = field(repr=False)
     module: nn.Module | None = field(default=None, repr=False, compare=False)
     function: Callable[..., Any] | None = field(default=None, repr=False)
@@ -140,9 +138,9 @@ class Interception(TorchFunctionMode):
                 handle.remove()
 
     @property
-    def running(self) -> tuple[tuple[str, nn.Module], ...]:
-        """Path and module of what is running, the outermost first."""
-        return tuple((running.path, running.module) for running in self._running)
+    def running(self) -> bool:
+        """Whether any module is running."""
+        return bool(self._running)
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         path = self._paths.get(module)
@@ -172,6 +170,7 @@ class Interception(TorchFunctionMode):
         finally:
             if running.is_activation:
                 self._closed = False
+                self._features.follow("", args, output)
             if not self._running:
                 self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
@@ -209,18 +208,14 @@ class Interception(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._closed or not self._running:
             return func(*args, **kwargs)
-        activation = activation_of_function(func, args, kwargs)
-        x = args[0] if args else kwargs.get("input")
-        if activation is None or not isinstance(x, Tensor):
-            output = func(*args, **kwargs)
-            self._features.follow(getattr(func, "__name__", ""), args, kwargs, output)
-            return output
-        owner = self._running[-1]
-        end = self._call(
-            f"{owner.path}:{activation}", activation, x, function=func, in_place=writes_in_place(func, kwargs)
-        )
-        owner.functions += 1
+        activation, end = activation_of_function(func, args, kwargs), None
+        if activation is not None:
+            owner = self._running[-1]
+            x = args[0] if args else kwargs["input"]
+            end = self._call(f"{owner.path}:{activation}", activation, x, function=func)
+            owner.functions += 1
         output = func(*args, **kwargs)
+        self._features.follow(getattr(func, "__name__", ""), args, output)
         if end is not None:
             self._call_back(end, output)
         return output
@@ -261,6 +256,6 @@ def in_checkpointed_function(*, of_module: bool) -> bool:
         file = frame.f_code.co_filename
         left += inside and not file.endswith(_MODULE)
         inside = file.endswith(_MODULE)
-        if left == of_module and (inside or file.endswith(_CHECKPOINT)):
+        if left == of_module and (inside or file.endswith((_CHECKPOINT, _FUNCTION))):
             return not inside
     return False

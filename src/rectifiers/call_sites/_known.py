@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from rectifiers import nn as our_nn
 from rectifiers.activations import registry
 
-__all__ = ["BASE", "Functions", "activation_of_function", "activation_of_module", "writes_in_place"]
+__all__ = ["BASE", "Functions", "activation_of_function", "activation_of_module"]
 
 BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made from
 _OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
@@ -35,7 +35,13 @@ _REACH = 3.0
 def activation_of_function(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> str | None:
-    """Return which activation a call of a torch function is: ``clamp(min=0)`` is relu; None for others."""
+    """Return which activation a call of a torch function is: ``clamp(min=0)`` is relu; None for others.
+
+    One of integers is none, nor is one that writes to ``out=``.
+    """
+    x = args[0] if args else kwargs.get("input")
+    if kwargs.get("out") is not None or x is None or (isinstance(x, Tensor) and not x.is_floating_point()):
+        return None
     name = getattr(function, "__name__", "")
     if name in _FUNCTIONS:
         return _FUNCTIONS[name]
@@ -46,12 +52,6 @@ def activation_of_function(
         return None
     record = getattr(function, "record", None)  # of a function made with `rectifiers.elementwise`
     return None if record is None or record.name == "softmax" else str(record.name)
-
-
-def writes_in_place(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a call of an activation overwrites its input."""
-    name = getattr(function, "__name__", "")
-    return name.endswith("_") or kwargs.get("inplace") is True
 
 
 def activation_of_module(module: nn.Module) -> str | None:
@@ -89,10 +89,9 @@ class Functions(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = activation_of_function(func, args, kwargs)
-        x = args[0] if args else kwargs.get("input")
-        if name is None or not isinstance(x, Tensor):
+        if name is None:
             return func(*args, **kwargs)
-        x = x.clone()  # it may be overwritten
+        x = (args[0] if args else kwargs["input"]).clone()  # it may be overwritten
         output = func(*args, **kwargs)
         self._note(name, x, output)
         return output

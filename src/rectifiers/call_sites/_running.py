@@ -36,8 +36,10 @@ def run(model: nn.Module, example: Any) -> Any:
     copied = mapped(_copied, example)
     args = () if isinstance(example, Mapping) else copied if isinstance(example, tuple) else (copied,)
     kwargs = copied if isinstance(example, Mapping) else {}
+    loaded = "torch._dynamo" in sys.modules  # which takes seconds; compiled functions run as they are written
+    stance = torch.compiler.set_stance("force_eager") if loaded else contextlib.nullcontext()
     try:
-        with warnings.catch_warnings(), _uncompiled():
+        with warnings.catch_warnings(), stance:
             warnings.simplefilter("ignore")  # a try is no place to warn
             return model(*args, **kwargs)
     except RectifiersError:
@@ -47,12 +49,6 @@ def run(model: nn.Module, example: Any) -> Any:
             f"an example must run through the model, but {type(model).__name__} on {describe(example)} "
             f"raised {error_line(error)}"
         ) from error
-
-
-def _uncompiled() -> contextlib.AbstractContextManager[Any]:
-    """Run compiled functions as they are written, where a compiler is loaded, which takes seconds."""
-    loaded = "torch._dynamo" in sys.modules
-    return torch.compiler.set_stance("force_eager") if loaded else contextlib.nullcontext()
 
 
 def mapped(function: Callable[..., Any], *values: Any) -> Any:
@@ -65,8 +61,9 @@ def mapped(function: Callable[..., Any], *values: Any) -> Any:
         return function(*values)
     if isinstance(value, Mapping):
         return {key: mapped(function, *(one[key] for one in values)) for key in value}
-    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(mapped(function, *parts) for parts in zip(*values, strict=True))
+    if isinstance(value, tuple | list):
+        made = [mapped(function, *parts) for parts in zip(*values, strict=True)]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
     return value
 
 
@@ -91,13 +88,12 @@ def refuse_closed(model: nn.Module) -> None:
         raise ArgumentTypeError(f"a model is a torch.nn.Module, but got {type(model).__name__}")
     for path, module in model.named_modules():
         where = repr(path) if path else "the model"
-        if isinstance(module, torch.jit.ScriptModule):
+        scripted = isinstance(module, torch.jit.ScriptModule)
+        compiled = vars(module).get("_compiled_call_impl") is not None
+        if scripted or compiled or type(module).__name__ == "OptimizedModule":
+            how = "scripted" if scripted else "compiled"
             raise ArgumentError(
-                f"{where} is scripted, and what it calls cannot be seen: hand over the model before it"
-            )
-        if type(module).__name__ == "OptimizedModule" or vars(module).get("_compiled_call_impl") is not None:
-            raise ArgumentError(
-                f"{where} is compiled, and what it calls cannot be seen: hand over the model before it"
+                f"{where} is {how}, and what it calls cannot be seen: hand over the model before it"
             )
     if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
         raise ArgumentError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from rectifiers.call_sites._features import share_memory
 from rectifiers.call_sites._interception import (
     Call,
     End,
@@ -19,10 +20,7 @@ from rectifiers.call_sites._interception import (
     in_checkpointed_function,
 )
 from rectifiers.call_sites._running import refuse_closed, run, unchanged
-from rectifiers.errors import ArgumentError, UnknownNameError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from rectifiers.errors import ArgumentError
 
 __all__ = ["Site", "Sites", "Table", "aligned", "observe", "sites"]
 
@@ -68,6 +66,7 @@ class Site(Call):
     file: str
     line: int
     shape: tuple[int, ...]
+    in_place: bool = False
     calls: int = 0
     shared: tuple[str, ...] = ()
     checkpointed: bool = field(repr=False)
@@ -81,45 +80,22 @@ class Site(Call):
 class Table(tuple[Row, ...]):
     """Dataclasses that print as a table, one line each."""
 
-    row: ClassVar[Any]
     titles: ClassVar[tuple[str, ...]]
 
     def cells(self) -> list[list[str]]:
         """Return the text of every line."""
         raise NotImplementedError
 
-    def frame(self) -> pd.DataFrame:
-        """Return one row per site."""
-        import pandas as pd
-
-        columns = [column.name for column in fields(self.row) if column.repr]
-        return pd.DataFrame([[getattr(row, c) for c in columns] for row in self], columns=columns)
-
     def __str__(self) -> str:
         return aligned(self.titles, self.cells()) if self else "no activation is called"
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return self.frame().to_html(index=False)
-
 
 class Sites(Table[Site]):
-    """The sites of a model in the order of their first call: a tuple that prints as a table.
+    """The sites of a model in the order of their first call: a tuple that prints as a table."""
 
-    Indexed by a number or by a name.
-    """
-
-    row = Site
     titles = ("site", "activation", "kind", "called at", "input", "channels", "axis", "calls", "shared with")
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            found = {site.name: site for site in self}
-            if key not in found:
-                raise UnknownNameError.of("site", key, found)
-            return found[key]
-        return super().__getitem__(key)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -210,11 +186,10 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
                 f"{known.activation} and {call.activation}"
             )
         found[call.name] = replace(known, calls=known.calls + 1)
-        address = x.data_ptr() if type(x) is Tensor else None
 
         def end(output: Any) -> None:
-            if type(output) is Tensor and output.numel():
-                found[call.name] = replace(found[call.name], in_place=output.data_ptr() == address)
+            in_place = output is x or (isinstance(output, Tensor) and share_memory(x, output))
+            found[call.name] = replace(found[call.name], in_place=in_place)
 
         return end
 
