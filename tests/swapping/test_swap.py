@@ -140,6 +140,36 @@ def test_state_copies_and_pickles(model: type[nn.Module], x: Tensor) -> None:
     assert torch.equal(other.eval()(x), net(x))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_traced_by_fx_and_refused_by_script_whose_source_is_that_of_before() -> None:
+    net = nn.Sequential(made(SharedEverywhere))
+    rectifiers.swap_(net, "softplus", X, where=["relu", "silu"])
+    assert torch.equal(torch.fx.symbolic_trace(net)(2 * X), net(2 * X))
+    with pytest.raises(ArgumentError, match=r"cannot be scripted.*SharedEverywhere"):
+        torch.jit.script(net)
+
+
+def test_taking_back_follows_the_type_and_refuses_a_class_that_something_else_has_changed() -> None:
+    class Model(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(6, 6)
+            self.act = nn.PReLU(6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(F.relu(super().forward(x)))
+
+    net = made(Model)
+    rectifiers.swap_(net, "elu", X, where=["relu", "prelu"])
+    net.bfloat16()
+    nn.utils.parametrizations.weight_norm(net)
+    with pytest.raises(ArgumentError, match="is ParametrizedModel now: take back first"):
+        rectifiers.unswap_(net)
+    nn.utils.parametrize.remove_parametrizations(net, "weight")
+    rectifiers.unswap_(net)
+    assert type(net) is Model
+    assert net(X.bfloat16()).dtype == torch.bfloat16
+
+
 def test_weights_of_before_load_where_nothing_is_learned() -> None:
     net, plain = made(Functions), made(Functions)
     rectifiers.swap_(net, "elu", X, where="relu")
@@ -217,6 +247,57 @@ class RecomputedByHand(torch.autograd.Function):
             y = ctx.function(x)
         torch.autograd.backward(y, gradient)
         return None, x.grad
+
+
+def recomputed_by_hooks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """As libraries write theirs that saves nothing and runs the function again for what is wanted."""
+    saved: list[Tensor] = []
+    hooks, counted = torch.autograd.graph.saved_tensors_hooks, iter(range(100))
+
+    def unpack(number: int) -> Tensor:
+        if not saved:
+            with torch.enable_grad(), hooks(lambda t: saved.append(t.detach()), lambda _: saved[0]):
+                function(x)
+        return saved[number]
+
+    with hooks(lambda _: next(counted), unpack):
+        return function(x)
+
+
+@pytest.mark.parametrize("own", [RecomputedByHand.apply, recomputed_by_hooks])
+def test_another_checkpointing_that_is_turned_on_later_is_refused_when_it_runs(own: Any) -> None:
+    class Later(nn.Module):
+        late = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            block = lambda t: F.relu(self.fc(t))  # noqa: E731
+            return own(block, x * 1.0) if self.late else block(x)
+
+    net = made(Later)
+    rectifiers.swap_(net, "elu", X)
+    right = net(X)
+    with torch.autograd.graph.save_on_cpu():  # around the whole forward
+        assert torch.equal(net(X), right)
+    net.late = True
+    with pytest.raises(ArgumentError, match="checkpoint whole modules"):
+        net(X.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("own", [RecomputedByHand.apply, recomputed_by_hooks])
+def test_another_checkpointing_of_a_whole_module_has_the_right_gradients(own: Any) -> None:
+    net = made(Functions)
+    rectifiers.swap_(net, "elu", X, where="relu")
+    gradients = []
+    for run in (net, lambda x: own(net, x)):
+        net.zero_grad()
+        run(X.clone().requires_grad_()).square().sum().backward()
+        gradients.append([p.grad.clone() for p in net.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -49,9 +49,9 @@ def register_hidden_act(activation: Any, name: str | None = None) -> str:
         ) from None
     arms = parse_arms(activation if isinstance(activation, str) else [activation])
     if len(arms) != 1 or not arms[0].keeps_width:
-        labels = ", ".join(arm.label for arm in arms)
         raise ArgumentError(
-            f"one activation that keeps the number of features is registered, but got {labels}"
+            "one activation that keeps the number of features is registered, but got "
+            + ", ".join(arm.label for arm in arms)
         )
     name = arms[0].label if name is None else name
     known = dict.get(ACT2FN, name)

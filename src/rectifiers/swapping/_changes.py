@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from rectifiers.call_sites import BASE
+from rectifiers.errors import ArgumentError
+
 __all__ = ["Changes"]
 
 
@@ -21,32 +24,47 @@ class Changes:
 
     def set(self, module: nn.Module, name: str, value: Any) -> None:
         """Set an attribute, a child or ``__class__``; one that was None is taken for one that was not."""
-        self._done.append((module, name, getattr(module, name, None), None))
+        _, dtype = _kind(module)
+        self._done.append((module, name, getattr(module, name, None), dtype))
         setattr(module, name, value)
 
     def scale(self, module: nn.Module, name: str, factor: float) -> None:
         """Multiply a parameter in place."""
         parameter = getattr(module, name)
-        before = parameter.detach().clone()
+        self._done.append((module, name, parameter.detach().clone(), factor))
         with torch.no_grad():
             parameter.mul_(factor)
-        self._done.append((module, name, before, (parameter.detach().clone(), factor)))
+
+    def refuse_foreign(self) -> None:
+        """Raise if something else has changed a class since, and would be lost."""
+        for module, name, _, _ in self._done:
+            if name == "__class__" and BASE not in vars(type(module)):
+                raise ArgumentError(
+                    f"unswap_ gives modules their classes back, but one is {type(module).__name__} now: take "
+                    "back first what has changed it (a parametrization, a sharded wrapper)"
+                )
 
     def undo(self, length: int = 0) -> None:
         """Take changes back until there are `length`."""
         while len(self._done) > length:
-            module, name, before, scaled = self._done.pop()
-            if scaled is not None:
-                parameter, (after, factor) = getattr(module, name), scaled
-                same = parameter.shape == after.shape and torch.equal(parameter, after.to(parameter))
+            module, name, before, about = self._done.pop()
+            if isinstance(about, float):
+                parameter = getattr(module, name)
+                before = before.to(parameter)
+                same = parameter.shape == before.shape and torch.equal(parameter, before * about)
                 with torch.no_grad():  # one that has been trained since keeps what it learned
-                    parameter.copy_(before) if same else parameter.div_(factor)
+                    parameter.copy_(before) if same else parameter.div_(about)
             elif before is None:
                 delattr(module, name)
             else:
-                if isinstance(before, nn.Module):  # the others may have been moved, or switched to evaluation
+                if isinstance(before, nn.Module):  # the others may have been moved, cast, or switched
                     before.train(getattr(module, name).training)
-                    like = next((p for p in module.parameters() if p.is_floating_point()), None)
-                    if like is not None:
-                        before.to(like.device)
+                    device, dtype = _kind(module)
+                    before.to(device, dtype if about not in (None, dtype) else None)
                 setattr(module, name, before)
+
+
+def _kind(module: nn.Module) -> tuple[torch.device | None, torch.dtype | None]:
+    """Return device and type of a module's first parameter."""
+    first = next((p for p in module.parameters() if p.is_floating_point()), None)
+    return (None, None) if first is None else (first.device, first.dtype)

@@ -26,33 +26,34 @@ def choose(found: Sites, where: Where) -> list[Site]:
     if not found:
         raise ArgumentError("there is nothing to swap: the model calls no activation on this example")
     patterns = ["*"] if where is None else [where] if isinstance(where, str) or callable(where) else [*where]
-    kinds, names = {site.activation for site in found}, set[str]()
-    for pattern in patterns:
-        if callable(pattern):
-            matched = [site for site in found if pattern(site)]
-        elif not isinstance(pattern, str):
-            raise ArgumentTypeError(f"where is text, a list of it, or a function, but got {pattern!r}")
-        elif pattern in kinds:
-            matched = [site for site in found if site.activation == pattern]
-        elif pattern in found.names:
-            matched = [found[pattern]]
-        else:
-            matched = [site for site in found if fnmatch.fnmatchcase(site.name, pattern)]
-            counts = Counter(site.activation for site in matched)
-            if len(counts) > 1:
-                listed = " and ".join(f"{count} {name}" for name, count in counts.items())
-                raise ArgumentError(
-                    f"a pattern matches one activation, but where={pattern!r} matches {listed}: "
-                    f"name one, as where={next(iter(counts))!r}, or list the sites"
-                )
-        if not matched:
-            near = difflib.get_close_matches(str(pattern), {*kinds, *found.names}, n=2)
-            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-            raise ArgumentError(
-                f"where must match a site, but {pattern!r} matches none of {len(found)}: {hint}"
-                "print(rectifiers.sites(model, example)) lists them"
-            )
-        names |= {site.name for site in matched}
+    names = {name for pattern in patterns for name in _matching(found, pattern)}
     if not names:
         raise ArgumentError("where must name at least one site, but is empty")
     return [site for site in found if site.name in names]
+
+
+def _matching(found: Sites, pattern: str | Callable[[Site], bool]) -> dict[str, str]:
+    """Return names and activations of the sites that a pattern means."""
+    if callable(pattern):
+        matched = {site.name: site.activation for site in found if pattern(site)}
+    elif isinstance(pattern, str):
+        every = {site.name: site.activation for site in found}
+        matched = {name: kind for name, kind in every.items() if pattern in (kind, name)}
+        matched = matched or {n: kind for n, kind in every.items() if fnmatch.fnmatchcase(n, pattern)}
+        counts = Counter(matched.values())
+        if len(counts) > 1:
+            listed = " and ".join(f"{count} {name}" for name, count in counts.items())
+            raise ArgumentError(
+                f"a pattern matches one activation, but where={pattern!r} matches {listed}: "
+                f"name one, as where={next(iter(counts))!r}, or list the sites"
+            )
+    else:
+        raise ArgumentTypeError(f"where is text, a list of it, or a function, but got {pattern!r}")
+    if not matched:
+        near = difflib.get_close_matches(str(pattern), {s.activation for s in found} | {*found.names}, n=2)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ArgumentError(
+            f"where must match a site, but {pattern!r} matches none of {len(found)}: {hint}"
+            "print(rectifiers.sites(model, example)) lists them"
+        )
+    return matched

@@ -25,8 +25,9 @@ __all__ = ["CHECKPOINTED", "PLAN", "REPLACED", "Plan", "Split", "counting"]
 PLAN = "_rectifiers_calls"  # of an owner: what its forward is expected to call
 REPLACED = "swapped_activations"  # of an owner: what replaces its functions, by the number of the call
 CHECKPOINTED = (
-    "is in a checkpointed function, which backward recomputes outside the forward that calls it, where it "
-    "cannot be swapped: checkpoint whole modules, or make it a module of its own"
+    "is in a checkpointed function, or under hooks on saved tensors that the same forward sets: backward "
+    "would recompute it outside that forward, where it is not swapped: checkpoint whole modules, or make it "
+    "a module of its own"
 )
 
 # Which activations are called in one pass, in training and in evaluation: functions under "", those of a
@@ -43,25 +44,24 @@ class Scope(TorchFunctionMode):
         super().__init__()
         self._owner, self._plan = type(owner).__name__, plan
         self._replaced = getattr(owner, REPLACED, {})
-        self._called: dict[str, list[str]] = {key: [] for key in plan}
+        self.called: dict[str, list[str]] = {key: [] for key in plan}
+        self._hooked = not torch.compiler.is_compiling() and _saving_is_hooked()
         self.has_functions = "" in plan
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        x = args[0] if args else kwargs.get("input")
         activation = activation_of_function(func, args, kwargs)
-        if activation is None or not isinstance(x, Tensor) or getattr(_HERE, "scope", None) is not self:
-            return func(*args, **kwargs)  # also a child's, which has its own
-        number = self.count("", activation)
-        return (
-            self.apply(self._replaced[number], x, "") if number in self._replaced else func(*args, **kwargs)
-        )
+        if activation is not None and getattr(_HERE, "scope", None) is self:  # a child has its own
+            number = self.count("", activation)
+            if number in self._replaced:
+                return self.apply(self._replaced[number], args[0] if args else kwargs["input"], "")
+        return func(*args, **kwargs)
 
     def count(self, key: str, activation: str) -> str:
         """Return the number of a call, one of those that the owner made when it was swapped."""
-        called = self._called[key]
+        called = self.called[key]
         called.append(activation)
         if not any(sequence[: len(called)] == tuple(called) for sequence in self._plan[key]):
             raise self._differs(key)
@@ -69,7 +69,9 @@ class Scope(TorchFunctionMode):
 
     def apply(self, module: nn.Module, x: Tensor, key: str) -> Any:
         """Apply a module, whose calls are not the owner's."""
-        if not torch.compiler.is_compiling() and in_checkpointed_function(of_module=bool(key)):
+        if not torch.compiler.is_compiling() and (
+            in_checkpointed_function(of_module=bool(key)) or _saving_is_hooked() != self._hooked
+        ):
             raise ArgumentError(f"{key or 'an activation'} called by {self._owner} {CHECKPOINTED}")
         _HERE.scope = None
         try:
@@ -79,7 +81,7 @@ class Scope(TorchFunctionMode):
 
     def finish(self) -> None:
         """Raise if the pass did not call all that it did when it was swapped."""
-        for key, called in self._called.items():
+        for key, called in self.called.items():
             if tuple(called) not in self._plan[key]:
                 raise self._differs(key)
 
@@ -87,9 +89,18 @@ class Scope(TorchFunctionMode):
         expected = " or ".join(", ".join(sequence) or "none" for sequence in self._plan[key])
         return ArgumentError(
             f"the forward of {self._owner} must call its activations as when they were swapped "
-            f"({key and key + ': '}{expected}), but called {', '.join(self._called[key]) or 'none'}: they "
+            f"({key and key + ': '}{expected}), but called {', '.join(self.called[key]) or 'none'}: they "
             "depend on the data or have been changed; make them modules, or `unswap_` first"
         )
+
+
+def _saving_is_hooked() -> bool:
+    """Return whether hooks on saved tensors are set, as checkpointing does that recomputes them."""
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks(""):
+            return False
+    except RuntimeError:
+        return True
 
 
 def _forward(original: Callable[..., Any], self: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -124,8 +135,14 @@ def counting(cls: type[nn.Module]) -> type[nn.Module]:
     def reduce(self: nn.Module, protocol: Any) -> tuple[Any, ...]:
         return _restore, (cls,), self.__getstate__()  # type: ignore[no-untyped-call]
 
+    def refuse_script(self: nn.Module) -> None:
+        raise ArgumentError(
+            f"a swapped model cannot be scripted, but torch.jit.script came to {cls.__name__}, whose source "
+            "has what was there before: use torch.jit.trace or torch.export"
+        )
+
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-    body |= {"forward": forward, "__reduce_ex__": reduce, BASE: cls}
+    body |= {"forward": forward, "__reduce_ex__": reduce, BASE: cls, "__prepare_scriptable__": refuse_script}
     return _MADE.setdefault(cls, type(cls.__name__, (cls,), body))
 
 
@@ -156,6 +173,6 @@ class Split(nn.Module):
     def forward(self, x: Tensor) -> Any:
         """Apply the module of the next call."""
         scope: Scope | None = getattr(_HERE, "scope", None)
-        if scope is None:
-            raise ArgumentError(f"{self.key} {CHECKPOINTED}")
+        if scope is None or self.key not in scope.called:
+            raise ArgumentError(f"{self.key} stands for several calls of one forward and {CHECKPOINTED}")
         return scope.apply(self.choices[scope.count(self.key, self.activation)], x, self.key)

@@ -12,15 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rectifiers.call_sites import (
-    Functions,
-    Interception,
-    Sites,
-    mapped,
-    observe,
-    run,
-    unchanged,
-)
+from rectifiers.call_sites import Functions, Interception, Sites, mapped, observe, run, unchanged
 from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line, one_line
 from rectifiers.swapping._counting import CHECKPOINTED
 
@@ -53,7 +45,7 @@ def find(model: nn.Module, example: Any) -> Found:
         with _mode(model, training):
             sites, _ = observe(model, example)
             try:
-                other, _ = observe(model, mapped(_negated, example))
+                other, _ = observe(model, mapped(lambda x: -x if x.is_floating_point() else x, example))
             except UserCodeError:  # not every number may be negative
                 other = sites
         ours, theirs = _named(sites), _named(other)
@@ -84,14 +76,6 @@ def every(found: Found) -> Sites:
 
 def _named(sites: Sites) -> list[str]:
     return [f"{site.activation} ({site.name!r})" for site in sites]
-
-
-def _negated(x: Tensor) -> Tensor:
-    return -x if x.is_floating_point() else x
-
-
-def _with_gradients(x: Tensor) -> Tensor:
-    return x.detach().requires_grad_() if x.is_floating_point() else x
 
 
 def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Module]) -> None:
@@ -142,7 +126,8 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
     outside: set[str] = set()
     with interception.installed(), torch.enable_grad():
         try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
-            output = run(trained, mapped(_with_gradients, example))
+            wanted = mapped(lambda x: x.detach().requires_grad_(x.is_floating_point()), example)
+            output = run(trained, wanted)
         except UserCodeError:  # the model sets `requires_grad` itself
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]
@@ -169,10 +154,7 @@ def _backward(losses: list[Tensor], mode: Any) -> None:
     torch.autograd.backward(losses)
 
 
-def _tensors(output: Any) -> Iterator[Tensor]:
-    if isinstance(output, Tensor):
-        if output.is_floating_point():
-            yield output
-    elif isinstance(output, Mapping | tuple | list):
-        for value in output.values() if isinstance(output, Mapping) else output:
-            yield from _tensors(value)
+def _tensors(output: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    mapped(found.append, output)
+    return [tensor for tensor in found if tensor.is_floating_point()]

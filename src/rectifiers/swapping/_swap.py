@@ -49,7 +49,6 @@ class Swapped:
 class SwapReport(Table[Swapped]):
     """What `swap_` did, one entry per site that was meant; prints as a table."""
 
-    row = Swapped
     titles = ("site", "before", "after", "calls", "scale", "left because")
 
     @property
@@ -176,13 +175,15 @@ def unswap_(model: nn.Module) -> nn.Module:
     Raises
     ------
     ArgumentError
-        Nothing has been swapped in it.
+        Nothing has been swapped in it, or something else has changed the class of a module since.
     """
-    journal = vars(model).pop(_JOURNAL, None)
+    journal = vars(model).get(_JOURNAL)
     if not journal:
         raise ArgumentError(
             f"unswap_ takes back what swap_ did, but {type(model).__name__} has not been swapped"
         )
-    while journal:
-        journal.pop().undo()
+    for changes in journal:
+        changes.refuse_foreign()
+    for changes in reversed(vars(model).pop(_JOURNAL)):
+        changes.undo()
     return model
