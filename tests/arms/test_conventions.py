@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import sys
 import types
 from collections import OrderedDict
@@ -93,23 +93,39 @@ def test_each_library_gets_a_module_that_works(library: str, text: str) -> None:
         assert made.inplace
 
 
-@pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm is not installed")
-def test_timm_itself() -> None:
-    import timm
-
-    model = timm.create_model("resnet10t", act_layer=arm("leaky_relu(0.2)"), num_classes=3)
-    assert any(type(m) is rectifiers.nn.LeakyReLU for m in model.modules())
-    assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+def count(model: nn.Module) -> int:
+    return sum(type(m) is rectifiers.nn.LeakyReLU for m in model.modules())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("monai") is None, reason="monai is not installed")
+# Where timm joins an activation with a norm it takes a class or a partial alone.
+@pytest.mark.parametrize(
+    "name, layers, wrap", [("resnet10t", 11, None), ("regnety_002", 53, functools.partial)]
+)
+def test_timm_itself(name: str, layers: int, wrap: Any) -> None:
+    timm = pytest.importorskip("timm")
+    activation = arm("leaky_relu(0.2)")
+    model = timm.create_model(name, act_layer=wrap(activation) if wrap else activation)
+    assert count(model) == layers
+    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 1000)
+
+
+def test_torchvision_itself() -> None:
+    ops = pytest.importorskip("torchvision.ops")
+    assert count(ops.Conv2dNormActivation(3, 8, activation_layer=arm("leaky_relu(0.2)"))) == 1
+
+
 def test_monai_itself() -> None:
-    from monai.networks.layers.factories import Act
-    from monai.networks.nets import BasicUNet
+    factories, nets = map(pytest.importorskip, ("monai.networks.layers.factories", "monai.networks.nets"))
+    factories.Act.add_factory_callable("leaky_relu_0_2", lambda: arm("leaky_relu(0.2)"))
+    assert count(nets.BasicUNet(2, 1, 2, features=(4, 4, 8, 8, 8, 4), act="leaky_relu_0_2")) == 18
+    assert count(nets.UNet(2, 1, 2, (4, 8), (2,), act=("leaky_relu_0_2", {"inplace": True}))) == 2
 
-    Act.add_factory_callable("leaky_relu_0_2", lambda: arm("leaky_relu(0.2)"))
-    model = BasicUNet(2, 1, 2, features=(4, 4, 8, 8, 8, 4), act="leaky_relu_0_2")
-    assert any(type(m) is rectifiers.nn.LeakyReLU for m in model.modules())
+
+def test_ultralytics_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules, models = map(pytest.importorskip, ("ultralytics.nn.modules", "ultralytics.nn.tasks"))
+    monkeypatch.setattr(modules.Conv, "default_act", rectifiers.nn.LeakyReLU(0.1))
+    model = models.DetectionModel("yolov8n.yaml", verbose=False)
+    assert len(rectifiers.swap_(model, "prelu", torch.rand(2, 3, 64, 64), where="leaky_relu").changed) == 57
 
 
 def test_the_number_of_features_comes_under_any_of_its_names() -> None:
