@@ -169,7 +169,7 @@ def test_the_live_table_goes_away_and_leaves_the_greeting(study: Study) -> None:
         for event in script(study, done=200):
             handle(event)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert f"going on: 200 of at most {len(study.runs)} trials are there" in text
+    assert "going on: 200 trials are there" in text
     assert text.rstrip().endswith("\x1b[2K") or "\x1b[1A" in text.rsplit("trials", 1)[-1]
 
 

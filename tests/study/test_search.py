@@ -148,6 +148,21 @@ def test_short_grids_and_single_seeds(grid, seeds):
         assert len(tried) <= trials_at_most(grid, seeds)
 
 
+@pytest.mark.parametrize("up", [True, False])
+def test_a_best_rate_that_only_further_seeds_put_at_an_end_is_looked_beyond(up):
+    def metric(rate, seed):
+        place = GRID.index(rate) if up else 6 - GRID.index(rate)
+        return 80 + place - 1.1 * (place == 6 and seed == 0)
+
+    def beyond(rate, seed):
+        return metric(rate, seed) if rate in GRID else 60.0 + seed
+
+    choice, tried = searched(beyond, noise=0.0)
+    assert choice.rate == GRID[-1 if up else 0]
+    assert (2.0 if up else 0.005, 0) in tried
+    assert choice.warning is None
+
+
 @given(st.data())
 def test_it_ends_whatever_comes_and_chooses_what_it_tried(data):
     outcome = st.one_of(st.floats(0, 100), st.sampled_from(["diverged", "crashed"]))

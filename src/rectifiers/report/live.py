@@ -39,8 +39,7 @@ class Watcher:
         """Take in one event."""
         self.progress.apply(event)
         if isinstance(event, events.StudyStarted) and event.runs:
-            state = self.progress
-            self.announce(f"going on: {state.done} of at most {state.total} trials are there")
+            self.announce(f"going on: {len(event.runs)} trials are there")
 
     def announce(self, text: str) -> None:
         """Say what is to come, before anything is trained."""

@@ -64,6 +64,7 @@ def search(
     """
     rates = _extended(grid)
     places = _at_first(grid, seeds)
+    others = range(1, 1 + _confirmations(grid, seeds))
     while True:
         runs = {i: tried(rates[i], 0) for i in places}
         if missing := [(rates[i], 0) for i, run in runs.items() if run is None]:
@@ -73,18 +74,19 @@ def search(
         merits = _merits(metrics, errors)
         best = _middle([i for i in places if merits[i] == max(merits.values())])
         beside = [best - 1, best + 1] if metrics[best] is not None else [min(places) - 1]
-        further = [i for i in beside if i not in places and 0 <= i < len(rates)]
+        if not (further := [i for i in beside if i not in places and 0 <= i < len(rates)]):
+            finalists = sorted(places, key=lambda i: (-merits[i], abs(i - best)))[:_FINALISTS]
+            if missing := [(rates[i], s) for s in others for i in finalists if tried(rates[i], s) is None]:
+                return missing, None
+            repeated = [{i: _metric(tried, rates[i], seed) for i in finalists} for seed in others]
+            merits = _merits({**metrics, **_over_seeds(metrics, repeated)}, errors)
+            chosen = _middle([i for i in sorted(finalists) if merits[i] == max(merits[j] for j in finalists)])
+            # further seeds may move the best rate to an end as well
+            ends = {min(places): chosen - 1, max(places): chosen + 1}
+            further = [ends[chosen]] if chosen in ends and 0 <= ends[chosen] < len(rates) else []
         if not further:
-            break
+            return [], _choice(who, rates, metrics, chosen)
         places = sorted([*places, *further])
-    finalists = sorted(places, key=lambda i: (-merits[i], abs(i - best)))[:_FINALISTS]
-    others = range(1, 1 + _confirmations(grid, seeds))
-    if missing := [(rates[i], s) for s in others for i in finalists if tried(rates[i], s) is None]:
-        return missing, None
-    repeated = [{i: _metric(tried, rates[i], seed) for i in finalists} for seed in others]
-    merits = _merits({**metrics, **_over_seeds(metrics, repeated)}, errors)
-    chosen = _middle([i for i in sorted(finalists) if merits[i] == max(merits[j] for j in finalists)])
-    return [], _choice(who, rates, metrics, chosen)
 
 
 def trials_at_most(grid: Sequence[float], seeds: int) -> int:
