@@ -151,6 +151,22 @@ def test_a_module_that_was_changed_here_runs_here_and_why_is_said(prepare, write
     assert [run.outcome for run in found[1:]] == ["finished"] * 4
 
 
+def test_a_loss_whose_module_was_changed_here_is_the_same_loss_everywhere(prepare, write_module):
+    path = write_module(
+        "import torch\nscale = 1.0\n"
+        "def loss(o, y):\n    return scale * torch.nn.functional.cross_entropy(o, y)\n"
+    )
+    from rectifiers.arms import load_object
+
+    load_object(f"{path}:loss").__globals__["scale"] = 0.5
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    prepared = prepare(None, data=lambda: (x, (x[:, 0] > 0).long()), loss=f"{path}:loss", seeds=1, epochs=1)
+    with Processes(1) as runner:
+        notice, *runs = told(runner, prepared)
+    assert "its module was changed after it was imported" in notice.text
+    assert [run.train_loss for run in runs] == [run.train_loss for run in told(InProcess(), prepared)]
+
+
 SCRIPT = """
 import torch, rectifiers
 

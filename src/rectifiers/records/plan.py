@@ -293,6 +293,12 @@ class Plan:
         return len(self.learning_rates) > 1
 
     @property
+    def pieces(self) -> dict[str, str]:
+        """What identifies each of the user's own pieces that are there."""
+        codes = {"model": self.model_code, "data": self.data_code, "loss": self.loss, "metric": self.measure}
+        return {name: code for name, code in {**codes, "augment": self.augment}.items() if code}
+
+    @property
     def cells(self) -> tuple[tuple[str, str], ...]:
         """What is compared: every arm, by its label, under every normalisation."""
         return tuple((arm.label, norm) for norm in self.norms for arm in self.arms)

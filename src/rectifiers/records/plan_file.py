@@ -25,13 +25,7 @@ def named(code: str) -> str:
 
 def unnamed(plan: Plan) -> list[str]:
     """Return which pieces have no name that another session could find: objects of a script or notebook."""
-    pieces = {
-        "model": plan.model_code, "data": plan.data_code, "loss": plan.loss, "metric": plan.measure,
-        "augment": plan.augment,
-    }  # fmt: skip
-    return [
-        name for name, code in pieces.items() if code and (code.startswith(OBJECT) or "__main__:" in code)
-    ]
+    return [name for name, code in plan.pieces.items() if code.startswith(OBJECT) or "__main__:" in code]
 
 
 def text(plan: Plan, options: Mapping[str, Any] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,25 +24,17 @@ def load(
     data: Piece | None,
     data_dir: str | Path | None,
     *,
-    standardize: bool = False,
-    objective: Loss | None = None,
-    whole_numbers: bool = False,
+    standardize: bool,
+    objective: Loss | None,
+    **own: Any,
 ) -> tuple[Task, Data]:
-    """Return a named task, or the user's own, with its data."""
-    if data is None:
-        if objective is not None:
-            raise ArgumentError("a loss or metric of your own is for data of your own: give data as well")
-        if standardize:
-            raise ArgumentError("--standardize is for data of your own: the tasks bring theirs standardised")
-        found = tasks.get("digits" if task is None else task)
-        return found, found.load(data_dir)
-    return tasks.own(
-        data.name,
-        standardize=standardize,
-        given=data.value,
-        objective=objective,
-        whole_numbers=whole_numbers,
-    )
+    """Return a named task, or the user's own as `tasks.own` takes it, with its data."""
+    if data is not None:
+        return tasks.own(data.name, given=data.value, standardize=standardize, objective=objective, **own)
+    if objective is not None or standardize:
+        raise ArgumentError("loss, metric and standardize are for data of your own: give data as well")
+    found = tasks.get("digits" if task is None else task)
+    return found, found.load(data_dir)
 
 
 def to_device(data: Data, device: torch.device) -> tuple[Data, Inputs, Tensor]:
@@ -65,11 +58,6 @@ def to_device(data: Data, device: torch.device) -> tuple[Data, Inputs, Tensor]:
             y = torch.cat((y, data.test_y.to(device)))
         return dataclasses.replace(data, train_x=x, objective=None, drawn=None), x, y
     x, y = mapped(placed, data.train_x, data.test_x), torch.cat((data.train_y, data.test_y)).to(device)
-    n = len(data.train_y)
-    parts = {
-        "train_x": take(x, slice(n)),
-        "test_x": take(x, slice(n, None)),
-        "train_y": y[:n],
-        "test_y": y[n:],
-    }
+    train, test = slice(len(data.train_y)), slice(len(data.train_y), None)
+    parts = {"train_x": take(x, train), "test_x": take(x, test), "train_y": y[train], "test_y": y[test]}
     return dataclasses.replace(data, **parts, objective=None), x, y

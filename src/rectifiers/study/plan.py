@@ -98,32 +98,26 @@ def make_plan(
     }
     if task is not None and data is not None:
         raise ArgumentError(f"give a task or your own data, but got task {task!r} and data {data!r:.80}")
-    own_model = (
-        None if model is None or (isinstance(model, str) and ":" not in model) else piece("model", model)
-    )
+    built_in = model is None or (isinstance(model, str) and ":" not in model)
+    own_model = None if built_in else piece("model", model)
     own_data = None if data is None else piece("data", data, functions=False)
     own_augment = None if augment is None else piece("augment", augment)
-    wanted = objective(loss, metric, higher_is_better)
     if own_model is not None:
         model = own_model.name
     parsed = parse_arms(arms)
     if len(parsed) < 2:
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
     place = arguments.device(device)
+    wanted = objective(loss, metric, higher_is_better)
     found, loaded = load(
-        task,
-        own_data,
-        data_dir,
-        standardize=standardize,
-        objective=wanted,
-        whole_numbers=own_model is not None,
+        task, own_data, data_dir, standardize=standardize, objective=wanted, whole_numbers=not built_in
     )
-    if own_model is None and not (loaded.input_shape and loaded.outputs):
+    if built_in and not (loaded.input_shape and loaded.outputs):
         raise ArgumentError(
             f"mlp and cnn take one tensor and put out a known number of values: give a model of your own for "
             f"{found.name}"
         )
-    defaults = found.defaults_for(None if own_model is not None else model)
+    defaults = found.defaults_for(model if built_in else None)
     loop = _loop(
         defaults, model, own_model, protocol["norms"], width=width, depth=depth, epochs=epochs,
         batch_size=batch_size, optimizer=optimizer, momentum=momentum, weight_decay=weight_decay,
@@ -132,7 +126,7 @@ def make_plan(
     grid = defaults.learning_rates if loop["optimizer"] == "sgd" else ADAPTIVE_RATES
     rates = arguments.learning_rates(learning_rate, grid)
     if initialization is None:
-        initialization = "gain" if own_model is None else "own"
+        initialization = "gain" if built_in else "own"
     one_set = (
         loaded.one_set if vary is None else arguments.one_of("vary", vary, ("seeds", "split")) == "split"
     )
@@ -140,10 +134,6 @@ def make_plan(
         raise ArgumentError("vary split needs samples in memory, but these are read while a model is trained")
     measured, (train_size, test_size) = losses.of(loaded), loaded.sizes
     wait = None if patience is None else arguments.whole("patience", patience, 1)
-    if wait is not None and not defaults.validation:
-        raise ArgumentError(
-            f"patience needs validation samples, which {found.name} has none of: leave it out"
-        )
     builder = None if own_model is None else own_model.value
     swapped = patterns(swap, builder)
     if builder is not None and swapped:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rectifiers.arms import Arm, code_identity
+from rectifiers.records import plan_file
 from rectifiers.records.events import EpochFinished
-from rectifiers.records.plan import OBJECT
 from rectifiers.records.values import Notice, Phase, Plan, Run, Trial
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
@@ -126,13 +126,12 @@ class Prepared(Work):
 
     def changed(self) -> str | None:
         """See `Work`; arms find that out by themselves."""
-        plan = self.plan
-        code = plan.model_code
-        if not code or code.startswith(OBJECT) or "__main__:" in plan.model:
-            return None
-        if code_identity(plan.model, parts=True) == code:
-            return None
-        return f"{plan.model} is another one there: its module was changed after it was imported"
+        known = [*plan_file.unnamed(self.plan), *([] if self.drawn else ["data"])]  # data travel as they are
+        for name, code in self.plan.pieces.items():
+            path = plan_file.named(code)
+            if path != code and name not in known and code_identity(path, parts=True) != code:
+                return f"{path} is another one there: its module was changed after it was imported"
+        return None
 
     @property
     def samples(self) -> Samples:

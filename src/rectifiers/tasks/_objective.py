@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -117,55 +118,50 @@ def _of_torchmetrics(name: str) -> dict[str, type]:
     return found
 
 
+@dataclass(eq=False)
 class Own(Loss):
     """A loss and a metric of the user's, each where it was given; the other is that of `base`.
 
-    Parameters
+    Attributes
     ----------
     base : Loss or None
         A preset; what follows from the data is put in by `on`.
-    loss, metric : callable or None
+    given, measure : callable or None
+        The loss and the metric.
     name : str
         Of the metric.
     lower : bool
         Whether less of it is better.
+    scale : tuple of (mean, deviation), or None
+        What leads from targets as they are trained on to those the metric sees.
     """
 
+    base: Loss | None
+    given: Callable[..., Any] | None = None
+    measure: Callable[..., Any] | None = None
+    name: str = ""
+    lower: bool = False
+    scale: tuple[Tensor, Tensor] | None = None
     inferred = False
 
-    def __init__(
-        self,
-        base: Loss | None,
-        loss: Callable[..., Any] | None = None,
-        metric: Callable[..., Any] | None = None,
-        name: str = "",
-        *,
-        lower: bool = False,
-    ) -> None:
-        self._base, self._loss, self._metric, self._lower = base, loss, metric, lower
-        self._scale: tuple[Tensor, Tensor] | None = None
-        if metric is not None:
+    def __post_init__(self) -> None:
+        if self.measure is not None:
             # "accuracy" and "R2" are those of this library, in %, whose standard errors are known
-            shown = f"{name} (own)" if name in ("accuracy", "R2") else name
-            self.metric, self.unit = f"minus {shown}" if lower else shown, ""
-        elif base is not None:
-            self.metric, self.unit = base.metric, base.unit
+            shown = f"{self.name} (own)" if self.name in ("accuracy", "R2") else self.name
+            self.metric, self.unit = f"minus {shown}" if self.lower else shown, ""
+        elif self.base is not None:
+            self.metric, self.unit = self.base.metric, self.base.unit
 
     @property
-    def base(self) -> Loss:
+    def follows(self) -> Loss:
         """What is minimised or measured where the user says nothing."""
-        assert self._base is not None
-        return self._base
-
-    @property
-    def minimises(self) -> bool:
-        """Whether the loss is the user's."""
-        return self._loss is not None
+        assert self.base is not None
+        return self.base
 
     @property
     def complete(self) -> bool:
         """Whether loss and metric are both known without asking the data."""
-        return self._base is not None or (self._loss is not None and self._metric is not None)
+        return self.base is not None or (self.given is not None and self.measure is not None)
 
     def on(self, data: Data, targets: Tensor) -> Own:
         """Return the same with what follows from data; a metric sees targets in their original units.
@@ -175,61 +171,57 @@ class Own(Loss):
         ArgumentError
             The loss ignores some of the targets, which the metric of the data would count.
         """
-        base = by_name(data.loss)
-        found = copy.copy(self)
-        found._base = base
-        if self._metric is None:
-            found.metric, found.unit = base.metric, base.unit
-            ignored = getattr(self._loss, "ignore_index", None)
-            if data.classes is not None and ignored is not None and bool((targets == ignored).any()):
-                raise ArgumentError(
-                    f"the loss ignores targets of {ignored}, and accuracy would count them: give a metric"
-                )
-        elif data.target_mean:
-            found._scale = torch.tensor(data.target_mean), torch.tensor(data.target_deviation)
-        return found
+        ignored = getattr(self.given, "ignore_index", None)
+        if self.measure is None and ignored is not None and bool((targets == ignored).any()):
+            raise ArgumentError(
+                f"the loss ignores targets of {ignored}, and accuracy would count them: give a metric"
+            )
+        means = torch.tensor((data.target_mean, data.target_deviation))
+        return replace(
+            self, base=by_name(data.loss), scale=(means[0], means[1]) if data.target_mean else None
+        )
 
     def outputs(self, targets: Tensor, name: str) -> int:
         """Return how many numbers a model puts out per sample, as far as the base knows."""
-        return 0 if self._loss is not None else self.base.outputs(targets, name)
+        return 0 if self.base is None or self.given is not None else self.base.outputs(targets, name)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss over a batch."""
-        if self._loss is None:
-            return self.base.loss(outputs, targets)
-        if isinstance(self._loss, torch.nn.Module):
-            self._loss.to(outputs.device)
+        if self.given is None:
+            return self.follows.loss(outputs, targets)
+        if isinstance(self.given, torch.nn.Module):
+            self.given.to(outputs.device)
         with user_code(f"the loss, of outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)},"):
-            value = self._loss(outputs, targets)
+            value = self.given(outputs, targets)
         found: Tensor = _one_number("loss", value).reshape(())
         return found
 
     def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
         """Return which samples are classified wrongly, where the data have classes."""
-        return None if self._base is None else self._base.wrong(outputs, targets)
+        return None if self.base is None else self.base.wrong(outputs, targets)
 
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is kept of a chunk: all of it for a metric of the user's."""
-        return self.base.rows(outputs, targets) if self._metric is None else (outputs, targets)
+        return self.follows.rows(outputs, targets) if self.measure is None else (outputs, targets)
 
     def score(self, outputs: Tensor, targets: Tensor) -> float:
         """Return the metric, negated where lower is better."""
-        if self._metric is None:
-            return self.base.score(outputs, targets)
-        if self._scale is not None:
-            mean, deviation = (one.to(outputs) for one in self._scale)
+        if self.measure is None:
+            return self.follows.score(outputs, targets)
+        if self.scale is not None:
+            mean, deviation = (one.to(outputs) for one in self.scale)
             outputs, targets = (one * deviation + mean for one in (outputs, targets))
-        metric: Any = self._metric
+        metric: Any = self.measure
         if isinstance(metric, torch.nn.Module):  # torchmetrics' keep what they have seen
             metric = copy.deepcopy(metric).to(outputs.device)
         with user_code(f"the metric, of outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)},"):
             value = metric(outputs, targets)
         number = float(_one_number("metric", value))
-        return -number if self._lower else number
+        return -number if self.lower else number
 
     def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
         """Return that of the base's metric; one of the user's is known as a whole alone."""
-        return None if self._metric is not None else self.base.standard_error(outputs, targets)
+        return None if self.measure is not None else self.follows.standard_error(outputs, targets)
 
 
 def _one_number(what: str, value: Any) -> Any:

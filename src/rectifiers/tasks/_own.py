@@ -116,7 +116,7 @@ def _data(
         source = f"the user's own: {path}"
         data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
     elif train.y.is_floating_point():
-        data = _regression(train, test, path, own_units=partial is not None and partial.minimises)
+        data = _regression(train, test, path, own_units=partial is not None and partial.given is not None)
     else:
         data = _classification(train, test, names, path)
     if partial is not None:

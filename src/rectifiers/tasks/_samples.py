@@ -82,7 +82,7 @@ def source_of(part: Any, name: str) -> Source:
 
     Raises
     ------
-    ArgumentError, ArgumentTypeError
+    ArgumentTypeError
         It is empty, has no length, or a loader has an order of its own.
     """
     source = Source(part, name)
@@ -98,12 +98,10 @@ def source_of(part: Any, name: str) -> Source:
             )
         collate = None if part.collate_fn is default_collate else part.collate_fn
         source = Source(part.dataset, name, collate, part.batch_size)
-    if not (hasattr(source.dataset, "__getitem__") and hasattr(source.dataset, "__len__")):
+    if not (hasattr(source.dataset, "__getitem__") and hasattr(source.dataset, "__len__") and len(source)):
         raise ArgumentTypeError(
-            f"{name}: a data set has a length and items, but got {type(source.dataset).__name__}"
+            f"{name}: a data set has items, and their number is its length, but got {kind(source.dataset)}"
         )
-    if not len(source):
-        raise ArgumentError(f"{name}: a data set must have samples, but got an empty one")
     return source
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from rectifiers.arms import Arm, load_object, user_code
 from rectifiers.errors import ArgumentError, UnknownNameError, UserCodeError
-from rectifiers.tasks._trees import Inputs, mapped
+from rectifiers.tasks._trees import Inputs, kind, mapped
 
 __all__ = ["NAMES", "build", "count_parameters", "match_width", "own"]
 
@@ -272,10 +272,9 @@ def _try(model: nn.Module, path: str, activation: Arm, example: Inputs, outputs:
         except UserCodeError as error:
             raise UserCodeError(f"{error}{hint}", error.frames) from None
     if not isinstance(y, torch.Tensor):
-        count = f" of {len(y)}" if isinstance(y, Sequence) else ""
         raise UserCodeError(
-            f"a model returns one tensor, but that of {path} returned {type(y).__name__}{count}: return the "
-            "part that the loss and the metric are of"
+            f"a model returns one tensor, but that of {path} returned {kind(y)}: return the part that the "
+            "loss and the metric are of"
         )
     shape = tuple(y.shape)
     if outputs and shape != (2, outputs):

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 __all__ = ["build", "load"]
 
-_SIDE = 16
-
 
 def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return pictures ``(n, 1, 16, 16)`` and labels ``(n, 16, 16)``: 160 to train on, 80 to test on.
@@ -24,20 +22,13 @@ def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     The pixels at the edge of a shape count nowhere: their label is 255.
     """
     generator = torch.Generator().manual_seed(0)
-    n = 240
-    row, column = torch.arange(_SIDE).view(1, -1, 1), torch.arange(_SIDE).view(1, 1, -1)
-    places = torch.randint(4, _SIDE - 4, (4, n, 1, 1), generator=generator)
-    size = 3
-    disc = ((row - places[0]) ** 2 + (column - places[1]) ** 2).double().sqrt()
+    row, column = torch.arange(16).view(1, -1, 1), torch.arange(16).view(1, 1, -1)
+    places = torch.randint(4, 12, (4, 240, 1, 1), generator=generator)
+    disc = ((row - places[0]) ** 2 + (column - places[1]) ** 2).sqrt()
     square = torch.maximum((row - places[2]).abs(), (column - places[3]).abs())
-    labels = torch.zeros(n, _SIDE, _SIDE, dtype=torch.long)
-    labels[square <= size] = 2
-    labels[disc <= size] = 1
-    pictures = (
-        labels.double() - 0.7 + 0.25 * torch.randn(labels.shape, generator=generator, dtype=torch.float64)
-    )
-    labels[(disc > size - 0.5) & (disc <= size + 0.5)] = 255
-    x = pictures.float().unsqueeze(1)
+    labels = torch.where(disc <= 3, 1, torch.where(square <= 3, 2, 0))
+    x = labels.unsqueeze(1) - 0.7 + 0.25 * torch.randn(240, 1, 16, 16, generator=generator)
+    labels[(disc - 3).abs() < 0.5] = 255
     return x[:160], labels[:160], x[160:], labels[160:]
 
 
