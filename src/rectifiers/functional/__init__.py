@@ -11,9 +11,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from rectifiers.activations import Activation, Gated, registry
-from rectifiers.functional._axis import crelu, maxout, softmax
+from rectifiers.functional._axis import crelu, derive_gated, maxout, softmax
 from rectifiers.functional._derived import derive
-from rectifiers.functional._gated import derive_gated
 
 _AXIS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (maxout, crelu, softmax)}
 for _name, _function in _AXIS.items():

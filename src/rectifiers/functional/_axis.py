@@ -1,8 +1,12 @@
 # mypy: disable-error-code="no-untyped-call, no-any-return"
 # (Parts of torch have no types.)
-"""Maxout, CReLU and Softmax: the three that work along an axis."""
+"""Maxout, CReLU, Softmax and gated units: those that work along an axis."""
 
 from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,11 +14,16 @@ from torch.jit import is_tracing  # type: ignore[attr-defined]
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from rectifiers import backends
+from rectifiers.activations import Gated
 from rectifiers.activations import maxout as _maxout
+from rectifiers.activations._gated import check_halves
 from rectifiers.activations._groups import pieces_axis
+from rectifiers.backends._torch import torch_executor
 from rectifiers.errors import ArgumentError, ShapeError
+from rectifiers.functional._docstrings import docstring
+from rectifiers.functional._signature import own_code
 
-__all__ = ["crelu", "maxout", "softmax"]
+__all__ = ["crelu", "derive_gated", "maxout", "softmax"]
 
 _softmax = torch.nn.functional.softmax  # of today: a program may put this library's there
 _check_pieces = _maxout.parameters["pieces"].check
@@ -142,3 +151,29 @@ def softmax(
     if dim is None:
         raise ArgumentError("softmax needs the axis that sums to one: give `dim`, e.g. dim=-1")
     return _softmax(input, dim, dtype=dtype)
+
+
+@functools.cache
+def derive_gated(record: Gated) -> Callable[..., Tensor]:
+    """Return the function of a gated unit, ``(input, dim=-1)``: torch's operations, there is no kernel."""
+    name, gate, values = record.name, torch_executor(record.gate), record.gate.defaults
+    theirs: Callable[..., Tensor] | None = getattr(torch.nn.functional, name, None)
+
+    def function(input: Tensor, dim: int = -1) -> Tensor:
+        if has_torch_function_unary(input):
+            result: Tensor = handle_torch_function(function, (input,), input, dim)
+            return result
+        if not (is_tracing() or input.is_nested):  # sizes are no numbers, and torch checks them
+            check_halves(input.shape, dim, name)
+        if theirs is not None:
+            return theirs(input, dim)
+        axis = dim % input.dim()
+        halves = input.unflatten(axis, (2, -1))  # not `unbind`, whose views must not be written to
+        return halves.select(axis, 0) * gate(halves.select(axis, 1), values)
+
+    function = own_code(function, name)
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "rectifiers.functional"
+    function.record = record  # type: ignore[attr-defined]
+    function.__doc__ = docstring(record, inspect.signature(function))
+    return function

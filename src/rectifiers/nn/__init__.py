@@ -10,10 +10,9 @@ import torch
 
 from rectifiers.activations import Activation, Gated, registry
 from rectifiers.functional import is_registered
-from rectifiers.nn._axis import CReLU, Maxout, MaxoutLinear, Softmax
+from rectifiers.nn._axis import CReLU, Maxout, MaxoutLinear, Softmax, derive_gated
 from rectifiers.nn._derived import derive
 from rectifiers.nn._divisors import FromDivisor, FromDivisors
-from rectifiers.nn._gated import derive_gated
 from rectifiers.nn._groups import parameter_groups
 
 _AXIS = {cls.__name__: cls for cls in (Maxout, CReLU, Softmax)}
