@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.arms import load_object, user_code
-from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, ShapeError, one_line
+from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, one_line
 from rectifiers.tasks import losses
 from rectifiers.tasks._objective import Own
 from rectifiers.tasks._reading import Part, read
@@ -202,11 +202,6 @@ def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> Data:
     """Return targets with mean 0 and variance 1; in their own units for a loss of the user's."""
     question = _question(train.y, path)
     y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
-    if y.shape[1:] != test_y.shape[1:]:
-        raise ShapeError(
-            f"{path}: train and test targets must have one shape, "
-            f"but got {tuple(y.shape[1:])} and {tuple(test_y.shape[1:])}"
-        )
     for name, part in (("training", y), ("test", test_y)):
         if bool((part == part[0]).all()):
             raise ArgumentError(f"{path}: all {name} targets are the same ({part[0].tolist()})")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError, one_line
 from rectifiers.tasks._samples import Drawn, Source, seeded, source_of
-from rectifiers.tasks._trees import Inputs, digest, kind, leaves, mapped, take, tensor, tensors
+from rectifiers.tasks._trees import Inputs, digest, kind, leaves, mapped, plain, take, tensor, tensors
 
 __all__ = ["Part", "Returned", "read"]
 
@@ -86,8 +86,8 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
     train, test = prepared if len(prepared) == 2 else _held_out(prepared[0], shuffle_only=raw)
     if drawn is None:
         _check_alike(train.x, test.x, path)
-        if raw:
-            _check_alike(train.y, test.y, path)
+    if drawn is None or not raw:
+        _check_alike(train.y, test.y, path)
     return Returned(train, test, names, len(prepared) == 1, drawn, batch_size)
 
 
@@ -129,21 +129,10 @@ def _is_one_set(returned: Any) -> bool:
 
 
 def _check_alike(train: Inputs, test: Inputs, path: str) -> None:
-    """Raise unless the inputs of both parts have one structure and shape."""
-
-    def compare(one: Tensor, other: Tensor) -> None:
-        if one.shape[1:] != other.shape[1:]:
-            raise ShapeError(
-                f"{path}: train and test samples must have one shape, "
-                f"but got {tuple(one.shape[1:])} and {tuple(other.shape[1:])}"
-            )
-
-    try:
-        mapped(compare, train, test)
-    except ShapeError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise ArgumentTypeError(f"{path}: train and test inputs must have the same parts") from None
+    """Raise unless the samples of both parts have one structure and shape."""
+    one, other = (mapped(lambda x: tuple(x.shape[1:]), part) for part in (train, test))
+    if one != other:
+        raise ShapeError(f"{path}: train and test samples must have one shape, but got {one} and {other}")
 
 
 def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
@@ -165,20 +154,15 @@ def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
         )
     if any(x.is_complex() for x in inputs) or part.y.is_complex():
         raise ArgumentTypeError(f"inputs and labels must be real, but {name} has complex numbers")
-    y = part.y
+    y, numbers = part.y, part.y.is_floating_point()
     if raw:
-        y = y.float() if y.is_floating_point() else y
+        y = plain(y)
+    elif y.ndim > 1 + numbers:
+        rule = "targets must have shape (n,) or (n, outputs)" if numbers else "labels must have shape (n,)"
+        hint = "" if numbers else " (one-hot? use argmax(1))"
+        raise ShapeError(f"{rule}, but {name} has {tuple(y.shape)}{hint}: {_ELSE}")
     else:
-        y = y.double() if y.is_floating_point() else y.long()
-        if y.is_floating_point() and y.ndim > 2:
-            raise ShapeError(
-                f"targets must have shape (n,) or (n, outputs), but {name} has {tuple(y.shape)}: {_ELSE}"
-            )
-        if not y.is_floating_point() and y.ndim != 1:
-            raise ShapeError(
-                f"labels must have shape (n,), but {name} has {tuple(y.shape)} (one-hot? use argmax(1)): "
-                f"{_ELSE}"
-            )
+        y = y.double() if numbers else y.long()
     _check_finite("inputs", inputs, name)
     _check_finite("targets", [y], name)
     return Part(part.x, y)

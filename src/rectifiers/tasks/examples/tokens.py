@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 __all__ = ["Labeller", "build", "load"]
 
-_TOKENS, _LENGTH, _PADDING = 8, 12, 0
+_TOKENS, _LENGTH = 8, 12
 
 
 def load() -> tuple[dict[str, Tensor], Tensor]:
@@ -34,7 +34,7 @@ class Labeller(nn.Module):
 
     def __init__(self, activation: Any, width: int = 16) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(_TOKENS, width, padding_idx=_PADDING)
+        self.embedding = nn.Embedding(_TOKENS, width, padding_idx=0)
         before = activation.inputs(2 * width)
         self.convolution = nn.Conv1d(width, before, 3, padding=1)
         self.activation = activation(before)
@@ -44,8 +44,7 @@ class Labeller(nn.Module):
         """Map tokens ``(n, length)`` to logits ``(n, length, 3)``."""
         embedded = self.embedding(inputs["tokens"]) * inputs["mask"].unsqueeze(-1)
         hidden = self.activation(self.convolution(embedded.transpose(1, 2)))
-        logits: Tensor = self.head(hidden.transpose(1, 2))
-        return logits
+        return self.head(hidden.transpose(1, 2))  # type: ignore[no-any-return]
 
 
 def build(activation: Any) -> nn.Module:

@@ -23,8 +23,8 @@ class SeveralLabels(Ratios):
         """Return the number of labels; raise if targets are none."""
         if targets.ndim != 2 or not bool(((targets == 0) | (targets == 1)).all()):
             raise ArgumentError(
-                f"{name}: several-labels takes targets (n, labels) of 0 and 1, but got {targets.dtype} of "
-                f"shape {tuple(targets.shape)} from {float(targets.min()):g} to {float(targets.max()):g}"
+                f"{name}: several-labels takes targets (n, labels) of 0 and 1, but got shape "
+                f"{tuple(targets.shape)} and numbers from {targets.min():g} to {targets.max():g}"
             )
         return targets.shape[1]
 

@@ -36,8 +36,8 @@ class TokenLabels(Ratios):
         if not whole or not counted.numel() or counted.min() < 0:
             raise ArgumentError(
                 f"{name}: {self.name} takes targets {self.layout.replace(', classes', '')} of whole numbers, "
-                f"classes from 0 on or ignore_index={self.ignore_index}, but got {targets.dtype} of shape "
-                f"{tuple(targets.shape)}" + (f" with {counted.min():g}" if counted.numel() else "")
+                f"classes from 0 on and not all ignore_index={self.ignore_index}, but got {targets.dtype} of "
+                f"shape {tuple(targets.shape)}"
             )
         return 0
 
