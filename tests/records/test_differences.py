@@ -15,7 +15,7 @@ _CHANGES = {
     "validation_size": (100, "200 validation samples, now 100"),
     "model_code": ("mlp@123", "another version of the code of mlp"),
     "metric": ("R2", "metric accuracy in %, now R2 in %"),
-    "protocol": (1, "protocol 2, now protocol 1 of another rectifiers"),
+    "protocol": (1, "protocol 3, now protocol 1 of another rectifiers"),
     "vary": ("split", "--vary seeds, now --vary split"),
 }
 

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # Raised whenever the same trial would be trained or measured in another way.
-PROTOCOL = 2
+PROTOCOL = 3
 
 # The fields of a plan that ask something of the trials without changing any of them: a study may grow in
 # these.
@@ -67,17 +67,14 @@ _DETERMINE = (
     "target",
     "device",
     "vary",
+    "swap",
+    "loss",
+    "measure",
+    "augment",
+    "patience",
+    "precision",
+    "compile",
 )
-
-# The same, for what earlier versions did not know: only where it is not as it always was.
-_IF_SET = {
-    "loss": "",
-    "measure": "",
-    "augment": "",
-    "patience": None,
-    "precision": "float32",
-    "compile": False,
-}
 
 # "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
 # measured like the trials that decide, but on seeds of its own; "test": decides.
@@ -312,8 +309,7 @@ class Plan:
     def hash(self) -> str:
         """SHA-256 over the protocol: equal for all questions whose trials can be shared."""
         fields = self.to_json()
-        fields = {name: value for name, value in fields.items() if name not in QUESTION}
-        return content_hash({k: v for k, v in fields.items() if k not in _IF_SET or v != _IF_SET[k]})
+        return content_hash({name: value for name, value in fields.items() if name not in QUESTION})
 
     def arm(self, label: str) -> ArmSpec:
         """Return the arm of that label."""
@@ -341,8 +337,6 @@ class Plan:
         """Return what determines the outcome as JSON, up to the seed and after it."""
         spec = self.arm(arm)
         determines: dict[str, Any] = {name: getattr(self, name) for name in _DETERMINE}
-        own = {name: getattr(self, name) for name in _IF_SET}
-        determines |= {name: value for name, value in own.items() if value != _IF_SET[name]}
         determines |= {
             "identity": spec.identity,
             "width": spec.width,
@@ -351,7 +345,6 @@ class Plan:
             "learning_rate": learning_rate,
             "seed": None,
             "validation_size": self.validation_size if phase == "tune" or self.patience else None,
-            **({"swap": self.swap} if self.swap else {}),
         }
         before, after = canonical(determines).split('"seed":null')
         return f'{before}"seed":', after
@@ -359,10 +352,6 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        # Files and hashes are as before there were these, where they say nothing.
-        for name, usual in (("swap", ""), ("kind", "loop")):
-            if plain[name] == usual:
-                del plain[name]
         return plain
 
     @classmethod
