@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from rectifiers.records.values import ArmSpec, Study
-from rectifiers.report import colours, html
+from rectifiers.report import colours, html, tasks, tasks_page
 from rectifiers.report.functions import show
 
 pytestmark = pytest.mark.browser
@@ -23,6 +24,13 @@ PHONE, WIDE = (390, 844), (1440, 900)
 STYLES = colours.styles(
     [ArmSpec(name, name, name, 1.0) for name in ("relu", "leaky_relu", "prelu", "rrelu", "elu", "tanh")]
 )
+OUTSIDE = """plots => plots.flatMap(plot => {
+    const box = plot.getBoundingClientRect();
+    return [...plot.querySelectorAll('svg text')].filter(text => {
+        const own = text.getBoundingClientRect();
+        return own.width && (own.right > box.right + 1 || own.left < box.left - 1);
+    }).map(text => plot.id + ': ' + text.textContent);
+})"""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -108,17 +116,23 @@ def test_drawn_quiet_and_offline(visit: Visitor, report: Path, size: tuple[int, 
     assert overflowing == []
 
 
+def test_several_studies_side_by_side_fit_a_phone(visit: Visitor, study: Study, tmp_path: Path) -> None:
+    studies = [dataclasses.replace(study, plan=dataclasses.replace(study.plan, task=one)) for one in "ab"]
+    page = tasks_page.write(tasks.together(studies), study.plan.arms, tmp_path)
+    found = visit(page, PHONE)
+    marks = found.page.eval_on_selector_all(
+        ".plot", "plots => plots.map(p => p.querySelectorAll('svg path').length)"
+    )
+    assert (len(marks), min(marks) > 10) == (2, True)
+    assert found.complaints == []
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert found.page.eval_on_selector_all(".plot", OUTSIDE) == []
+
+
 def test_labels_lie_inside_their_charts(visit: Visitor, report: Path) -> None:
-    outside = """plots => plots.flatMap(plot => {
-        const box = plot.getBoundingClientRect();
-        return [...plot.querySelectorAll('svg text')].filter(text => {
-            const own = text.getBoundingClientRect();
-            return own.width && (own.right > box.right + 1 || own.left < box.left - 1);
-        }).map(text => plot.id + ': ' + text.textContent);
-    })"""
     for size in (PHONE, WIDE):
         found = visit(report, size)
-        assert found.page.eval_on_selector_all(".plot", outside) == []
+        assert found.page.eval_on_selector_all(".plot", OUTSIDE) == []
 
 
 def test_dark_and_light(visit: Visitor, report: Path) -> None:

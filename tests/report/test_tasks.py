@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from rectifiers.cli import main
 from rectifiers.errors import ArgumentError
 from rectifiers.records.values import Margin, Notice, Run, Study
+from rectifiers.report import tasks_page, words
 from rectifiers.report.tasks import together
+
+SCRIPT = "<script>document.title='owned'</script>"
 
 
 def made(study: Study, task: str, margin: float, gains: dict[str, float]) -> Study:
@@ -60,11 +65,41 @@ def test_where_too_many_runs_failed_there_is_no_mean_and_the_arm_is_last(pair) -
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["rows"][-1]["iqm"] is None
 
 
-def test_all_have_as_many_seeds_and_twins_are_numbered(pair) -> None:
+def test_a_seed_at_which_the_control_failed_counts_for_whoever_finished(pair) -> None:
+    """Left out, a control that fails on every second seed would look as good as one that never does."""
+    one, _, others = pair
+    control = one.plan.control
+    fails = {(control, 0), (control, 1), (others[1], 0)}
+    runs = tuple(
+        dataclasses.replace(run, outcome="diverged", metric=None)
+        if (run.trial.arm, run.trial.seed) in fails
+        else run
+        for run in one.runs
+    )
+    found = together([dataclasses.replace(one, runs=runs)] * 2)
+    rows = {row.arm: row for row in found.rows}
+    assert found.seeds == 4
+    assert rows[others[1]].profile[-1] == 0.25  # finished at seed 1, where the control did not
+    assert rows[others[1]].differences == pytest.approx((-0.25, -0.25))  # of seeds 2 and 3
+    assert (rows[others[0]].iqm, found.rows[0].arm) == (
+        None,
+        others[0],
+    )  # half of its runs: infinitely better
+
+
+def test_all_have_as_many_seeds_and_what_is_left_out_is_said(pair) -> None:
     one = pair[0]
     short = dataclasses.replace(one, runs=tuple(run for run in one.runs if run.trial.seed < 3))
     found = together([one, short])
     assert (found.seeds, found.tasks) == (3, ("easy (1)", "easy (2)"))
+    assert found.left_out == (
+        f"Left out: {len(one.plan.arms)} runs of seeds that not every arm has on every task.",
+    )
+    fewer = dataclasses.replace(one, plan=dataclasses.replace(one.plan, arms=one.plan.arms[:2], racing=True))
+    found = together([one, fewer])
+    assert len(found.rows) == 2
+    assert found.left_out[0].startswith(f"Left out, as not every study has them: {one.plan.arms[2].label}")
+    assert found.left_out[1].startswith("On easy (2) seeds ended when arms were decided")
 
 
 def test_what_has_too_little_in_common_is_refused_in_a_line(pair) -> None:
@@ -74,6 +109,9 @@ def test_what_has_too_little_in_common_is_refused_in_a_line(pair) -> None:
         together([one, other])
     with pytest.raises(ArgumentError, match="means nothing by itself: No verdict: too few"):
         together([one, dataclasses.replace(two, warnings=(Notice("few", "too few", "withheld"),))])
+    changed = tuple(dataclasses.replace(arm, identity="another") for arm in two.plan.arms)
+    with pytest.raises(ArgumentError, match="is not the same in all studies: another and"):
+        together([one, dataclasses.replace(two, plan=dataclasses.replace(two.plan, arms=changed))])
     with pytest.raises(ArgumentError, match="no margin yet"):
         together([one, dataclasses.replace(two, margin=None)])
     with pytest.raises(ArgumentError, match="needs two seeds"):
@@ -90,9 +128,23 @@ def test_the_command_prints_a_table_or_json_and_draws_profiles(
         )
         assert main([*quick.split(), "--no-report", "--out", out]) == 0
     capsys.readouterr()
-    assert main(["report", *outs, "--svg", "--out", str(tmp_path)]) == 0
+    place = tmp_path / "together"
+    assert main(["report", *outs, "--svg", "--out", str(place)]) == 0
     said = capsys.readouterr().out
     assert "2 arms on 2 tasks, 3 seeds each" in said
-    assert (tmp_path / "tasks.svg").read_text().startswith("<svg")
-    assert main(["report", *outs, "--json"]) == 0
+    assert str(place / "tasks.html") in said
+    assert (place / "tasks-profiles.svg").read_text().startswith("<svg")
+    assert main(["report", *outs, "--json", "--out", str(place)]) == 0
     assert json.loads(capsys.readouterr().out)["control"] == "relu"
+
+
+def test_the_page_has_every_figure_and_escapes_what_it_shows(pair, tmp_path: Path) -> None:
+    one, two, _ = pair
+    named = dataclasses.replace(two, plan=dataclasses.replace(two.plan, task=SCRIPT))
+    found = together([one, named])
+    text = tasks_page.write(found, one.plan.arms, tmp_path).read_text()
+    assert SCRIPT not in text
+    assert {"means", "profiles"} == {*re.findall(r'data-chart="(\w+)"', text)}
+    assert words.between(found.rows[0].low, found.rows[0].high, 2) in text
+    assert "too many failed" in text
+    assert f"<b>easy and {escape(SCRIPT)}</b>" in text

@@ -11,7 +11,6 @@ import typer
 from rectifiers.cli._options import argument, takes
 from rectifiers.cli._result import end
 from rectifiers.records.options import OUT, Option
-from rectifiers.records.store import make_directory
 
 __all__ = ["report"]
 
@@ -34,8 +33,8 @@ def report(
 ) -> None:
     """Write the report of a study again, from its records; nothing is trained.
 
-    Of several studies of the same arms it prints them side by side: every arm's difference from the control
-    on each task, and over all of them. --svg and --png then write the performance profiles.
+    Several studies of the same arms are put side by side, printed and as tasks.html: every arm's difference
+    from the control on each task, and over all of them.
     """
     from rectifiers.comparison import ComparisonResult
 
@@ -43,14 +42,10 @@ def report(
     if len(found) == 1:
         end(found[0].write(out, svg=svg, png=png), as_json=json)
         return
-    from rectifiers.report.tasks import together
+    from rectifiers.report import tasks, tasks_page
 
     studies = [one.study for one in found]
-    result = together(studies)
-    typer.echo(dumps(result.to_json(), indent=2, ensure_ascii=False) if json else str(result))
-    if svg or png:
-        from rectifiers.report import files
-
-        place, chart = make_directory(out or "."), result.chart(studies[0].plan.arms)
-        for ending in [".svg"] * svg + [".png"] * png:
-            typer.echo(f"profiles  {files.save(chart, place / f'tasks{ending}')}", err=json)
+    result = tasks.together(studies)
+    typer.echo(dumps(result.to_json(), indent=2, ensure_ascii=False) if json else f"{result}\n")
+    page = tasks_page.write(result, studies[0].plan.arms, out or ".", svg=svg, png=png)
+    typer.echo(f"report  {page}", err=json)

@@ -28,7 +28,8 @@ def interquartile_mean(scores: ArrayLike) -> float:
     Parameters
     ----------
     scores : array_like of shape (runs, tasks)
-        A failed run is ``-inf``: it is lower than any other, and counts like them.
+        A failed run is ``-inf``, lower than any other, and one where what it is compared with failed
+        ``inf``; both count like others. The mean is NaN where both are in the middle half.
     """
     return float(_middle(_matrix(scores).reshape(1, -1))[0])
 
@@ -66,7 +67,8 @@ def profile(scores: ArrayLike, thresholds: ArrayLike) -> NDArray[np.float64]:
 
 def _middle(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     ordered, cut = np.sort(rows, axis=1), int(_CUT * rows.shape[1])
-    means: NDArray[np.float64] = ordered[:, cut : rows.shape[1] - cut].mean(axis=1)
+    with np.errstate(invalid="ignore"):
+        means: NDArray[np.float64] = ordered[:, cut : rows.shape[1] - cut].mean(axis=1)
     return means
 
 

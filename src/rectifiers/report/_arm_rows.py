@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectifiers.report import _layout, words
@@ -10,49 +10,80 @@ from rectifiers.report._looks import Look
 from rectifiers.report._pieces import ROW, altair, arm_axis, arm_colour, arm_shape, data, focus
 from rectifiers.report.summary import Summary
 
-__all__ = ["differences", "dots_of", "scores"]
+__all__ = ["differences", "dots_of", "intervals", "scores"]
 
 _DOTS = 4000  # in one chart
+_ENDS = ("arm", "difference", "low", "high")
 
 
 def differences(summary: Summary, norm: str, look: Look) -> Any:
     """Return differences to the control with their intervals, the margin as a band."""
-    alt = altair()
-    ranking = [row.arm for row in summary.ranking(norm)]
-    found = [row for row in summary.comparisons if row.norm == norm]
-    margin = 0.0 if summary.margin is None else summary.margin.value
-    limit = _layout.reach([row.ends for row in found], margin)
     digits = summary.digits
-    rows = []
-    for row in found:
-        if row.difference is None:
-            continue
-        low = -limit if row.low is None else max(row.low, -limit)
-        high = limit if row.high is None else min(row.high, limit)
-        rows.append(
-            {
-                "arm": row.arm,
-                "difference": row.difference,
-                "low": low,
-                "high": high,
-                "verdict": row.verdict,
-                "interval": words.between(row.low, row.high, digits),
-                "pairs": row.n,
-            }
-        )
+    rows = [
+        {
+            "arm": row.arm,
+            "difference": row.difference,
+            "low": row.low,
+            "high": row.high,
+            "interval": words.between(row.low, row.high, digits),
+            "verdict": row.verdict,
+            "pairs": row.n,
+        }
+        for row in summary.comparisons
+        if row.norm == norm and row.difference is not None
+    ]
     unit = words.points(summary.plan.unit)
     title = f"{summary.plan.metric} difference{f' ({unit})' if unit else ''}"
+    margin = 0.0 if summary.margin is None else summary.margin.value
+    ranking = [row.arm for row in summary.ranking(norm)]
+    return intervals(rows, ranking, summary.plan.control, margin, title, digits, "verdict", look)
+
+
+def intervals(
+    found: Sequence[Mapping[str, Any]],
+    ranking: Sequence[str],
+    control: str,
+    margin: float,
+    title: str,
+    digits: int,
+    beside: str,
+    look: Look,
+) -> Any:
+    """Return differences to the control with their intervals, and a band as wide as the margin.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        With ``arm``, ``difference``, ``low``, ``high`` (None where there is no end), and what else is shown
+        of an arm while the mouse is over it.
+    ranking : sequence of str
+        The arms from top to bottom.
+    control : str
+    margin : float
+    title : str
+        Of the axis.
+    digits : int
+        Decimals of a difference.
+    beside : str
+        What of `found` stands to the right of an arm's row.
+    look : Look
+    """
+    alt = altair()
+    limit = _layout.reach([(row["difference"], row["low"], row["high"]) for row in found], margin)
+    rows = [
+        {
+            **row,
+            "low": -limit if row["low"] is None else max(row["low"], -limit),
+            "high": limit if row["high"] is None else min(row["high"], limit),
+        }
+        for row in found
+    ]
     scale = alt.Scale(domain=[-limit, limit], nice=False)
     x = alt.X("difference:Q", title=title, scale=scale)
     y = alt.Y("arm:N", title=None, sort=ranking, scale=alt.Scale(domain=ranking), axis=arm_axis(look))
-    tooltip = [
-        "arm:N",
-        alt.Tooltip("difference:Q", format=f"+.{digits}f"),
-        "interval:N",
-        "verdict:N",
-        "pairs:Q",
-    ]
-    looks = {"color": arm_colour(look), "opacity": focus(), "tooltip": tooltip}
+    signed = alt.Tooltip("difference:Q", format=f"+.{digits}f")
+    others = [f"{key}:N" for key in dict.fromkeys(key for row in rows for key in row) if key not in _ENDS]
+    looks = {"color": arm_colour(look), "opacity": focus(), "tooltip": ["arm:N", signed, *others]}
     base = alt.Chart(data(rows)).encode(y=y, **looks)
     band = (
         alt.Chart(data([{"low": -margin, "high": margin}]))
@@ -72,17 +103,17 @@ def differences(summary: Summary, norm: str, look: Look) -> Any:
         if cut:
             arrow = alt.Chart(data(cut)).mark_point(filled=True, size=90, shape="triangle-up", angle=angle)
             layers.append(arrow.encode(x=alt.X(f"{side}:Q", scale=scale), y=y, **looks))
-    verdicts = (
-        alt.Chart(data(rows), name="wide-verdicts")
+    texts = (
+        alt.Chart(data(rows), name=f"wide-{beside}")
         .mark_text(align="left", dx=10, color=look.ink)
-        .encode(y=y, x=alt.value("width"), text="verdict:N", opacity=focus())
+        .encode(y=y, x=alt.value("width"), text=f"{beside}:N", opacity=focus())
     )
-    control = (
-        alt.Chart(data([{"arm": summary.plan.control}]))
+    zeroth = (
+        alt.Chart(data([{"arm": control}]))
         .mark_point(filled=False, size=90, strokeWidth=2)
         .encode(y=y, x=alt.datum(0.0), color=arm_colour(look), shape=arm_shape(look))
     )
-    chart = alt.layer(*layers, control, verdicts)
+    chart = alt.layer(*layers, zeroth, texts)
     return chart.properties(height=ROW * len(ranking))
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rectifiers.errors import ArgumentError
 from rectifiers.evidence import tasks
-from rectifiers.records.values import ArmSpec, Study
-from rectifiers.report import colours, words
-from rectifiers.report._looks import on_paper
-from rectifiers.report._pieces import HEIGHT, altair, arm_line, data, unpacked
+from rectifiers.records.values import Study
+from rectifiers.report import words
 from rectifiers.report.summary import summarize
 
 __all__ = ["Together", "TogetherRow", "together"]
 
-_MEANING = """\
-IQM: mean of the middle half of all runs, each in margins of its task, with a bootstrap interval at {:g} %
-that holds for other seeds on these tasks; a failed run is lower than any other."""
+Pair = tuple[float | None, float | None]
 
 _THRESHOLDS = tuple(round(-3 + i / 10, 1) for i in range(61))  # margins
 
@@ -67,6 +65,8 @@ class Together:
     confidence : float
     thresholds : tuple of float
         Of the profiles, in margins.
+    left_out : tuple of str
+        What the studies hold beyond that, in words.
     rows : tuple of TogetherRow
     """
 
@@ -75,45 +75,57 @@ class Together:
     seeds: int
     confidence: float
     thresholds: tuple[float, ...]
+    left_out: tuple[str, ...]
     rows: tuple[TogetherRow, ...]
+
+    @property
+    def title(self) -> str:
+        """What is compared, in a sentence."""
+        arms, seeds = words.plural(len(self.rows), "arm"), words.plural(self.seeds, "seed")
+        return f"{arms} on {len(self.tasks)} tasks, {seeds} each; differences from {self.control} by seed."
+
+    @property
+    def meaning(self) -> str:
+        """What the figures are."""
+        return (
+            f"IQM: mean of the middle half of all runs, each in margins of its task, with a bootstrap "
+            f"interval at {100 * self.confidence:g} % for each arm alone; it holds for other seeds on these "
+            f"tasks. A failed run is lower than any other."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON-able values."""
         return {**vars(self), "rows": [dict(vars(row)) for row in self.rows]}
 
     def __str__(self) -> str:
-        titles = ["arm", *self.tasks, "all tasks (IQM, in margins)", "above control"]
-        lines = [titles]
+        lines = [["arm", *self.tasks, "all tasks (IQM, in margins)", "above control"]]
         for row in self.rows:
             if row.arm == self.control:
                 lines.append([row.arm, *("control" for _ in self.tasks), "0", ""])
                 continue
-            each = ["failed" if d is None else f"{d:+.3g}" for d in row.differences]
-            mean = "too many failed" if row.iqm is None else f"{row.iqm:+.2f}"
-            ends = "" if row.low is None or row.high is None else f" [{row.low:+.2f} to {row.high:+.2f}]"
-            share = row.profile[self.thresholds.index(0.0)]
-            lines.append([row.arm, *each, mean + ends, f"{100 * share:.0f} %"])
+            each, ends = map(self.difference, row.differences), self.between(row)
+            ends = f" [{ends}]" if ends else ""
+            lines.append([row.arm, *each, f"{self.mean(row)}{ends}", self.above(row)])
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-        arms, seeds = words.plural(len(self.rows), "arm"), words.plural(self.seeds, "seed")
-        head = f"{arms} on {len(self.tasks)} tasks, {seeds} each; differences from {self.control} by seed."
-        return "\n\n".join((head, table, _MEANING.format(100 * self.confidence)))
+        return "\n\n".join((self.title, table, "\n".join((self.meaning, *self.left_out))))
 
-    def chart(self, arms: Iterable[ArmSpec]) -> dict[str, Any]:
-        """Return the performance profiles as a Vega-Lite specification, each arm in its look."""
-        alt, look = altair(), on_paper(colours.styles(arms))
-        rows = [
-            {"arm": row.arm, "margins": x, "share": y}
-            for row in self.rows
-            for x, y in zip(self.thresholds, row.profile, strict=True)
-        ]
-        lines = alt.Chart(data(rows)).mark_line(interpolate="step-after", strokeWidth=2)
-        x = alt.X("margins:Q", title=f"difference from {self.control} in margins")
-        y = alt.Y("share:Q", title="share of runs above", scale=alt.Scale(domain=[0, 1]))
-        chart = alt.layer(lines.encode(x=x, y=y, **arm_line(look))).properties(height=HEIGHT)
-        spec = unpacked(chart.to_dict())
-        spec["layer"][0]["encoding"]["color"]["legend"] = {"title": None}
-        return spec | {"width": look.width, "config": look.config(), "title": "Performance profiles"}
+    @staticmethod
+    def difference(value: float | None) -> str:
+        """Return a mean difference on one task as text."""
+        return "failed" if value is None else f"{value:+.3g}".replace("-", words.MINUS)
+
+    def mean(self, row: TogetherRow) -> str:
+        """Return an arm's interquartile mean as text."""
+        return "too many failed" if row.iqm is None else words.signed(row.iqm, 2)
+
+    def between(self, row: TogetherRow) -> str:
+        """Return its interval as text; empty where there is none."""
+        return "" if row.low is None or row.high is None else words.between(row.low, row.high, 2)
+
+    def above(self, row: TogetherRow) -> str:
+        """Return the share of its runs that are better than the control's, as text."""
+        return f"{100 * row.profile[self.thresholds.index(0.0)]:.0f} %"
 
 
 def together(studies: Sequence[Study], *, seed: int = 0, confidence: float = 0.95) -> Together:
@@ -148,53 +160,76 @@ def together(studies: Sequence[Study], *, seed: int = 0, confidence: float = 0.9
             raise ArgumentError(
                 f"{study.plan.task} means nothing by itself: {summary.recommendation.sentence}"
             )
+    for arm in common:
+        if len(meant := {study.plan.arm(arm).identity for study in studies}) > 1:
+            raise ArgumentError(f"{arm} is not the same in all studies: {' and '.join(sorted(meant))}")
     if len(common) < 2:
         raise ArgumentError(
             f"studies side by side have two arms in common, but got {', '.join(common) or 'none'}"
         )
-    scores = [{arm: _scores(study, arm, norm) for arm in common} for study in studies]
-    seeds = min(len(values) for task in scores for values in task.values())
+    pairs = {arm: [_pairs(study, arm, norm) for study in studies] for arm in common}
+    seeds = min(len(one) for each in pairs.values() for one in each)
     if seeds < 2:
         raise ArgumentError(
             f"every arm needs two seeds on every task, but one has {seeds}: go on with the studies"
         )
-    rows = []
-    for arm in common:
-        matrix = np.array([task[arm][:seeds] for task in scores]).T
-        low, high = tasks.interval(matrix, generator=np.random.default_rng(seed), alpha=1 - confidence)
-        rows.append(
-            TogetherRow(
-                arm,
-                tuple(_mean(study, column) for study, column in zip(studies, matrix.T, strict=True)),
-                _finite(tasks.interquartile_mean(matrix)),
-                _finite(low),
-                _finite(high),
-                tuple(float(share) for share in tasks.profile(matrix, _THRESHOLDS)),
-            )
-        )
-    rows.sort(key=lambda row: -math.inf if row.iqm is None else row.iqm, reverse=True)
-    return Together(tuple(_names(studies)), control, seeds, confidence, _THRESHOLDS, tuple(rows))
-
-
-def _scores(study: Study, arm: str, norm: str) -> list[float]:
-    """Return an arm's scores, seed by seed, of those at which the control's run finished."""
-    assert study.margin is not None
-    pairs = zip(study.series(arm, norm), study.series(study.plan.control, norm), strict=False)
-    return [
-        -math.inf if run.metric is None else (run.metric - other.metric) / study.margin.value
-        for run, other in pairs
-        if other.metric is not None
+    margins = [study.margin.value for study in studies if study.margin is not None]
+    draw = partial(np.random.default_rng, seed)
+    found = [
+        _row(arm, [one[:seeds] for one in each], margins, draw(), 1 - confidence)
+        for arm, each in pairs.items()
     ]
+    rows = [row for _, row in sorted(found, key=lambda pair: pair[0], reverse=True)]
+    left_out = tuple(_left_out(studies, common, norm, seeds))
+    return Together(tuple(_names(studies)), control, seeds, confidence, _THRESHOLDS, left_out, tuple(rows))
+
+
+def _pairs(study: Study, arm: str, norm: str) -> list[Pair]:
+    """Return an arm's metric and the control's, seed by seed; None for a failed run."""
+    control = study.series(study.plan.control, norm)
+    return [(a.metric, b.metric) for a, b in zip(study.series(arm, norm), control, strict=False)]
+
+
+def _row(
+    arm: str, pairs: list[list[Pair]], margins: list[float], draw: np.random.Generator, alpha: float
+) -> tuple[float, TogetherRow]:
+    """Return an arm's place and figures; `pairs` and `margins` are task by task."""
+    columns = [[_score(*pair) / size for pair in one] for one, size in zip(pairs, margins, strict=True)]
+    scores = np.transpose(columns)
+    iqm, ends = tasks.interquartile_mean(scores), tasks.interval(scores, generator=draw, alpha=alpha)
+    finished = [[a - b for a, b in one if a is not None and b is not None] for one in pairs]
+    means = tuple(statistics.fmean(one) if one else None for one in finished)
+    low, high = map(_finite, ends)
+    shares = tuple(float(share) for share in tasks.profile(scores, _THRESHOLDS))
+    return -math.inf if math.isnan(iqm) else iqm, TogetherRow(arm, means, _finite(iqm), low, high, shares)
+
+
+def _score(metric: float | None, control: float | None) -> float:
+    """Return the difference of two runs, where a failed one is lower than any other."""
+    if metric is None:
+        return 0.0 if control is None else -math.inf
+    return math.inf if control is None else metric - control
+
+
+def _left_out(studies: Sequence[Study], common: list[str], norm: str, seeds: int) -> Iterator[str]:
+    """Say what of the studies is not in the figures."""
+    arms = dict.fromkeys(arm.label for study in studies for arm in study.plan.arms)
+    if others := [arm for arm in arms if arm not in common]:
+        yield f"Left out, as not every study has them: {words.enumerate_names(others)}."
+    if norms := dict.fromkeys(one for study in studies for one in study.plan.norms if one != norm):
+        yield f"Left out: runs {words.enumerate_names([words.norm_text(one) for one in norms])}."
+    runs = sum(max(0, len(study.series(arm, norm)) - seeds) for study in studies for arm in common)
+    if runs:
+        yield f"Left out: {words.plural(runs, 'run')} of seeds that not every arm has on every task."
+    if raced := [name for name, study in zip(_names(studies), studies, strict=True) if study.plan.racing]:
+        yield (
+            f"On {words.enumerate_names(raced)} seeds ended when arms were decided, which tends to overstate "
+            f"differences: each study's own report allows for that, these intervals do not."
+        )
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _mean(study: Study, scores: np.ndarray[Any, np.dtype[np.float64]]) -> float | None:
-    assert study.margin is not None
-    finished = scores[np.isfinite(scores)]
-    return float(finished.mean()) * study.margin.value if finished.size else None
 
 
 def _names(studies: Sequence[Study]) -> list[str]:
