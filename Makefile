@@ -17,7 +17,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev compare test test-ray test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-tuning bench-watch clean
+.PHONY: help setup setup-dev compare test test-ray test-examples architectures lint types contract docs wheel stubs claims poster differences statistics bench gpu-check bench-study bench-scale bench-tuning bench-watch clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -112,6 +112,9 @@ $(SET_UP_BENCH): $(SET_UP)
 
 bench-study: $(SET_UP_BENCH)  ## whole studies beside a loop by hand, Optuna, Ray Tune; writes benchmarks/STUDY.md
 	$(BIN)/python -m benchmarks.study $(ARGS)
+
+bench-scale: $(SET_UP_BENCH)  ## a store of 100,000 trials, and trials a second of each runner; writes benchmarks/SCALE.md
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 bench-tuning: $(SET_UP)  ## what choosing rates costs against the whole grid; writes benchmarks/TUNING.md
 	$(BIN)/python benchmarks/tuning.py $(ARGS)

@@ -1,7 +1,7 @@
-"""One store of 100,000 trials: how long resuming, reporting and adding take, and how large the files are.
+"""One store of 100,000 trials, and how many trials a second each runner carries out.
 
-``python -m benchmarks.scale`` writes `SCALE.md` beside this file. Rows are made up and written in bulk: what
-is measured is what `compare` and `report` do with a store that has them.
+``make bench-scale`` writes `SCALE.md` beside this file. Rows of the store are made up and written in bulk:
+what is measured is what `compare` and `report` do with a store that has them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rectifiers.activations import registry
@@ -27,9 +28,10 @@ from rectifiers.records.store import Store
 from rectifiers.records.values import ArmSpec, Curve, Margin, Plan, Run
 from rectifiers.report import files
 from rectifiers.report.html import render
-from rectifiers.study.race import Race
+from rectifiers.study import conduct
 
 EPOCHS = 20
+RAY = importlib.util.find_spec("ray") is not None
 
 
 def plan_of(arms: int, seeds: int) -> Plan:
@@ -96,6 +98,26 @@ class _Open:
         pass
 
 
+class Begun(Exception):
+    """A trial was handed out."""
+
+
+class First:
+    """A runner that takes one trial, and does not carry it out."""
+
+    def run(self, work: Any, trials: Iterator[Any], wanted: Any = None) -> Iterator[Any]:
+        raise Begun(next(trials))
+        yield
+
+
+def go_on(store: Store) -> None:
+    """Do what `compare` does with a store until there is a trial to carry out."""
+    work = SimpleNamespace(plan=store.plan(), environment={"torch": "none"}, warnings=())
+    with contextlib.suppress(Begun):
+        conduct.run(work, store, runner=First())
+        raise AssertionError("there was nothing to do")
+
+
 def measure(arms: int, seeds: int, place: Path) -> list[tuple[str, str]]:
     plan = plan_of(arms, seeds)
     file = place / "study.db"
@@ -105,9 +127,8 @@ def measure(arms: int, seeds: int, place: Path) -> list[tuple[str, str]]:
 
     clock = time.perf_counter()
     with Store.open(file) as store:
-        assert store.plan() is not None
-        Race(store.study(curves=False))
-        found.append(("read, and set up to go on (s)", f"{time.perf_counter() - clock:.1f}"))
+        go_on(store)
+        found.append(("from opening it to the first trial (s)", f"{time.perf_counter() - clock:.1f}"))
         clock = time.perf_counter()
         for run in left:
             store.add(run)
@@ -125,15 +146,13 @@ def measure(arms: int, seeds: int, place: Path) -> list[tuple[str, str]]:
     return found
 
 
-def trivial(name: str, count: int) -> tuple[str, str, str]:
-    """Return how many trials a second a runner carries out that take a few milliseconds each."""
+def timed(name: str, count: int, **planned: Any) -> tuple[float, float]:
+    """Return how long a runner takes for so many trials (s), and by how much this process grows (MiB)."""
     from rectifiers import study
     from rectifiers.study import InProcess, Processes
 
-    if name == "Ray Tune":
-        return _ray_tune(count)
     made = {"this process": InProcess, "two processes": lambda: Processes(2), "Ray, two CPUs": _ray}[name]()
-    work = study.make_plan("xor", arms="relu,tanh", seeds=count // 2, epochs=2, width=4, learning_rate=0.1)
+    work = study.make_plan(arms="relu,tanh", seeds=count // 2, learning_rate=0.1, **planned)
     trials = [
         work.plan.trial("test", arm.label, "none", 0.1, seed)
         for seed in range(count // 2)
@@ -146,8 +165,24 @@ def trivial(name: str, count: int) -> tuple[str, str, str]:
             done += isinstance(item, Run)
             if done == count // 5 and not memory:
                 memory = _memory()
-        seconds, growth = time.perf_counter() - clock, (_memory() - memory) / 2**20
+        return time.perf_counter() - clock, (_memory() - memory) / 2**20
+
+
+def trivial(name: str, count: int) -> tuple[str, str, str]:
+    """Return how many trials a second a runner carries out that take a few milliseconds each."""
+    seconds, growth = timed(name, count, task="xor", epochs=2, width=4)
     return name, f"{count:,} in {seconds:.1f} s: {count / seconds:.0f} a second", f"{growth:+.0f} MiB"
+
+
+def efficiency(count: int) -> list[tuple[str, str, str]]:
+    """Return what of two processes' pace is left of trials that take about a second."""
+    runners = ["two processes", *(["Ray, two CPUs"] if RAY else [])]
+    seconds = {name: timed(name, count, task="digits", epochs=100)[0] for name in runners}
+    each = seconds["two processes"] * 2 / count
+    return [
+        (name, f"{count} of {each:.1f} s in {taken:.1f} s", f"{100 * seconds['two processes'] / taken:.0f} %")
+        for name, taken in seconds.items()
+    ]
 
 
 def _ray() -> Any:
@@ -189,8 +224,8 @@ def main() -> None:
         parts["store"] = "\n".join(["One store", "", "| | | |", "|---|---|---|", *table])
     if asked.only != "store":
         found = [trivial("this process", 2000), trivial("two processes", 10_000)]
-        if importlib.util.find_spec("ray") is not None:
-            found += [trivial("Ray, two CPUs", 2000), trivial("Ray Tune", 100)]
+        if RAY:
+            found += [trivial("Ray, two CPUs", 2000), _ray_tune(50)]
         head = [
             "Trivial trials",
             "",
@@ -200,8 +235,16 @@ def main() -> None:
             "| runner | trials | memory |",
             "|---|---|---|",
         ]
-        parts["runners"] = "\n".join([*head, *(f"| {' | '.join(row)} |" for row in found)])
-    lines = ["# What one store and one driver carry", "", "Written by `python -m benchmarks.scale`.", ""]
+        tail = [
+            "",
+            "Trials that take longer, of digits, and their pace against that of one process per core:",
+            "",
+            "| runner | trials | efficiency |",
+            "|---|---|---|",
+        ]
+        rows = [[f"| {' | '.join(row)} |" for row in some] for some in (found, efficiency(40))]
+        parts["runners"] = "\n".join([*head, *rows[0], *tail, *rows[1]])
+    lines = ["# What one store and one driver carry", "", "Written by `make bench-scale`.", ""]
     lines += [
         f"- system: {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores",
         "",

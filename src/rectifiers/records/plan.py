@@ -321,16 +321,31 @@ class Plan:
         Its key hashes everything that determines the outcome and nothing else: neither the label an arm goes
         by, nor which other arms there are, nor how many seeds, nor by which margin it will be decided.
         """
-        # all but the seed is written once: a study of 100,000 trials names each of them several times
-        around = self._around_seed.get((phase, arm, norm, learning_rate))
-        if around is None:
-            around = self._determining(phase, arm, norm, learning_rate)
-            self._around_seed[phase, arm, norm, learning_rate] = around
-        key = hashlib.sha256(str(seed).join(around).encode()).hexdigest()
-        return Trial(key, phase, arm, norm, learning_rate, seed)
+        around, known = self._named(phase, arm, norm, learning_rate)
+        if seed not in known:
+            known[seed] = Trial(_key(around, seed), phase, arm, norm, learning_rate, seed)
+        return known[seed]
+
+    def has(self, trial: Trial) -> bool:
+        """Return whether a trial, of an arm there is, is one of this plan: has the key that it has here."""
+        around, known = self._named(trial.phase, trial.arm, trial.norm, trial.learning_rate)
+        if trial.seed in known:
+            return known[trial.seed].key == trial.key
+        if own := _key(around, trial.seed) == trial.key:
+            known[trial.seed] = trial
+        return own
+
+    def _named(self, *what: Any) -> tuple[tuple[str, str], dict[int, Trial]]:
+        """Return what determines trials around their seed, and those that were named, by their seed.
+
+        A study of 100,000 trials names each of them several times.
+        """
+        if what not in self._trials:
+            self._trials[what] = self._determining(*what), {}
+        return self._trials[what]
 
     @cached_property
-    def _around_seed(self) -> dict[tuple[str, str, str, float], tuple[str, str]]:
+    def _trials(self) -> dict[tuple[Any, ...], tuple[tuple[str, str], dict[int, Trial]]]:
         return {}
 
     def _determining(self, phase: Phase, arm: str, norm: str, learning_rate: float) -> tuple[str, str]:
@@ -369,11 +384,15 @@ class Plan:
         return plan
 
 
+def _key(around: tuple[str, str], seed: int) -> str:
+    return hashlib.sha256(str(seed).join(around).encode()).hexdigest()
+
+
 def _curve(value: dict[str, Any] | None) -> Curve | None:
     return None if value is None else Curve(**{key: tuple(v) for key, v in value.items()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One training run to be made: (arm, norm, learning rate, seed) in a phase.
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import operator
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any, Self
 
 from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
 from rectifiers.records import _file
+from rectifiers.records.collector import uncollected
 from rectifiers.records.differences import differences
 from rectifiers.records.values import QUESTION, ArmSpec, Margin, Notice, Plan, Run, Study, Trial
 
@@ -24,8 +27,8 @@ NAME = "study.db"
 
 _ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
 _TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
-_CURVES = ("train_loss", "train_error")
-_MEASURED = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("trial", "measures", *_CURVES))
+# of the others the trial is spread over columns, and the last three have tables of their own
+_MEASURED = tuple(field.name for field in dataclasses.fields(Run)[1:-3])
 
 
 def make_directory(path: str | Path) -> Path:
@@ -61,6 +64,8 @@ class Store:
         self._lock = lock
         self._inode = path.stat().st_ino
         self._session: int | None = None
+        self._plan: Plan | None = None  # one object as long as it says the same: it remembers its trials
+        self._told: Any = None  # the rows it was made of
         self._read: list[Run] = []  # rows never change
         self._last = 0  # position of the last of them
 
@@ -145,6 +150,7 @@ class Store:
         with contextlib.ExitStack() as undone:
             undone.enter_context(store)
             if store._select("SELECT key FROM run LIMIT 1"):
+                store._plan = plan
                 store.check(plan)
                 undone.pop_all()
                 return store
@@ -181,8 +187,7 @@ class Store:
             If the trials of the study in the file are not those of this plan; the message says in what they
             differ.
         """
-        self.check(plan)
-        known = self.plan()
+        known = self.check(plan)
         with self._writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO session (started, command) VALUES (?, ?)", (_file.now(), command)
@@ -197,15 +202,17 @@ class Store:
                 _insert(
                     connection, "arm", [(self._session, i, *_arm(arm)) for i, arm in enumerate(plan.arms)]
                 )
+        self._plan = plan
 
-    def check(self, plan: Plan) -> None:
-        """Raise `PlanMismatchError` if the trials in the file are not those of a plan."""
+    def check(self, plan: Plan) -> Plan | None:
+        """Return the plan in the file; `PlanMismatchError` if its trials are not those of this one."""
         known = self.plan()
         if known is not None and (told := differences(known, plan)):
             raise PlanMismatchError(
                 f"the trials in {self.path.parent} were made with {'; '.join(told)}: use another --out, or "
                 f"the same options (arms, seeds, margin, confidence and rates may change)"
             )
+        return known
 
     def plan(self) -> Plan | None:
         """Return the protocol with the question that was asked last, or None while none is written."""
@@ -215,12 +222,17 @@ class Store:
         last = "(SELECT max(session) FROM question)"
         rows += self._select(f"SELECT name, value FROM question WHERE session = {last}")
         arms = self._select(f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {last} ORDER BY position")
+        if (rows, arms) == self._told:
+            return self._plan
         with _file.understood(self.path):
             fields = {name: json.loads(value) for name, value in rows}
             fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
             for arm in fields["arms"]:
                 arm["curve"] = arm["curve"] and json.loads(arm["curve"])
-            return Plan.from_json(fields)
+            found = Plan.from_json(fields)
+        self._plan = self._plan if found == self._plan else found
+        self._told = rows, arms
+        return self._plan
 
     def add(self, run: Run) -> None:
         """Write one run, whole or not at all.
@@ -308,8 +320,9 @@ class Store:
             command=command,
         )
 
+    @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:
-        columns, since = ", ".join((*_TRIAL, *_MEASURED)), self._last
+        columns, since = ", ".join((*_TRIAL, *_MEASURED)), 0 if with_curves else self._last
         rows = self._select(
             f"SELECT position, {columns} FROM run WHERE position > ? ORDER BY position", since
         )
@@ -318,25 +331,32 @@ class Store:
             later = "FROM measure JOIN run USING (key) WHERE position > ? ORDER BY measure.rowid"
             for key, name, value in self._select(f"SELECT key, name, value {later}", since):
                 measures.setdefault(key, []).append((name, value))
+        curves = self._curves() if with_curves else {}
+        first = 1 + len(_TRIAL)
         with _file.understood(self.path):
-            for self._last, *row in rows:
-                trial = Trial(*row[: len(_TRIAL)])
-                measured = dict(zip(_MEASURED, row[len(_TRIAL) :], strict=True))
-                self._read.append(Run(trial, measures=tuple(measures.get(trial.key, ())), **measured))
-        if not with_curves:
-            return tuple(self._read)
-        curves: dict[str, tuple[list[float], list[float]]] = {run.trial.key: ([], []) for run in self._read}
-        for key, loss, error in self._select(
-            "SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch"
-        ):
-            if key in curves:  # a run that was written since has to wait
-                curves[key][0].append(loss)
-                if error is not None:
-                    curves[key][1].append(error)
-        return tuple(
-            dataclasses.replace(run, train_loss=tuple(losses), train_error=tuple(errors))
-            for run, (losses, errors) in zip(self._read, curves.values(), strict=True)
-        )
+            found = [
+                Run(
+                    Trial(*row[1:first]),
+                    *row[first:],
+                    tuple(measures.get(row[1], ())),
+                    *curves.get(row[1], ()),
+                )
+                for row in rows
+            ]
+        if with_curves:
+            return tuple(found)
+        self._read += found
+        self._last = rows[-1][0] if rows else self._last
+        return tuple(self._read)
+
+    def _curves(self) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+        """Return losses and errors per epoch, by the key of the trial."""
+        query, found = "SELECT key, train_loss, train_error FROM curve ORDER BY key, epoch", {}
+        with _file.translated(self.path, "read"):
+            for key, points in itertools.groupby(self._connection.execute(query), operator.itemgetter(0)):
+                _, losses, errors = zip(*points, strict=True)
+                found[key] = losses, () if None in errors else errors
+        return found
 
     def _select(self, query: str, *values: Any) -> list[Any]:
         with _file.translated(self.path, "read"):

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Literal
 
+from rectifiers.records.collector import uncollected
 from rectifiers.records.plan import (
     PROTOCOL,
     QUESTION,
@@ -59,7 +60,7 @@ class Notice:
     severity: Literal["warned", "withheld"] = "warned"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Run:
     """What one trial measured. Never changed once written.
 
@@ -88,9 +89,6 @@ class Run:
         Largest number of bytes held by tensors at once in one training step; None if unknown.
     parameters : int
         Learned numbers in the model.
-    train_loss, train_error : tuple of float
-        Per epoch, over the batches as they were trained on; error in %, empty where the task has none.
-        They end before the epoch in which a run diverged or crashed, so every value is finite.
     init_hash, order_hash, noise_hash : str
         SHA-256 of the initial weights before the arm's gain, of the order in which samples came, and of the
         state of the noise generator at the start: equal across arms of one seed and shape.
@@ -98,6 +96,9 @@ class Run:
         ISO 8601 time, UTC.
     measures : tuple of (str, float)
         Everything a training function returned, by name and as it returned it; empty for the built-in loop.
+    train_loss, train_error : tuple of float
+        Per epoch, over the batches as they were trained on; error in %, empty where the task has none.
+        They end before the epoch in which a run diverged or crashed, so every value is finite.
     """
 
     trial: Trial
@@ -110,8 +111,6 @@ class Run:
     seconds: float = 0.0
     peak_memory: int | None = None
     parameters: int = 0
-    train_loss: tuple[float, ...] = ()
-    train_error: tuple[float, ...] = ()
     init_hash: str = ""
     order_hash: str = ""
     noise_hash: str = ""
@@ -119,6 +118,8 @@ class Run:
     standard_error: float | None = None
     balanced: float | None = None
     measures: tuple[tuple[str, float], ...] = ()
+    train_loss: tuple[float, ...] = ()
+    train_error: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.outcome == "finished" and (self.metric is None or not math.isfinite(self.metric)):
@@ -157,21 +158,24 @@ class Study:
     command: str = ""
 
     @cached_property
+    @uncollected()
     def asked(self) -> tuple[Run, ...]:
         """The runs of what is asked now, under the labels of now, in the order they finished.
 
         Left out are runs of arms and normalisations that are not asked for, and of arms whose code or width
         has changed since.
         """
-        labels = [arm.label for arm in self.plan.arms]
+        plan, labels = self.plan, {arm.label for arm in self.plan.arms}
 
         def named(run: Run) -> Run | None:
             was = run.trial
-            for label in [was.arm] if was.arm in labels else labels:
-                trial = self.plan.trial(was.phase, label, was.norm, was.learning_rate, was.seed)
-                if trial.key == was.key:
-                    return run if label == was.arm else dataclasses.replace(run, trial=trial)
-            return None
+            if was.arm in labels:
+                return run if plan.has(was) else None
+            trials = (
+                plan.trial(was.phase, arm.label, was.norm, was.learning_rate, was.seed) for arm in plan.arms
+            )
+            same = next((trial for trial in trials if trial.key == was.key), None)
+            return None if same is None else dataclasses.replace(run, trial=same)
 
         found = (named(run) for run in self.runs if run.trial.norm in self.plan.norms)
         return tuple(run for run in found if run is not None)
@@ -205,8 +209,10 @@ class Study:
         Not before a cell has had as many deciding trials as tuning trials: choosing rates costs at most half
         of a study, and the first verdicts do not rest on a handful of differences.
         """
+        if not self.plan.tuned:
+            return 2
         tuned = Counter((run.trial.arm, run.trial.norm) for run in self.asked if run.trial.phase == "tune")
-        return max(2, *tuned.values()) if self.plan.tuned and tuned else 2
+        return max([2, *tuned.values()])
 
     def rate(self, arm: str, norm: str) -> float | None:
         """Return the learning rate a cell is tested at: the chosen one, or the one that was given."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rectifiers import validity
+from rectifiers.records.collector import uncollected
 from rectifiers.records.inside import Inside, inside
 from rectifiers.records.standings import against_control
 from rectifiers.records.values import Margin, Notice, Plan, Run, Study
@@ -146,6 +147,7 @@ class Summary:
         }
 
 
+@uncollected()
 def summarize(study: Study) -> Summary:
     """Return every fact of a study as plain data.
 

@@ -196,10 +196,14 @@ class _Conductor:
         self.tell(MarginFixed(margin))
         if notice := margins.too_fine(study):
             self.warn(notice)
-        if before is not None and before.margin is not None:
-            now = dataclasses.replace(study, margin=margin)
-            if arms := reopened(before, now):
-                self.warn(Notice("reopened", _reopened(arms, before, margin, self.plan.comparisons)))
+        now = dataclasses.replace(study, margin=margin)
+        if (
+            before is not None
+            and before.margin is not None
+            and (before.plan, before.margin) != (now.plan, margin)
+            and (arms := reopened(before, now))
+        ):
+            self.warn(Notice("reopened", _reopened(arms, before, margin, self.plan.comparisons)))
         return True
 
     def decide(self) -> bool:
@@ -293,9 +297,9 @@ def _reopened(arms: list[str], before: Study, margin: Margin, comparisons: int) 
 
 def _analysed_before(before: Study | None, plan: Plan) -> list[Notice]:
     """Say where a fixed number of seeds was chosen by somebody who had seen what some of them gave."""
-    if plan.racing or before is None or not before.of("test"):
+    if plan.racing or before is None or (before.plan.racing, before.plan.seeds) == (False, plan.seeds):
         return []
-    if (before.plan.racing, before.plan.seeds) == (False, plan.seeds):
+    if not before.of("test"):
         return []
     text = (
         f"{plan.seeds} seeds were asked for after some of them had been analysed: Student's intervals do not "

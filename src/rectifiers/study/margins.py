@@ -38,8 +38,8 @@ def fix(study: Study) -> Margin:
 
 def too_fine(study: Study) -> Notice | None:
     """Return a warning about a margin that was given far below what the data can resolve."""
-    plan, tuned = study.plan, _tuned(study)
-    if plan.margin is None or not tuned:
+    plan = study.plan
+    if plan.margin is None or not (tuned := _tuned(study)):
         return None
     resolved = _resolved(study, tuned)
     if plan.margin >= _FAR_BELOW * resolved.value:

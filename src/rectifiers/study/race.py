@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rectifiers.evidence.standing import Standing
+from rectifiers.records.collector import uncollected
 from rectifiers.records.standings import against_control, judge
 from rectifiers.records.values import Run, Study, Trial, cell_name
 
@@ -26,6 +27,7 @@ class Race:
         With rates and margin; its runs count.
     """
 
+    @uncollected()
     def __init__(self, study: Study) -> None:
         plan = study.plan
         self._study, self._plan = study, plan

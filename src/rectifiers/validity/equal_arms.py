@@ -34,9 +34,10 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
 
 def _equal(runs: tuple[Run, ...], others: tuple[Run, ...], least: int, paired: bool) -> bool:
     """Return whether two arms are the same in all seeds that both have (in a race, one may have left)."""
-    both = list(zip(runs, others, strict=False))
-    many = len(finished([run for run, _ in both])) >= least and (paired or len(runs) == len(others))
-    return many and all(same(run, other) for run, other in both)
+    if not paired and len(runs) != len(others):
+        return False
+    equal = all(same(run, other) for run, other in zip(runs, others, strict=False))  # most differ at once
+    return equal and len(finished(runs[: len(others)])) >= least
 
 
 Check(
