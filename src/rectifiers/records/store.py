@@ -332,17 +332,14 @@ class Store:
             for key, name, value in self._select(f"SELECT key, name, value {later}", since):
                 measures.setdefault(key, []).append((name, value))
         curves = self._curves() if with_curves else {}
-        first = 1 + len(_TRIAL)
+        found, first = [], 1 + len(_TRIAL)
         with _file.understood(self.path):
-            found = [
-                Run(
-                    Trial(*row[1:first]),
-                    *row[first:],
-                    tuple(measures.get(row[1], ())),
-                    *curves.get(row[1], ()),
-                )
-                for row in rows
-            ]
+            for row in rows:
+                trial = Trial(*row[1:first])
+                told = tuple(measures.get(trial.key, ()))
+                losses, errors = curves.get(trial.key, ((), ()))
+                values: tuple[Any, ...] = (trial, *row[first:], told, losses, errors)
+                found.append(Run(*values))
         if with_curves:
             return tuple(found)
         self._read += found
