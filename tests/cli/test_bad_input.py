@@ -129,10 +129,9 @@ def test_a_file_that_is_no_study(say: Say, place: Path) -> None:
 
 @pytest.mark.parametrize("arm", ["mine.py:Nan", "mine.py:Undefined"])
 def test_an_arm_that_is_nan_from_step_one_is_an_outcome(arm: str, quick: Say) -> None:
-    code, out, err = quick("xor", "--arms", "relu,elu", "--arm", arm)  # type: ignore[misc]
+    code, out, _ = quick("xor", "--arms", "relu,elu", "--arm", arm)  # type: ignore[misc]
     assert code == 0
     assert "2 diverged" in out
-    assert f"{arm}: 2 diverged" in err.splitlines()
 
 
 def test_a_control_that_is_nan_from_step_one_is_bad_input(say: Say) -> None:

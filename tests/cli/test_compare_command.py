@@ -113,7 +113,7 @@ def test_a_log_is_never_redrawn(name: str, value: str, quick: Say, monkeypatch: 
         assert "\x1b" not in text
 
 
-def test_a_stream_that_knows_only_ascii_gets_question_marks_and_no_error(place: Path) -> None:
+def test_a_stream_that_knows_only_ascii_gets_the_like_and_no_error(place: Path) -> None:
     command = [
         "compare",
         "xor",
@@ -136,6 +136,7 @@ def test_a_stream_that_knows_only_ascii_gets_question_marks_and_no_error(place: 
     assert found.returncode == 0, found.stderr
     assert found.stdout.isascii()
     assert "relu" in found.stdout
+    assert "−0.5 ± 0.1 é".encode("ascii", "rectifiers") == b"-0.5 +- 0.1 ?"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")

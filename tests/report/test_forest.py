@@ -16,9 +16,9 @@ def test_line_mark_zero_and_margin_stand_where_they_belong() -> None:
 
 
 def test_without_an_interval_the_strokes_stand_alone() -> None:
-    forest = Forest([(0.5, None, None)], margin=0.5, ascii_only=True, width=11)
+    forest = Forest([(0.5, None, None)], margin=0.5, width=11)
     assert not forest
-    assert forest.draw(None) == forest.draw((0.5, None, None)) == ":    |    :"
+    assert forest.draw(None) == forest.draw((0.5, None, None)) == "┊    │    ┊"
 
 
 def test_an_interval_out_of_all_proportion_ends_in_arrows() -> None:

@@ -138,15 +138,6 @@ def test_the_table_shows_progress_and_means(study: Study) -> None:
     assert f"{relu.mean:.2f} ± {relu.sd:.2f}" in text
 
 
-def test_an_ascii_terminal_gets_ascii(study: Study) -> None:
-    class Ascii(io.StringIO):
-        encoding = "ascii"
-
-    lines = drawn(after(study, 1500), terminal(100, 40, color_system=None, file=Ascii()))
-    table = "\n".join(lines[1:]).replace("±", "")
-    assert table.isascii()
-
-
 def test_labels_are_text_and_no_markup(study: Study) -> None:
     progress = after(study, 1500)
     progress.warnings.append("[bold]not markup[/bold] [/]")

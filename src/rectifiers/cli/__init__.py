@@ -8,6 +8,7 @@ traceback.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import signal
@@ -20,6 +21,7 @@ from rectifiers.errors import ELSEWHERE, RectifiersError, StoreLostError, UserCo
 __all__ = ["main"]
 
 _WISHES = ("clip", "grad", "accum", "scaler", "warm", "ema", "fp16", "amp", "workers")
+_ASCII = {**dict(zip("−●─│┊◂▸…“”×", '-*-|:<>.""x', strict=True)), "±": "+-"}
 _LOST = 1
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -91,6 +93,15 @@ class _Stream:
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
+def _alike(error: UnicodeError) -> tuple[str, int]:
+    """Put the like of a character that a stream does not know in its place: a minus is no question mark."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(_ASCII.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("rectifiers", _alike)
+
+
 @contextlib.contextmanager
 def _streams() -> Iterator[_Stream]:
     """Replace the output and the error stream by ones that may be closed or full, or know few characters."""
@@ -100,9 +111,8 @@ def _streams() -> Iterator[_Stream]:
         os.close(opened)
     before = sys.stdout, sys.stderr
     for stream in filter(None, before):
-        # A console that cannot show a character shows "?".
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="rectifiers")
     output, errors = (_Stream(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115
     sys.stdout, sys.stderr = output, errors
     try:

@@ -43,18 +43,17 @@ class View:
         room = min(40, options.max_width // 3)
         bar.add_row(ProgressBar(max(1, state.total), state.done, room), _line(tail))
         yield bar
-        yield in_columns(self._columns(plan, options.max_width, options.ascii_only))
+        yield in_columns(self._columns(plan, options.max_width))
         if state.warnings:
             yield _line((f"warning: {state.warnings[-1]}", "yellow"))
 
-    def _columns(self, plan: Plan, width: int, ascii_only: bool) -> Iterator[Column]:
+    def _columns(self, plan: Plan, width: int) -> Iterator[Column]:
         """Yield the columns there is something in and room for."""
         state, rows = self.progress, list(self.progress.cells.values())
         looks = colours.styles(plan.arms)
         shades = [on_terminal(looks[cell.arm]) for cell in rows]
-        dot, cut = ("* ", "crop") if ascii_only else ("● ", "ellipsis")
-        names = [Text.assemble((dot, shade), cell.arm) for cell, shade in zip(rows, shades, strict=True)]
-        yield "arm", names, {"no_wrap": True, "overflow": cut, "min_width": 8}
+        names = [Text.assemble(("● ", shade), cell.arm) for cell, shade in zip(rows, shades, strict=True)]
+        yield "arm", names, {"no_wrap": True, "overflow": "ellipsis", "min_width": 8}
         if plan.norms != ("none",):
             yield "norm", [Text(cell.norm) for cell in rows], _LEFT
         yield "seeds", [Text(f"{cell.tried}/{plan.seeds}") for cell in rows], _RIGHT
@@ -63,7 +62,7 @@ class View:
             yield f"{plan.metric} {plan.unit}".strip(), list(map(_score, rows)), _RIGHT
         room = min(WIDTH, width - 54)
         if room >= 15 and ends:
-            forest = Forest(ends, state.margin.value if state.margin else 0.0, ascii_only, room)
+            forest = Forest(ends, state.margin.value if state.margin else 0.0, room)
             lines = [forest.draw(cell.standing.means.ends if cell.standing else None) for cell in rows]
             yield forest.scale, list(map(Text, lines, shades)), _LEFT
         if ends:

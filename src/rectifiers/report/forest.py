@@ -19,20 +19,15 @@ class Forest:
     ----------
     intervals : iterable of (difference, low, high)
     margin : float
-    ascii_only : bool
     width : int
         Number of characters.
     """
 
-    def __init__(
-        self, intervals: Iterable[Ends], margin: float, ascii_only: bool = False, width: int = WIDTH
-    ) -> None:
+    def __init__(self, intervals: Iterable[Ends], margin: float, width: int = WIDTH) -> None:
         found = list(intervals)
         self._known = any(low is not None for _, low, _ in found)
         self._reach = _layout.reach(found, margin)
         self._margin, self._width = margin, width | 1
-        self._line, self._mark, self._zero, self._edge = "-o|:" if ascii_only else "─●│┊"
-        self._arrows = "<>" if ascii_only else "◂▸"
 
     def __bool__(self) -> bool:
         return self._known
@@ -48,19 +43,19 @@ class Forest:
         """Return one interval; the strokes alone where there is none."""
         cells = [" "] * self._width
         for at in (-self._margin, self._margin):
-            cells[self._place(at)] = self._edge
+            cells[self._place(at)] = "┊"
         difference, low, high = ends or (None, None, None)
         if low is not None and high is not None:
             for i in range(self._place(low), self._place(high) + 1):
-                cells[i] = self._line
-        cells[self._place(0.0)] = self._zero
+                cells[i] = "─"
+        cells[self._place(0.0)] = "│"
         if low is not None and high is not None:
             if low < -self._reach:
-                cells[0] = self._arrows[0]
+                cells[0] = "◂"
             if high > self._reach:
-                cells[-1] = self._arrows[1]
+                cells[-1] = "▸"
             if difference is not None:
-                cells[self._place(difference)] = self._mark
+                cells[self._place(difference)] = "●"
         return "".join(cells)
 
     def _place(self, value: float) -> int:

@@ -97,13 +97,13 @@ class _Ranking:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for left_out in range(len(_EXTRAS) + 1):
-            table = in_columns(self._columns(_EXTRAS[left_out:], options.ascii_only))
+            table = in_columns(self._columns(_EXTRAS[left_out:]))
             unlimited = options.update(max_width=_LOG_WIDTH * 10)
             if Measurement.get(console, unlimited, table).maximum <= options.max_width:
                 break
         yield table
 
-    def _columns(self, extras: Sequence[str], ascii_only: bool) -> Iterator[Column]:
+    def _columns(self, extras: Sequence[str]) -> Iterator[Column]:
         summary, plan = self._summary, self._summary.plan
         looks = colours.styles(plan.arms)
         shades = [on_terminal(looks[row.arm]) for row in self._rows]
@@ -111,12 +111,11 @@ class _Ranking:
         left = {"overflow": "fold"}
         for head, cells in columns(summary, self._rows).items():
             if head == "arm":
-                dot = "* " if ascii_only else "● "
-                names = [Text.assemble((dot, shade), arm) for arm, shade in zip(cells, shades, strict=True)]
+                names = [Text.assemble(("● ", shade), arm) for arm, shade in zip(cells, shades, strict=True)]
                 yield head, names, left
             elif head == "verdict":
                 margin = summary.margin.value if summary.margin else 0.0
-                forest = Forest([other.ends for other in versus if other], margin, ascii_only)
+                forest = Forest([other.ends for other in versus if other], margin)
                 if "intervals" in extras and forest:
                     lines = [forest.draw(other.ends if other else None) for other in versus]
                     yield forest.scale, list(map(Text, lines, shades)), left
