@@ -74,6 +74,26 @@ def keeps_zero_d(x: Any) -> Any:
             "off by the factor 0.951",
         ),
         (relu, lambda x: (x > 0).astype(np.float16), "input", "returns float16 for float64"),
+        (np.sin, lambda x: 1.0001 * np.cos(x), "input", "off by the factor 1.0001"),
+        (np.log, lambda x: 2 / x, "input", "off by the factor 2"),
+        (
+            lambda x: 1e-9 * np.tanh(x),
+            lambda x: 1e-9 * np.tanh(x),
+            "input",
+            "is not the slope of the function",
+        ),
+        (
+            lambda x: np.tanh(np.float32(x)),
+            lambda x: 0.9 * (1 - np.tanh(x) ** 2),
+            "input",
+            "off by the factor 0.9",
+        ),
+        (
+            math.tanh,
+            lambda x: 4 / (math.exp(x) + math.exp(-x)) ** 2,
+            "input",
+            "overflows below -354.9 in float64: gives nan",
+        ),
     ],
 )
 def test_a_mistake_is_caught_and_named(f: Any, df: Any, of: Any, cause: str) -> None:
@@ -98,6 +118,24 @@ def test_a_mistake_is_caught_and_named(f: Any, df: Any, of: Any, cause: str) -> 
         (math.tanh, lambda x: 1 - math.tanh(x) ** 2, "input"),
         (torch.tanh, lambda x: 1 - torch.tanh(x) ** 2, "input"),
         (torch.nn.functional.relu, lambda x: x > 0, "input"),
+        # differences over long steps leap over oscillations and kinks
+        (np.sin, np.cos, "input"),
+        (lambda x: np.sin(10 * x), lambda x: 10 * np.cos(10 * x), "input"),
+        (lambda x: x + np.sin(x) ** 2, lambda x: 1 + np.sin(2 * x), "input"),
+        (lambda x: np.abs(x % 2 - 1), lambda x: np.where(x % 2 < 1, -1.0, 1.0), "input"),
+        (lambda x: np.floor(4 * x) / 4, np.zeros_like, "input"),
+        # what a dtype cannot hold is right where it overflows, is 0, or stands for a constant such as 0.3
+        (np.exp, np.exp, "input"),
+        (lambda x: x**3, lambda x: 3 * x**2, "input"),
+        (lambda x: 1e-30 * np.tanh(x), lambda x: 1e-30 * (1 - np.tanh(x) ** 2), "input"),
+        (lambda x: np.maximum(x - 0.3, 0.0), lambda x: x > 0.3, "input"),
+        # not defined everywhere
+        (np.log, lambda x: 1 / x, "input"),
+        (math.log, lambda x: 1 / x, "input"),
+        (np.sqrt, lambda x: 0.5 / np.sqrt(x), "input"),
+        # whatever it is given, it computes in float32
+        (lambda x: np.tanh(np.float32(x)), lambda x: 1 - np.tanh(np.float32(x)) ** 2, "input"),
+        (lambda x: torch.relu(x.float()), lambda x: x.float() > 0, "input"),
     ],
 )
 def test_what_is_right_passes(f: Any, df: Any, of: Any) -> None:
@@ -222,6 +260,7 @@ def test_the_failing_point_is_the_one_to_read() -> None:
             ArgumentError,
             "alone",
         ),
+        (lambda: check(lambda x: np.sin(1e7 * x), np.cos), ArgumentError, "it varies too fast"),
         (lambda: check(torch.nn.Bilinear), ArgumentError, "made without arguments"),
         (lambda: check(torch.nn.Conv2d(1, 1, 1)), ArgumentError, "must take one tensor and return one"),
     ],

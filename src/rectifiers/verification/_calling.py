@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -80,7 +81,8 @@ class Caller:
             try:
                 with quiet():
                     result = caller.run(function, caller.give(_PROBE))
-                    caller.take(result)
+                    if caller.numbers and np.isnan(caller.take(result)).all():
+                        function(float(_PROBE[-1]))  # may raise
             except Exception as error:  # noqa: BLE001  the function is the user's
                 errors.append(error)
                 continue
@@ -129,7 +131,16 @@ class Caller:
 
     def run(self, function: Function, given: Any) -> Any:
         """Call a function with an array of the library, and return what it returns."""
-        return np.vectorize(function, otypes=[float])(given) if self.numbers else function(given)
+        if not self.numbers:
+            return function(given)
+
+        def number(x: float) -> float:
+            try:
+                return float(function(x))
+            except (ArithmeticError, ValueError):  # where NumPy's functions give inf or nan
+                return math.nan
+
+        return np.vectorize(number, otypes=[float])(given)
 
     def apply(self, function: Function, given: Any) -> Returned:
         """Call a function with an array of the library."""

@@ -54,9 +54,8 @@ class _Case:
         """Whether values are right nearly everywhere."""
         expected = self.expected
         slack = 2 * expected.error + 1e-6 * self.subject.scale
-        known = np.isfinite(expected.error) & np.isfinite(values)
         close = (values >= expected.low - slack) & (values <= expected.high + slack)
-        return bool(known.sum() > 0.9 * self.x.size and close[known].mean() > 0.99)
+        return bool(close[np.isfinite(expected.error)].mean() > 0.99)
 
 
 def _without(places: list[float], others: list[float]) -> list[float]:
@@ -74,7 +73,8 @@ def _at_kink(case: _Case) -> str:
 
 def _switch(case: _Case) -> str:
     """Where the derivative switches and the function does not."""
-    jumps = [kink.x for kink in find_kinks(case.subject.claimed) if kink.jump]
+    found = find_kinks(case.subject.claimed)
+    jumps = [kink.x for kink in found if kink.jump and abs(kink.x) <= case.subject.horizon]
     kinks = [kink.x for kink in case.subject.kinks]
     strange, missing = _without(jumps, kinks), _without(kinks, jumps)
     if strange and missing:
@@ -101,7 +101,7 @@ def _other_reading(case: _Case) -> str:
 
 
 def _constant(case: _Case) -> str:
-    same = float(np.ptp(case.claimed)) <= 1e-12 * max(1.0, float(np.abs(case.claimed).max()))
+    same = bool((case.claimed == case.claimed[0]).all())
     return f"returns {case.claimed[0]:.6g} whatever it is given" if same else ""
 
 
@@ -119,15 +119,15 @@ def _swapped(case: _Case) -> str:
 
 
 def _where(case: _Case) -> str:
-    """Where the derivative is wrong: everywhere, or from where to where."""
+    """Where the derivative is wrong: from where to where."""
     over = np.maximum(case.expected.low - case.claimed, case.claimed - case.expected.high)
-    off = np.isfinite(case.expected.error) & (over > 1e-6)
-    if not off.any():
-        return "is slightly off: is a constant rounded?"
-    low, high, size = float(case.x[off].min()), float(case.x[off].max()), float(over[off].max())
-    if size < 1e-3 * case.subject.scale:
-        return f"is slightly off, by up to {size:.2g}: is a constant rounded?"
-    return f"is not the slope of the function between {low:.3g} and {high:.3g}"
+    over = np.where(
+        np.isfinite(case.expected.error), np.nan_to_num(over / case.subject.scale, nan=np.inf), 0.0
+    )
+    if (size := over.max()) < 1e-3:
+        return f"is slightly off, by up to {size * case.subject.scale:.2g}: is a constant rounded?"
+    off = case.x[over > 1e-6]
+    return f"is not the slope of the function between {off.min():.3g} and {off.max():.3g}"
 
 
 # the first that says something

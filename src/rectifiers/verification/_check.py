@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
 from rectifiers.verification import _trials
@@ -13,6 +15,8 @@ from rectifiers.verification._result import CheckResult
 from rectifiers.verification._subject import Subject
 
 __all__ = ["check"]
+
+_FEWEST = 40
 
 
 def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -> CheckResult:
@@ -90,6 +94,12 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
             subject.scale  # noqa: B018  raises where the function does
         except Exception as error:  # the function is the user's
             raise UserCodeError(f"{name} raised {error_line(error)}") from error
+        known = int(np.isfinite(subject.expect(subject.points).error).sum())
+        if known < _FEWEST:
+            raise ArgumentError(
+                f"the slope of a function must be found by calling it, but that of {name_of(f)} was at "
+                f"{known} of {subject.points.size} points: it varies too fast, or is not a number there"
+            )
         _trials.run(subject, report)
         if autograd:
             _autograd.run(subject, report)

@@ -10,15 +10,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Evaluate", "Kink", "Slopes", "find_kinks"]
+__all__ = ["FAR", "Evaluate", "Kink", "Slopes", "find_kinks"]
 
 Array: TypeAlias = NDArray[np.float64]
 Evaluate: TypeAlias = Callable[[Array], Array]
 
+FAR = 20.0  # the grid of the scan is fine up to here
 _LEVELS = 12
 _FINEST = 1e-8  # how closely a kink is located before it is looked for at a round number
-_outward = 20 * 1.03 ** np.arange(1, 220)
-_GRID = np.concatenate((-_outward[::-1], np.linspace(-20, 20, 4001) + 0.00123, _outward))
+_INNER = np.linspace(-3, 3, 97) + 0.0017
+_outward = FAR * 1.03 ** np.arange(1, 220)
+_GRID = np.concatenate((-_outward[::-1], np.linspace(-FAR, FAR, 4001) + 0.00123, _outward))
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,13 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
         centre, step, first, finest = (a[stays] for a in (centre, step, first, finest))
     if not centre.size:
         return ()
-    y = evaluate(centre[:, np.newaxis] + np.array([-4.0, 4.0]) * step[:, np.newaxis])
-    jumps = np.abs(y[:, 1] - y[:, 0]) > 1e-4 * scale + 100 * scale * step
+    y = evaluate(centre[:, np.newaxis] + np.array([-8, -4, -2, 0, 2, 4, 8]) * step[:, np.newaxis])
+    # on a grid too coarse for the function the first change of slope says nothing: does it stay now?
+    narrow, wide = (np.abs(y[:, 3 + k] - 2 * y[:, 3] + y[:, 3 - k]) / n for k, n in ((1, 2), (3, 8)))
+    jumps = np.abs(y[:, 5] - y[:, 1]) > 1e-4 * scale + 100 * scale * step
     found: list[Kink] = []
-    for x, width, jump in zip(centre.tolist(), step.tolist(), jumps.tolist(), strict=True):
+    kinks = [part[narrow > 0.4 * wide].tolist() for part in (centre, step, jumps)]
+    for x, width, jump in zip(*kinks, strict=True):
         if found and abs(x - found[-1].x) < 1e-6 * max(1.0, abs(x)):
             continue
         digits = next((d for d in (0, 1, 2, 3, 4, 5) if abs(round(x, d) - x) <= 4 * width), None)
@@ -87,8 +92,9 @@ class Slopes:
     """Slopes of a function, from Richardson's extrapolation of differences (Ridders 1982).
 
     At each point from both sides and from either side alone, never across a kink; the estimate with the
-    smallest error is taken. The error counts the rounding noise of the function, measured on its differences
-    of high order.
+    smallest error is taken, of those that agree with the differences of the shortest steps: long ones may
+    leap over what they do not see. The error counts the rounding noise of the function, measured on its
+    differences of high order.
 
     Parameters
     ----------
@@ -119,6 +125,17 @@ class Slopes:
         return _best(slopes, errors)
 
     @cached_property
+    def usual_noise(self) -> float:
+        """The rounding error of the function within -3 and 3."""
+        found = self._noise(_INNER, np.full(_INNER.shape, 1e-3), 0)
+        return float(np.quantile(found[np.isfinite(found)], 0.75)) if np.isfinite(found).any() else 0.0
+
+    @cached_property
+    def _usual_size(self) -> float:
+        y = np.abs(self.evaluate(_INNER))
+        return float(y[np.isfinite(y)].max(initial=1e-30))
+
+    @cached_property
     def beside(self) -> dict[Kink, tuple[float, float, float]]:
         """The slopes left and right of each kink, and the error of both."""
         found = {}
@@ -140,23 +157,36 @@ class Slopes:
             rounding = limits.eps * (np.abs(upper) + np.abs(lower)) + limits.smallest_subnormal
             # extrapolation from one side multiplies rounding errors by up to 8.3
             noise = 9 * (self._noise(x, steps[:, 8], side)[:, np.newaxis] + rounding) / np.abs(steps)
+            gaps = np.abs(np.diff(tableau, axis=1))
+            settles = (gaps[:, -2:] <= 0.75 * gaps[:, -3:-1] + noise[:, -2:]).all(axis=1, keepdims=True)
+            shortest, doubt = tableau[:, -1:], 4 * gaps[:, -1:] + noise[:, -1:]
+            # a single place may show no noise by chance
+            usual = self.usual_noise * np.maximum(1.0, np.abs(upper) / self._usual_size)
+            noise = np.maximum(noise, 9 * usual / np.abs(steps))
             base = 4.0 if side == 0 else 2.0
             estimates, errors = [], []
             for order in range(1, _LEVELS):
                 previous = tableau
                 tableau = (base**order * previous[:, 1:] - previous[:, :-1]) / (base**order - 1)
                 change = np.maximum(np.abs(tableau - previous[:, 1:]), np.abs(tableau - previous[:, :-1]))
+                agrees = settles & (np.abs(tableau - shortest) <= doubt)
                 estimates.append(tableau)
-                errors.append(2 * change + noise[:, order:])
+                errors.append(np.where(agrees, 2 * change + noise[:, order:], np.inf))
         return _best(np.concatenate(estimates, axis=1), np.concatenate(errors, axis=1))
 
     def _noise(self, x: Array, step: Array, side: int) -> Array:
-        """Return the rounding error of the function near `x`, on the same side of the kinks."""
+        """Return the rounding error of the function near `x`, on the same side of the kinks.
+
+        It is infinite where the function varies too fast to tell its slope from noise.
+        """
         places = np.arange(12) + (-6 if side == 0 else 0 if side > 0 else -11)
         y = self.evaluate(x[:, np.newaxis] + places * step[:, np.newaxis] / 12)
         with np.errstate(all="ignore"):
-            differences = np.abs(np.diff(y, 6, axis=1))
-        return np.asarray(differences.max(axis=1) / 15)
+            noise = np.abs(np.diff(y, 6, axis=1)).max(axis=1) / 15
+            varies = np.ptp(y, axis=1)
+            exact = 100 * np.finfo(np.float64).eps * (np.abs(y).max(axis=1) + np.abs(x) * varies / step)
+            # far out oscillations may be small beside the function
+            return np.where((noise > 0.01 * varies * (np.abs(x) < FAR)) & (noise > exact), np.inf, noise)
 
 
 def _best(estimates: Array, errors: Array) -> tuple[Array, Array]:
