@@ -88,8 +88,12 @@ def test_every_site_is_seen_under_its_name_with_its_gradient(again: str) -> None
 
 
 ACTIVATIONS: list[Callable[[Tensor], Tensor]] = [
-    *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.gelu, F.silu, F.hardtanh),
-    *(ours.LeakyReLU(0.1), ours.SELU()),
+    *(torch.relu, torch.sigmoid, torch.tanh, F.gelu, F.hardtanh, F.logsigmoid),
+    *(ours.LeakyReLU(0.1), ours.SELU(), ours.PReLU(init=0.3)),
+    # with other arguments than the defaults
+    lambda x: F.elu(x, 2.0),
+    lambda x: F.softplus(input=x, beta=3.0),
+    lambda x: F.hardtanh(x, min_val=0.0, max_val=3.0),
 ]
 SHAPES = {"linear": (64, 6), "convolution": (40, 6, 5, 5), "sequence": (40, 7, 6)}
 
@@ -143,16 +147,17 @@ def test_figures_are_those_of_a_slow_twin(kind: str, activation: Callable[[Tenso
         "slope_square": (s**2).mean(),
     }
     assert {key: row[key] for key in expected} == pytest.approx(expected, rel=2e-3, abs=2e-5)
-    if activation in (torch.relu, F.hardtanh):
+    if activation is not F.gelu:
         assert row["linear"] == ((s == s[0]).all(0) & (s[0] != 0)).mean()
 
 
 class NoWaiting(TorchDispatchMode):
-    """Raises where a number would be copied to the host."""
+    """Raises where a number would be copied to the host, or a deterministic GPU raises."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         assert "_local_scalar_dense" not in str(func), "the host waits for the device"
         assert "nonzero" not in str(func), "the host waits for the device"
+        assert "histc" not in str(func), "not deterministic on a GPU"
         return func(*args, **(kwargs or {}))
 
 
@@ -285,3 +290,127 @@ def test_units_of_a_network_that_has_diverged_are_not_dead(kind: Callable[[], nn
     with rectifiers.watch(model, every=1) as w:
         model(torch.full((256, 4), torch.nan)).mean().backward()
     assert not w.figures()[0]["dead"]
+
+
+class Net(nn.Module):
+    """Two sites; what happens between them is up to `between`."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.between = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 1), between
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c(torch.tanh(self.b(self.between(torch.relu(self.a(x))))))
+
+
+def gradient_at(model: Net, x: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """RMS of a loss's gradient at tanh, by autograd."""
+    x = x.detach().requires_grad_()
+    hidden = model.b(torch.relu(model.a(x)))
+    (found,) = torch.autograd.grad(loss(model.c(torch.tanh(hidden)), x), hidden)
+    return found.square().mean().sqrt().item()
+
+
+def penalty(y: Tensor, x: Tensor) -> Tensor:
+    (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    return y.mean() + 10 * (slope.norm(dim=1) - 1).square().mean()
+
+
+def test_the_gradient_is_that_of_the_loss_where_it_has_a_gradient_penalty() -> None:
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(200, 8, requires_grad=True)
+    with rectifiers.watch(model, every=1) as w:
+        penalty(model(x), x).backward()
+    assert w.figures()[1]["gradient"] == pytest.approx(gradient_at(model, x, penalty), rel=1e-4)
+
+
+def test_a_model_that_differentiates_in_its_forward_pass() -> None:
+    class Force(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.autograd.grad(super().forward(x).sum(), x)[0]
+
+    torch.manual_seed(0)
+    model = Force()
+    with rectifiers.watch(model, every=1) as w:
+        for _ in range(3):
+            model(torch.randn(200, 8, requires_grad=True))
+    assert [row["seen"] for row in w.figures()] == [200, 200]
+
+
+def test_sites_that_are_not_called_any_more_and_units_that_change_in_number() -> None:
+    torch.manual_seed(0)
+    calls = iter(range(40))
+    model = Net(lambda x: torch.sigmoid(x) if next(calls) < 3 else x)
+    grown = nn.Sequential(nn.Linear(8, 16), nn.ReLU())
+    with rectifiers.watch(model, every=1) as w, rectifiers.watch(grown, every=1) as other:
+        for size in range(40):
+            model(torch.randn(64, 8)).mean().backward()
+            grown[0].weight.data = torch.randn(16 + size // 30, 8)
+            grown[0].bias.data = torch.zeros(16 + size // 30)
+            with contextlib.suppress(RuntimeError):  # the gradient has the shape it had
+                grown(torch.randn(64, 8)).mean().backward()
+    found = {row["site"]: row for row in w.figures()}
+    assert (found[":sigmoid"]["seen"], found[":sigmoid"]["chi"]) == (0, None)
+    assert "-" in str(w)
+    assert other.figures(at_start=True)[0]["units"] == 16
+
+
+@pytest.mark.parametrize("activation", [nn.LeakyReLU(), nn.PReLU(init=0.3)])
+def test_units_that_see_nothing_but_negative_inputs_are_linear(activation: nn.Module) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), activation, nn.Linear(8, 1))
+    with torch.no_grad():
+        model[0].bias[:6] = -50.0
+    with rectifiers.watch(model, every=1) as w:
+        model(torch.randn(256, 4)).mean().backward()
+    assert w.figures()[0]["linear"] == 0.75
+
+
+def test_updates_are_seen_with_accumulated_gradients_and_not_at_rate_0() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)).bfloat16()
+    groups = [{"params": model[0].parameters(), "lr": 1e-4}, {"params": model[2].parameters(), "lr": 0.0}]
+    optimizer = torch.optim.SGD(groups)
+    with rectifiers.watch(model, every=10, optimizer=optimizer) as w:
+        for _ in range(10):
+            for _ in range(4):
+                model(torch.randn(64, 4).bfloat16()).mean().backward()
+            optimizer.step()
+    assert set(w.updates()) == {"0.weight", "0.bias"}
+    assert w.updates()["0.weight"] > 0.5
+
+
+def test_health_is_not_claimed_without_figures() -> None:
+    torch.manual_seed(0)
+    frozen, few = Net(torch.detach), Net()
+    with rectifiers.watch(frozen, every=1) as w:
+        for _ in range(20):
+            frozen(torch.randn(64, 8)).mean().backward()
+    assert w.advice()[0].sentence == "no unit died; no site saturates; no gradient reached :relu."
+    with rectifiers.watch(few, every=10, window=1) as w:
+        for _ in range(15):
+            few(torch.randn(64, 8)).mean().backward()
+    assert w.advice()[0].sentence.startswith("too few samples to tell dead units")
+    assert w.figures()[0]["seen"] == 64
+
+
+def test_distributions_are_those_of_all_units() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 64), nn.ReLU())
+    with torch.no_grad():
+        model[0].weight.zero_()
+        model[0].bias.copy_(torch.linspace(-7, 7, 64))
+    with rectifiers.watch(model, every=1) as w:
+        model(torch.full((256, 4), 1.0)).mean().backward()
+    shares = np.array([row["share"] for row in w._distributions()])
+    assert shares.sum() == pytest.approx(1.0)
+    assert (shares > 0).sum() > 48
+
+
+def test_the_range_of_an_output_that_is_clamped() -> None:
+    model = nn.Sequential(nn.Linear(4, 2), nn.Identity())
+    model[1].forward = lambda x: x.clamp(0.0, 255.0)  # type: ignore[method-assign]
+    with rectifiers.watch(model, every=1, targets=torch.tensor([0.0, 128.0, 255.0, 300.0])) as w:
+        model(torch.randn(64, 4)).mean().backward()
+    reach = w.reach()
+    assert reach is not None
+    assert (reach.low, reach.high, reach.missed) == (0.0, 255.0, 0.25)

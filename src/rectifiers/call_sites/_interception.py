@@ -49,7 +49,7 @@ class Call:
     module : nn.Module or None
         What is called; None for a function.
     function : callable or None
-        What is called, as torch names it; None for a module.
+        What is called, as a function of the input alone; None for a module.
     index : int
         How many activation functions the owner's forward has called before.
     recomputed : bool
@@ -62,7 +62,7 @@ class Call:
     axis: int | None
     owner: str = field(repr=False)
     module: nn.Module | None = field(default=None, repr=False, compare=False)
-    function: Callable[..., Any] | None = field(default=None, repr=False)
+    function: Callable[[Tensor], Any] | None = field(default=None, repr=False, compare=False)
     index: int = field(repr=False)
     recomputed: bool = field(repr=False)
 
@@ -212,7 +212,12 @@ class Interception(TorchFunctionMode):
         if activation is not None:
             owner = self._running[-1]
             x = args[0] if args else kwargs["input"]
-            end = self._call(f"{owner.path}:{activation}", activation, x, function=func)
+            others = {key: value for key, value in kwargs.items() if key != "input"}
+
+            def function(x: Tensor) -> Any:
+                return func(x, *args[1:], **others)
+
+            end = self._call(f"{owner.path}:{activation}", activation, x, function=function)
             owner.functions += 1
         output = func(*args, **kwargs)
         self._features.follow(getattr(func, "__name__", ""), args, output)

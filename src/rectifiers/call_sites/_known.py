@@ -20,7 +20,7 @@ BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made f
 _OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
 _NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
 _FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")}
-_FUNCTIONS["_threshold"] = "threshold"
+_FUNCTIONS.update(_threshold="threshold", log_sigmoid="logsigmoid")
 _CLAMPS = frozenset(("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_"))
 _MODULES: dict[type, str] = {
     **{getattr(torch_activations, title): title.lower() for title in torch_activations.__all__

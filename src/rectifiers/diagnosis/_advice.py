@@ -89,7 +89,8 @@ def _not_finite(rows: Sequence[Row]) -> Iterator[Advice]:
     for row in rows:
         for key, what in (("deviation", "pre-activations"), ("gradient", "gradients")):
             if not math.isfinite(row[key] or 0.0):
-                said = f"the {what} of {row['site']} are not finite."
+                said = f"the {what} of {row['site']} are not finite in steps {row['first_step']} to "
+                said += f"{row['last_step']}{'; a GradScaler skips such' if key == 'gradient' else ''}."
                 yield Advice("exploding", row["site"], said, _init(row["activation"]))
                 return
 
@@ -157,11 +158,16 @@ def _updates(updates: Mapping[str, float]) -> Iterator[Advice]:
 
 
 def _healthy(rows: Sequence[Row]) -> str:
-    dead = max(row["dead"] or 0.0 for row in rows)
-    died = "no unit died" if dead == 0 else f"at the worst site {share(dead)} of the units are dead"
-    return (
-        f"{died}; no site saturates; gradients reach every site: a leaky variant has nothing to repair here."
-    )
+    """Say what was seen, and no more: dead units need samples, and a frozen layer gets no gradient."""
+    dead = max((row["dead"] for row in rows if row["dead"] is not None), default=None)
+    unreached = next((row["site"] for row in rows if not row["gradient"]), None)
+    if dead is None:
+        died = "too few samples to tell dead units"
+    else:
+        died = f"at the worst site {share(dead)} of the units are dead" if dead else "no unit died"
+    reached = "gradients reach every site" if unreached is None else f"no gradient reached {unreached}"
+    ending = ": a leaky variant has nothing to repair here" if dead is not None and unreached is None else ""
+    return f"{died}; no site saturates; {reached}{ending}."
 
 
 def _compare(activation: str, others: str) -> str:

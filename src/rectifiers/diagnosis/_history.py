@@ -21,9 +21,9 @@ class History:
         self._steps = 0
 
     def at(self, step: int) -> Totals:
-        """Return the slot of a step, the latest one or a new one."""
-        if self.slots and self.slots[-1].last == step:
-            return self.slots[-1]
+        """Return the slot of a step: one that it went into, the latest one, or a new one."""
+        if self.slots and step <= self.slots[-1].last:
+            return next(slot for slot in reversed(self.slots) if slot.first <= step)
         if len(self.slots) < 2 or self._steps >= self._width:
             if len(self.slots) == _SLOTS:
                 for early, late in zip(self.slots[1::2], self.slots[2::2], strict=True):
@@ -35,10 +35,6 @@ class History:
         self._steps += 1
         self.slots[-1].last = step
         return self.slots[-1]
-
-    def containing(self, step: int) -> Totals:
-        """Return the slot that a step went into."""
-        return next(slot for slot in reversed(self.slots) if slot.first <= step)
 
     def since(self, step: int) -> Totals:
         """Return what was seen in all slots that reach a step or one after it."""

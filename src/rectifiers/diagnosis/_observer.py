@@ -57,6 +57,7 @@ class _Seen:
     call: Call
     x: Tensor
     y: Tensor | None = None
+    waits: bool = True  # for its gradient
 
     @functools.cached_property
     def slope(self) -> Tensor | None:
@@ -130,6 +131,8 @@ class Observer:
             (len(shape) - 1 if len(shape) in (1, 3) else 1) if call.axis is None else call.axis % len(shape)
         )
         site = self.sites.setdefault(call.name, SiteRecord(call, shape[axis]))
+        if shape[axis] != site.units:  # an axis that is not that of the units
+            return None
         step = self.steps - 1
         chosen = _positions(shape, axis, min(self.positions, max(_FEWEST, _ELEMENTS // shape[axis])))
         take = functools.partial(_part, axis=axis, chosen=chosen)
@@ -141,9 +144,9 @@ class Observer:
 
         def end(output: Any) -> None:
             if isinstance(output, Tensor) and output.ndim == len(shape):
-                self._latest = (output, site)
                 seen.y = take(output)
                 if not call.recomputed:  # else it has been added up when it ran first
+                    self._latest = (output, site)
                     self._pending.append(seen)
 
         return end
@@ -160,17 +163,17 @@ def _add_forward(seen: _Seen) -> None:
 
 
 def _add_backward(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
-    """Add up what a backward pass saw: once, for a hook may be called again."""
-    if seen.y is None or not seen.site.history.slots:
+    """Add up what a backward pass saw: the first one that is not itself differentiated for a penalty."""
+    if seen.y is None or not seen.waits or torch.is_grad_enabled():
         return
+    seen.waits = False
     with torch.no_grad():
         sample = Sample(seen.x, seen.y, seen.slope, gradient.dtype)
-        slot = seen.site.history.containing(seen.step)
+        slot = seen.site.history.at(seen.step)
         slot.seen_backward += len(sample.x)
         part = take(gradient)
         for measure in _BACKWARD:
             slot.add(measure(sample, part))
-    seen.y = None
 
 
 def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:

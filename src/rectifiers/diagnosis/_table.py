@@ -23,7 +23,8 @@ def table(rows: Sequence[Mapping[str, Any]], steps: int, every: int) -> str:
         [row["site"], row["activation"], str(row["units"]), *(_cell(row, name) for name in _COLUMNS)]
         for row in ordered
     ]
-    first, last = min(row["first_step"] for row in rows), max(row["last_step"] for row in rows)
+    seen = [row for row in rows if row["seen"]]
+    first, last = min(row["first_step"] for row in seen), max(row["last_step"] for row in seen)
     head = f"watch: {steps} training steps, every {every}. watched; figures of steps {first} to {last}"
     return f"{head}\n\n{aligned(('site', 'activation', 'units', *_COLUMNS.values()), lines)}"
 

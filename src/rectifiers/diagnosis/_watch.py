@@ -49,15 +49,15 @@ class Watch:
     ) -> None:
         self._observer, self._window, self._optimizer = observer, window, optimizer
         self._targets = None if targets is None else targets.detach().double().cpu()
-        self._updates = Updates(observer.model)
+        self._updates = Updates(observer.model, observer.every)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         observer = self._observer
         hooks = [observer.model.register_forward_pre_hook(observer.count)]  # before those of the interception
         if self._optimizer is not None:
-            hooks.append(self._optimizer.register_step_pre_hook(self._before_update))
-            hooks.append(self._optimizer.register_step_post_hook(self._after_update))
+            hooks.append(self._optimizer.register_step_pre_hook(self._updates.before))
+            hooks.append(self._optimizer.register_step_post_hook(self._updates.after))
         self._stack.enter_context(observer.interception.installed())
         hooks.append(observer.model.register_forward_hook(observer.finish))
         for hook in hooks:
@@ -68,13 +68,6 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-
-    def _before_update(self, *_: Any) -> None:
-        if self._observer.watching:
-            self._updates.before()
-
-    def _after_update(self, *_: Any) -> None:
-        self._updates.after()
 
     @property
     def steps(self) -> int:
@@ -97,8 +90,10 @@ class Watch:
         """
         sites = self._seen()
         width = self._window or max(1, self.steps // 4)
+        # a window that no watched step is in ends with the last one
+        start = min(self.steps - width, max(site.history.slots[-1].last for site in sites))
         first = [site.history.slots[0] for site in sites]
-        last = [site.history.since(self.steps - width) for site in sites]
+        last = [site.history.since(start) for site in sites]
         rows = [_row(site, slot) for site, slot in zip(sites, first if at_start else last, strict=True)]
         end = next((row["gradient"] for row in reversed(rows) if row["gradient"]), None)
         for row in rows:
@@ -249,8 +244,9 @@ def watch(
     Sums are kept per unit on the model's device, of the first step and 24 periods that grow with the
     training; nothing is copied to the host before it is asked for, and nothing the model computes is changed.
 
-    A function with other arguments than its defaults (``elu(x, 2.0)``) has its slope taken with the defaults;
-    relu, the leaky ones and clamps are right with any.
+    Forward passes are counted: of two in each step of a training, an even `every` watches one. A gradient is
+    that of the first backward pass that is not differentiated again (``create_graph=True``), as it computes
+    it: scaled under a `GradScaler`. Updates are counted by steps of the optimizer.
 
     Examples
     --------

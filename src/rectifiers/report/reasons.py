@@ -28,9 +28,10 @@ def reasons(found: Sequence[Inside]) -> tuple[str, ...]:
             number = f"mean of {n} runs" if n > 1 else "one run"
             lines.append(f"{cell_name(arm, norm)} {said} ({number}).")
     if found and not lines:
-        known = any(row.quantity == "dead" for row in found)
-        died = "no unit died" if known else "too few samples to tell dead units"
-        return (f"Watched: {died}, no site saturated, gradients reached every site.",)
+        known = {row.quantity for row in found}
+        died = "no unit died" if "dead" in known else "too few samples to tell dead units"
+        reached = "gradients reached every site" if "gradient_ratio" in known else "no gradient was seen"
+        return (f"Watched: {died}, no site saturated, {reached}.",)
     return tuple(words.upper(line) for line in lines)
 
 

@@ -11,17 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ENOUGH", "Array", "Quantity", "Sample", "Sums", "Totals"]
+__all__ = ["ENOUGH", "Array", "Quantity", "Sample", "Sums", "Totals", "precisely"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
 Array: TypeAlias = NDArray[np.float64]
 
-# by the ending of a key: how steps are put together, and to which power of the positions they grow
-_COMBINE: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
-    "sum": (torch.add, 1.0),
-    "max": (torch.maximum, 0.0),
-    "min": (torch.minimum, 0.0),
-    "hypot": (torch.hypot, 0.5),
+# by the ending of a key: how steps are put together
+_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "max": torch.maximum,
+    "min": torch.minimum,
 }
 
 ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
@@ -47,6 +46,11 @@ class Sample:
     dtype: torch.dtype = torch.float32
 
 
+def precisely(x: Tensor) -> Tensor:
+    """Return a copy in float64, which MPS has not: in float32, squares of small numbers are 0."""
+    return x.to(torch.float32 if x.device.type == "mps" else torch.float64, copy=True)
+
+
 @dataclass
 class Totals:
     """The sums of a site over some watched steps in a row.
@@ -70,7 +74,7 @@ class Totals:
     def add(self, sums: Sums) -> None:
         """Take in further sums, on their device."""
         for key, value in sums.items():
-            combine, _ = _COMBINE[key.rpartition(".")[2]]
+            combine = _COMBINE[key.rpartition(".")[2]]
             self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
 
     def absorb(self, later: Totals) -> None:
@@ -86,8 +90,10 @@ class Totals:
     def mean(self, key: str, fewest: int) -> Array | None:
         """Return a sum per position, or a maximum; None where so few positions were not seen."""
         seen = self.seen_backward if key.startswith("gradient") else self.seen
-        power = _COMBINE[key.rpartition(".")[2]][1]
-        return self.sums[key] / seen**power if key in self.sums and seen >= fewest else None
+        if key not in self.sums or seen < fewest:
+            return None
+        found: Array = self.sums[key] / (seen if key.endswith(".sum") else 1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,8 +111,8 @@ class Quantity:
     keys : tuple of str
         Of the sums that it needs, its own or another quantity's.
     forward : callable or None
-        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max``, ``.min`` or
-        ``.hypot``: how steps are put together.
+        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max`` or ``.min``: how steps
+        are put together.
     backward : callable or None
         From a sample and the gradient of the loss by x; keys start with ``gradient``.
     share : bool

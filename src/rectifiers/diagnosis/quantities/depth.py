@@ -28,7 +28,8 @@ def add_chi(rows: Sequence[dict[str, Any]]) -> None:
     """
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         row["chi"] = None
-        if following is None or not row["output_square"] or row["slope_square"] is None:
+        known = row["output_square"] and row["slope_square"] is not None
+        if following is None or following["mean"] is None or not known:
             continue
         variance = (following["mean"] ** 2 + following["deviation"] ** 2) / row["output_square"]
         row["chi"] = variance * row["slope_square"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
-from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums
+from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums, precisely
 
 __all__ = ["deviation", "mean", "output_mean", "output_median"]
 
 
 def _inputs(sample: Sample) -> Sums:
-    # in float64, which MPS has not: of a mean 1000 times the deviation, squares in float32 leave nothing
-    x = sample.x.to(torch.float32 if sample.x.device.type == "mps" else torch.float64, copy=True)
+    x = precisely(sample.x)  # of a mean 1000 times the deviation, squares in float32 leave nothing
     return {"x.sum": x.sum(dim=0), "x_squared.sum": x.square_().sum(dim=0)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from rectifiers.diagnosis._slope import values_at
 
 __all__ = ["Reach", "reach_of"]
 
-_FAR = 1e4
+_POINTS = torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-1e3, 1e3, -1e4, 1e4])))
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,14 @@ class Reach:
 
 def reach_of(call: Call, units: int, targets: Tensor) -> Reach | None:
     """Compare targets with the range of an activation, found by calling it; None where it cannot be."""
-    y = values_at(call, torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-_FAR, _FAR]))), units)
+    y = values_at(call, _POINTS, units)
     if y is None or not targets.numel():
         return None
-    ends = float(y.min()), float(y.max())
-    low, high = (end if abs(end) < _FAR / 100 else end * torch.inf for end in ends)
+    low, high = float(y.min()), float(y.max())
+    if low < float(y[:-2].min()) - 0.01 * abs(low):  # it still falls far out
+        low = -math.inf
+    if high > float(y[:-2].max()) + 0.01 * abs(high):
+        high = math.inf
     outside = (targets < low - 1e-6) | (targets > high + 1e-6)
     missed = float(outside.double().mean())
     return Reach(call.name, call.activation, low, high, float(targets.min()), float(targets.max()), missed)

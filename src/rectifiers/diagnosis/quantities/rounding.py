@@ -12,22 +12,23 @@ __all__ = ["rounding"]
 
 
 def _backward(sample: Sample, gradient: Tensor) -> Sums:
-    """Count elements where the activation lets a gradient pass: elsewhere 0 is what belongs there."""
     size = gradient.abs()
-    zero = marked(torch.eq, size, 0.0)
-    small = marked(torch.lt, size, torch.finfo(sample.dtype).tiny)
-    passing = torch.ones_like(zero) if sample.slope is None else marked(torch.ne, sample.slope, 0.0)
+    slope = torch.ones_like(size) if sample.slope is None else sample.slope
     return {
-        "gradient_passing.sum": passing.sum(dim=0),
-        "gradient_flushed.sum": (passing * zero).sum(dim=0),
-        "gradient_subnormal.sum": (passing * (small - zero)).sum(dim=0),
+        "gradient_small.sum": marked(torch.lt, size, torch.finfo(sample.dtype).tiny).sum(dim=0),
+        "gradient_zero.sum": marked(torch.eq, size, 0.0).sum(dim=0),
+        "gradient_blocked.sum": marked(torch.eq, slope, 0.0).sum(dim=0),
     }
 
 
-def _figure(passing: Array, flushed: Array, subnormal: Array) -> float:
+def _figure(small: Array, zero: Array, blocked: Array) -> float:
+    """Share of the elements where the activation lets a gradient pass: elsewhere 0 is what belongs there."""
     # zeros alone are no rounding: max-pooling and a mean over classes that are right make them, too
-    return float((subnormal.sum() + flushed.sum()) / passing.sum()) if subnormal.any() else 0.0
+    if (small <= zero).all():
+        return 0.0
+    lost, passing = (small - blocked).clip(min=0.0), 1 - blocked
+    return float(lost.sum() / passing.sum()) if passing.any() else 0.0
 
 
-_KEYS = ("gradient_passing.sum", "gradient_flushed.sum", "gradient_subnormal.sum")
+_KEYS = ("gradient_small.sum", "gradient_zero.sum", "gradient_blocked.sum")
 rounding = Quantity("rounding", "lost", _figure, _KEYS, backward=_backward)
