@@ -39,7 +39,7 @@ class Features:
     def follow(self, name: str, args: Sequence[Any], output: Any) -> None:
         """Take notice of a call of a torch function."""
         given = [*args[0], *args[1:]] if args and isinstance(args[0], tuple | list) else args
-        inputs = [known for x in given if isinstance(x, Tensor) and (known := self._of(x))]
+        inputs = [known for x in given if (known := self._of(x)) is not None]
         for y in output if isinstance(output, tuple | list) else (output,):
             if isinstance(y, Tensor):
                 axis = _axis(name, inputs, y)
@@ -50,10 +50,9 @@ class Features:
     def locate(self, x: Tensor) -> tuple[int | None, int | None]:
         """Return how many features a tensor has, and on which axis (-1: the last of three or more)."""
         known = self._of(x)
-        axis = 1 if known is None and x.ndim == 2 else None if known is None else known.axis
-        if axis is None:
-            return None, None
-        return x.shape[axis], -1 if axis == x.ndim - 1 > 1 else axis
+        if known is None:
+            return (x.shape[1], 1) if x.ndim == 2 else (None, None)
+        return x.shape[known.axis], -1 if known.axis == x.ndim - 1 > 1 else known.axis
 
 
 def _axis(name: str, inputs: Sequence[_Known], y: Tensor) -> int | None:
@@ -66,15 +65,15 @@ def _axis(name: str, inputs: Sequence[_Known], y: Tensor) -> int | None:
         return y.ndim - 1 - _SPATIAL[name]
     if not inputs or name in _MIXES:
         return None
-    x, shape = inputs[0], tuple(y.shape)
-    source = x.tensor()
+    x, shape, strides = inputs[0], tuple(y.shape), y.stride()
     if name in _RESHAPES:  # the order of the elements stays
         behind = x.axis - len(x.shape)
         if shape[: x.axis + 1] == x.shape[: x.axis + 1]:
             return x.axis
         return len(shape) + behind if shape[behind:] == x.shape[behind:] else None
-    if source is not None and share_memory(source, y):
-        return _axis_of_view(x, shape, y.stride())
+    other = (shape, strides) != (x.shape, x.strides)
+    if other and (source := x.tensor()) is not None and share_memory(source, y):
+        return _axis_of_view(x, shape, strides)
     axes = {known.axis for known in inputs if len(known.shape) == y.ndim}
     return axes.pop() if len(axes) == 1 else None
 
