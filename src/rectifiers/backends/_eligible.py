@@ -47,7 +47,7 @@ def set_backend(name: str) -> str:
         operations. ``"auto"``, the default: kernels for tensors large enough to gain from them, torch's
         operations otherwise; `rectifiers.explain` gives the reason. The environment variable
         ``RECTIFIERS_BACKEND`` sets the default. Activations that have no kernel are torch's own under
-        every name.
+        every name, and so are all in float64: kernels are for float32, bfloat16 and float16.
 
     Returns
     -------

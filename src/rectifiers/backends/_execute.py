@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Elementwise
+from rectifiers.activations import Elementwise, Uniform
 from rectifiers.activations import crelu as _crelu
 from rectifiers.activations import leaky_relu as _leaky_relu
 from rectifiers.activations import maxout as _maxout
@@ -41,6 +41,7 @@ def executor(record: Elementwise) -> Execute:
     if not has_kernel(record):
         return by_torch
     fixed = executor(_leaky_relu) if record is _rrelu else None
+    random = any(isinstance(parameter, Uniform) for parameter in record.parameters.values())
 
     def execute(input: Tensor, values: tuple[Any, ...], inplace: bool = False) -> Tensor:
         if fixed is not None and not isinstance(values[0], Random):
@@ -50,7 +51,7 @@ def executor(record: Elementwise) -> Execute:
             return by_torch(input, values, True)
         if inplace:
             return overwrite(execute, input, values)
-        kernels = None if _shared(record, values) else kernels_for(record, input)
+        kernels = None if random and _shared(record, values) else kernels_for(record, input)
         if kernels is None or (record is _prelu and _autocast(input)):
             return by_torch(input, values)
         return _functions.elementwise(record, kernels, input, values)

@@ -127,10 +127,10 @@ def _library() -> str:
     """Return Vega, Vega-Lite and vega-embed as one script: bundled once, which takes seconds, and kept."""
     from importlib.metadata import version
 
-    import platformdirs
+    import pooch
     import vl_convert
 
-    cache = Path(os.environ.get("RECTIFIERS_CACHE") or platformdirs.user_cache_path("rectifiers"))
+    cache = Path(os.environ.get("RECTIFIERS_CACHE") or pooch.os_cache("rectifiers"))
     kept = cache / f"vega-embed-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError):
         return kept.read_bytes().decode()

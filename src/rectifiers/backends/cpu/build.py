@@ -35,9 +35,9 @@ def cache_directory() -> Path:
     """Where compiled kernels are kept: ``$RECTIFIERS_CACHE``, else the user's cache directory."""
     if given := os.environ.get("RECTIFIERS_CACHE"):
         return Path(given)
-    from platformdirs import user_cache_path
+    import pooch
 
-    return user_cache_path("rectifiers") / "kernels"
+    return Path(pooch.os_cache("rectifiers")) / "kernels"
 
 
 def function_of(key: str, compile_: Callable[[], Any]) -> int:
@@ -100,19 +100,14 @@ def _write(name: str, code: bytes) -> None:
             raise
 
 
-@functools.cache
 def _machine() -> Any:
-    """LLVM's description of this processor."""
+    """Return LLVM's description of this processor, with the code model of Numba's own compiler."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    # the code model of Numba's own just-in-time compiler
-    return target.create_target_machine(
+    return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
-        features=features,
+        features=llvm.get_host_cpu_features().flatten(),
         opt=3,
-        reloc="default",
         codemodel="jitdefault",
         jit=True,
     )
@@ -139,19 +134,12 @@ define void @rectifiers_{name}(i64 %task) {{
 
 @functools.cache
 def _engine() -> Any:
-    _machine()
     for symbol in ("memset", "memcpy", "memmove", "fma", "fmaf"):  # LLVM writes calls of them by itself
         address = ctypes.cast(getattr(ctypes.CDLL(None), symbol), ctypes.c_void_p).value
         llvm.add_symbol(symbol, address)
+    machine = _machine()
     backing = llvm.parse_assembly("")
     backing.triple = llvm.get_process_triple()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        codemodel="jitdefault",
-        jit=True,
-    )
     return llvm.create_mcjit_compiler(backing, machine)
 
 
