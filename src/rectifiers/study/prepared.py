@@ -136,7 +136,7 @@ class Prepared(Work):
     @property
     def samples(self) -> Samples:
         """All samples, by number."""
-        return Samples(self.x, self.y, self.drawn, self.data.loss == "own")
+        return Samples(self.x, self.y, self.drawn)
 
     @property
     def example(self) -> Inputs:

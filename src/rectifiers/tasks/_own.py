@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,6 +28,8 @@ _DEFAULTS = Defaults(
     batch_size=64,
     learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
 )
+_Coded = tuple[Data, Callable[[Any], Tensor]]  # and what makes its targets of those that are read
+_LONGEST = 40  # characters of a label
 _FEW = 20  # distinct values: as many classes, or ratings
 _SCALES = (0.01, 100.0)
 
@@ -115,10 +118,13 @@ def _data(
         )
         source = f"the user's own: {path}"
         data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
+        code: Callable[[Any], Tensor] = plain
     elif train.y.is_floating_point():
-        data = _regression(train, test, path, own_units=partial is not None and partial.given is not None)
+        data, code = _regression(
+            train, test, path, own_units=partial is not None and partial.given is not None
+        )
     else:
-        data = _classification(train, test, names, path)
+        data, code = _classification(train, test, names, path)
     if partial is not None:
         objective = partial.on(data, torch.cat((train.y, test.y)))
     train_x, test_x, note = data.train_x, data.test_x, tuple[str, ...]()
@@ -142,7 +148,7 @@ def _data(
         notes=data.notes + note,
         one_set=one_set,
         objective=objective,
-        drawn=drawn,
+        drawn=drawn and drawn._replace(code=code),
     ), batch_size
 
 
@@ -168,9 +174,9 @@ def _about_scale(x: Tensor) -> tuple[str, ...]:
     return (f"inputs have a scale of {scale:.3g} (RMS of the largest feature): --standardize makes it 1",)
 
 
-def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) -> Data:
+def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) -> _Coded:
     def told(code: Tensor) -> str:
-        return names[int(code)] if names else str(int(code))
+        return one_line(names[int(code)], _LONGEST) if names else str(int(code))
 
     labels = torch.unique(train.y)  # sorted
     classes = len(labels)
@@ -195,10 +201,20 @@ def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) 
         notes = (one_line(f"labels {shown} are the classes 0 .. {classes - 1}"),)
     train_y, test_y = (torch.searchsorted(labels, y) for y in (train.y, test.y))
     source = f"the user's own: {path}"
-    return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called)
+    data = Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called)
+    places = {label: place for place, label in enumerate(labels.tolist())}
+    places |= {names[label]: place for label, place in places.items() if names}
+
+    def code(targets: Any) -> Tensor:
+        found = targets if isinstance(targets, list) else targets.tolist()
+        if strange := {*found} - {*places}:
+            raise ArgumentError(f"{path}: labels must occur in the first reading, but got {strange.pop()}")
+        return torch.tensor([places[y] for y in found])
+
+    return data, code
 
 
-def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> Data:
+def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> _Coded:
     """Return targets with mean 0 and variance 1; in their own units for a loss of the user's."""
     question = _question(train.y, path)
     y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
@@ -208,13 +224,13 @@ def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> Data:
     source = f"the user's own: {path}"
     data = Data(train.x, y.float(), test.x, test_y.float(), None, "mean squared error", source, question)
     if own_units:
-        return data
+        return data, lambda targets: targets.float().reshape(len(targets), -1)
     (y, test_y), mean, deviation = _standardised(y, test_y)
     if y.shape[1] == 1:
         rule = f"mean {mean.item():.4g}, standard deviation {deviation.item():.4g}): R2 is the same"
     else:
         rule = "each by itself): all count alike in R2"
-    return dataclasses.replace(
+    data = dataclasses.replace(
         data,
         train_y=y.float(),
         test_y=test_y.float(),
@@ -222,6 +238,7 @@ def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> Data:
         target_mean=tuple(mean.tolist()),
         target_deviation=tuple(deviation.tolist()),
     )
+    return data, lambda y: ((y.double().reshape(len(y), -1) - mean) / deviation).float()
 
 
 def _question(y: Tensor, path: str) -> tuple[str, ...]:

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError, one_line
+from rectifiers.errors import ArgumentError, ArgumentTypeError, ShapeError
 from rectifiers.tasks._samples import Drawn, Source, seeded, source_of
 from rectifiers.tasks._trees import Inputs, digest, kind, leaves, mapped, plain, take, tensor, tensors
 
 __all__ = ["Part", "Returned", "read"]
 
-_LONGEST = 40  # characters of a label
 _EXAMPLE = 64  # samples that are read at once, the first of which are tried before training
 _ELSE = (
     "give loss='several-labels' for several a sample, 'token-labels' for one a token, or a loss and a metric"
@@ -68,7 +67,7 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
     elif isinstance(returned, Sequence) and len(returned) == 2:
         sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
         batch_size = sources[0].batch_size
-        given, drawn = _of_sources(sources, path, raw=raw)
+        given, drawn = _of_sources(sources, raw=raw)
     else:
         raise ArgumentTypeError(
             f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
@@ -91,17 +90,10 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
     return Returned(train, test, names, len(prepared) == 1, drawn, batch_size)
 
 
-def _of_sources(
-    sources: Sequence[Source], path: str, *, raw: bool
-) -> tuple[list[tuple[Inputs, Any]], Drawn | None]:
+def _of_sources(sources: Sequence[Source], *, raw: bool) -> tuple[list[tuple[Inputs, Any]], Drawn | None]:
     """Read two data sets: all of them, or an example of inputs and all targets where they are drawn anew."""
-    changing = [source.changes() for source in sources]
-    if not raw and any(targets for _, targets in changing):
-        raise ArgumentError(
-            f"{path}: labels must be the same in every read, but they change: give a loss and a metric, "
-            "which are given targets as they are read"
-        )
-    if not any(source.collate or any(changes) for source, changes in zip(sources, changing, strict=True)):
+    anew = [source.changes() or source.collate is not None for source in sources]
+    if not any(anew):
         return [source.batch(range(len(source))) for source in sources], None
     given, digests = [], list[str]()
     for source in sources:
@@ -117,7 +109,7 @@ def _of_sources(
             every = [y for _, y in read]
             y = list(itertools.chain(*every)) if isinstance(y, list) else torch.cat(every)
         given.append((x, y))
-    return given, Drawn(sources[0], sources[1], hashlib.sha256("".join(digests).encode()).hexdigest())
+    return given, Drawn(sources[0], sources[1], hashlib.sha256("".join(digests).encode()).hexdigest(), plain)
 
 
 def _is_one_set(returned: Any) -> bool:
@@ -180,8 +172,7 @@ def _coded(targets: list[Any], path: str) -> tuple[list[Tensor], tuple[str, ...]
     if all(y.dtype.kind in "US" or _are_texts(y) for y in arrays):
         names, codes = np.unique(np.concatenate([y.astype(str) for y in arrays]), return_inverse=True)
         lengths = np.cumsum([len(y) for y in arrays])[:-1]
-        shown = tuple(one_line(name, _LONGEST) for name in names)
-        return [torch.from_numpy(part) for part in np.split(codes.reshape(-1), lengths)], shown
+        return [torch.from_numpy(part) for part in np.split(codes.reshape(-1), lengths)], (*names.tolist(),)
     tensors = [tensor(y, path) for y in targets]
     return tensors, ("False", "True") if tensors[0].dtype == torch.bool else ()
 

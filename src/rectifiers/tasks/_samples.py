@@ -60,8 +60,9 @@ class Source:
         inputs, targets = self._pair(made, "a batch")
         if self.collate is None and isinstance(inputs, list):  # what torch makes of tuples
             inputs = tuple(inputs)
-        texts = isinstance(targets, Sequence) and isinstance(targets[0], str | bytes)
-        return plain(inputs), list(targets) if texts else tensor(targets, self.name)
+        if isinstance(targets, Sequence) and isinstance(targets[0], str | bytes):
+            return plain(inputs), np.array(targets).astype(str).tolist()
+        return plain(inputs), tensor(targets, self.name)
 
     def _pair(self, value: Any, what: str) -> Sequence[Any]:
         if not isinstance(value, Sequence) or len(value) != 2:
@@ -71,8 +72,8 @@ class Source:
             )
         return value
 
-    def changes(self) -> tuple[bool, bool]:
-        """Return whether inputs and targets change between two reads."""
+    def changes(self) -> bool:
+        """Return whether items change between two reads."""
         some = range(0, len(self), max(1, len(self) // _TRIED))
         return changes(lambda: self.batch(some), self.name)
 
@@ -105,8 +106,8 @@ def source_of(part: Any, name: str) -> Source:
     return source
 
 
-def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> tuple[bool, bool]:
-    """Return whether each half of what is read changes with the seed of the random generators.
+def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
+    """Return whether what is read changes with the seed of the random generators.
 
     Raises
     ------
@@ -116,14 +117,15 @@ def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> tuple[bool, bo
     reads = []
     for seed in (0, 0, 1):
         with seeded(seed):
-            reads.append([half if isinstance(half, list) else digest(half) for half in read()])
+            inputs, targets = read()
+            reads.append((digest((inputs, targets)), targets if isinstance(targets, list) else ()))
     first, again, other = reads
     if first != again:
         raise ArgumentError(
             f"{name}: every arm must see the same samples, but they differ with the same seeds: draw from "
             "the generators of torch, numpy or random, not from one of your own"
         )
-    return first[0] != other[0], first[1] != other[1]
+    return first != other
 
 
 @contextmanager
@@ -137,11 +139,21 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class Drawn(NamedTuple):
-    """Both parts of data that are read while a model is trained, and the digest of their first reading."""
+    """Both parts of data that are read while a model is trained.
+
+    Attributes
+    ----------
+    train, test : Source
+    digest : str
+        SHA-256 of their first reading.
+    code : callable
+        Makes of targets as they are read those that a model is trained on.
+    """
 
     train: Source
     test: Source
     digest: str
+    code: Callable[[Any], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,16 +165,13 @@ class Samples:
     x : Tensor, or dictionary or tuple of tensors
         On the device.
     y : Tensor
-        All targets; where they are `raw` and the samples `drawn`, an example.
+        Targets; those of the first reading where samples are `drawn`, an example if they may have any shape.
     drawn : Drawn or None
-    raw : bool
-        Whether targets are whatever a data set gives.
     """
 
     x: Inputs
     y: Tensor
     drawn: Drawn | None = None
-    raw: bool = False
 
     def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
         """Return a copy of some samples of one part: inputs and targets, on the device."""
@@ -174,6 +183,4 @@ class Samples:
         else:
             inputs, targets = self.drawn.test.batch([i - first for i in indices])
         device = self.y.device
-        return mapped(lambda one: one.to(device), inputs), (
-            plain(targets).to(device) if self.raw else self.y[chosen]
-        )
+        return mapped(lambda one: one.to(device), inputs), self.drawn.code(targets).to(device)
