@@ -176,7 +176,7 @@ def halving(found: Collected, arm: str, seeds: Sequence[int], reach: float = 1.0
         asked.add((rate, seed))
         return _Tried(found.tune.get((arm, rate, seeds[seed])))
 
-    def noise(metric: float) -> float:
+    def noise(_: Any, metric: float) -> float:
         return reach * margins.of_accuracy(metric, found.validation_size)
 
     missing, choice = search(arm, found.grid, len(seeds), tried, noise)

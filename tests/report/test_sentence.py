@@ -124,7 +124,7 @@ CASES = {
         [RRELU, versus("elu", -1.5, -0.2, "worse")],
     ),
     "a tie": Situation(
-        "Keep relu: both others are equivalent within 1.06 points.",
+        "Keep relu: a tie, both others are equivalent within 1.06 points.",
         [versus(name, -0.1, 0.1, "equivalent", difference=0.0, sd=0.0) for name in ("elu", "prelu")],
     ),
     "one better": Situation(

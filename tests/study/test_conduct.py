@@ -340,9 +340,7 @@ def test_more_comparisons_may_open_an_arm_again_and_that_is_said(prepare, conduc
     many = conduct(prepare(**words, arms="relu,leaky_relu,elu,selu,tanh,silu,gelu,mish", confidence=0.9999))
     if against_control(many)["leaky_relu", "none"].verdict == "undecided":
         (notice,) = [notice for notice in many.warnings if notice.code == "reopened"]
-        assert notice.text.startswith(
-            "leaky_relu was equivalent and is open again: 7 comparisons share the error"
-        )
+        assert notice.text.startswith("leaky_relu was equivalent and is open again: more comparisons")
 
 
 def test_a_budget_ends_a_study_cleanly_and_the_same_command_goes_on(prepare, conduct, measured, tmp_path):

@@ -182,11 +182,9 @@ def test_at_the_maximum_no_arm_can_be_better(metrics: Any, said: str | None) -> 
     assert [text[: len(said or "")] for text in notices] == ([said] if said else [])
 
 
-def test_all_at_the_maximum_is_a_tie_and_keeping_the_control_costs_nothing() -> None:
+def test_all_at_the_maximum_is_a_tie() -> None:
     summary = found({"relu": [100.0] * 5, "elu": [100.0] * 5}, losses=True)
-    assert "a tie, both arms reach the same accuracy on every seed" in summary.recommendation.sentence
-    wide = found({"relu": [100.0, 100.0], "elu": [100.0, 96.0]}, losses=True)
-    assert "keeping relu costs nothing" in wide.recommendation.sentence
+    assert summary.recommendation.sentence.startswith("Keep relu: a tie, elu is equivalent within")
 
 
 def test_an_arm_that_answers_as_a_constant_is_named_where_others_learn() -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "PairedComparison",
     "Verdict",
     "compare",
+    "concluded",
     "correlation",
     "decide",
     "deviation",
@@ -139,15 +140,23 @@ def compare(
     if n < 2 or mean is None:
         return PairedComparison(n, mean)
     spread = float(deviation(differences, resolution))
-    half = half_width(spread, n, alpha)
-    low, high = mean - half, mean + half
-    verdict = decide(low, high, margin)
-    more: int | None = 0
-    if verdict == "undecided":
-        more = seeds_until(lambda seeds: half_width(spread, seeds, alpha), mean, n, margin=margin)
-    return PairedComparison(
-        n, mean, low, high, float(differences.std(ddof=1)), correlation(ours, theirs), verdict, more
-    )
+    sd, shared = float(differences.std(ddof=1)), correlation(ours, theirs)
+    return concluded(lambda seeds: half_width(spread, seeds, alpha), mean, n, margin, sd, shared)
+
+
+def concluded(
+    half_width: Callable[[int], float],
+    mean: float,
+    n: int,
+    margin: float,
+    sd: float,
+    correlation: float | None = None,
+) -> PairedComparison:
+    """Return what an interval of a number of seeds that was fixed beforehand says."""
+    half = half_width(n)
+    verdict = decide(mean - half, mean + half, margin)
+    more = seeds_until(half_width, mean, n, margin=margin) if verdict == "undecided" else 0
+    return PairedComparison(n, mean, mean - half, mean + half, sd, correlation, verdict, more)
 
 
 def pairs(arm: ArrayLike, control: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

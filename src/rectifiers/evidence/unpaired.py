@@ -66,8 +66,5 @@ def compare(
         freedom = 1.0 / sum(share**2 / (size - 1) for share, size in zip(shares, sizes, strict=True))
         return paired.t_quantile(freedom, alpha) * math.sqrt(total)
 
-    half = half_width(n)
-    verdict = paired.decide(mean - half, mean + half, margin)
-    more = paired.seeds_until(half_width, mean, n, margin=margin) if verdict == "undecided" else 0
     sd = math.hypot(float(ours.std(ddof=1)), float(theirs.std(ddof=1)))
-    return PairedComparison(n, mean, mean - half, mean + half, sd, None, verdict, more)
+    return paired.concluded(half_width, mean, n, margin, sd)

@@ -86,14 +86,7 @@ class Store:
         make_directory(path.parent)
         if path.exists():
             raise StoreError(f"{path} exists already: open it, or choose another --out")
-        with contextlib.ExitStack() as undone:
-            lock = undone.enter_context(contextlib.closing(_file.take_lock(path)))
-            with _file.translated(path, "make"):
-                _file.make(path)
-                connection = _file.connect(path)
-                _file.tune(connection)
-            undone.pop_all()
-        return cls(path, connection, lock)
+        return cls._opened(path, "make")
 
     @classmethod
     def open(cls, path: str | Path, *, readonly: bool = False) -> Self:
@@ -119,9 +112,15 @@ class Store:
             raise StoreError(
                 f"there is no study at {path}: run `rectifiers compare --out {path.parent}` first"
             )
+        return cls._opened(path, "open", readonly)
+
+    @classmethod
+    def _opened(cls, path: Path, verb: str, readonly: bool = False) -> Self:
         with contextlib.ExitStack() as undone:
             lock = None if readonly else undone.enter_context(contextlib.closing(_file.take_lock(path)))
-            with _file.translated(path, "open"):
+            with _file.translated(path, verb):
+                if verb == "make":
+                    _file.make(path)
                 opened = _file.connect_readonly(path) if readonly else _file.connect(path)
                 connection = undone.enter_context(contextlib.closing(opened))
                 _file.check_schema(path, connection)

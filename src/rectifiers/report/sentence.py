@@ -207,10 +207,11 @@ class _Writer:
 
     def _keep(self) -> str:
         equal, worse = self._with("equivalent"), self._with("worse")
-        count, keep = len(self.others), f"Keep {self.control}{self.where}: "
+        tie = "a tie, " if all(row.difference == 0.0 for row in self.others) else ""
+        count, keep = len(self.others), f"Keep {self.control}{self.where}: {tie}"
         all_others = "both others are" if count == 2 else f"all {words.count(count)} others are"
         if not count:
-            return self._sentence([keep.rstrip(": ")])
+            return self._sentence([f"Keep {self.control}{self.where}"])
         margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
         within = f"equivalent within {margin}"
         if count == 1:

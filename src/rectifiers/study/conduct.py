@@ -26,7 +26,7 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Margin, Notice, Plan, Run, Study, Trial, cell_name
+from rectifiers.records.values import Notice, Plan, Run, Study, Trial, cell_name
 from rectifiers.study import margins
 from rectifiers.study.race import Race, reopened
 from rectifiers.study.runners import InProcess, Runner
@@ -203,7 +203,8 @@ class _Conductor:
             and (before.plan, before.margin) != (now.plan, margin)
             and (arms := reopened(before, now))
         ):
-            self.warn(Notice("reopened", _reopened(arms, before, margin, self.plan.comparisons)))
+            why = "more comparisons, or another margin or confidence, take more seeds"
+            self.warn(Notice("reopened", f"{'; '.join(arms)}: {why}"))
         return True
 
     def decide(self) -> bool:
@@ -284,15 +285,6 @@ class _Conductor:
             raise UserCodeError(
                 f"the first trial of {plan.task}, with arm {run.trial.arm!r}: {run.reason}{where}"
             )
-
-
-def _reopened(arms: list[str], before: Study, margin: Margin, comparisons: int) -> str:
-    reasons = []
-    if comparisons > before.plan.comparisons:
-        reasons.append(f"{comparisons} comparisons share the error, not {before.plan.comparisons}")
-    if before.margin is not None and before.margin.value != margin.value:
-        reasons.append(f"the margin is {margin.value:.3g}, not {before.margin.value:.3g}")
-    return f"{'; '.join(arms)}: {' and '.join(reasons) or 'the question is another one'}"
 
 
 def _analysed_before(before: Study | None, plan: Plan) -> list[Notice]:
