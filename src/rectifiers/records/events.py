@@ -98,12 +98,11 @@ class TrialFinished(Event):
 
 @dataclass(frozen=True)
 class RateChosen(Event):
-    """The learning rate of an arm under a norm was chosen; `at_edge`: a better one may lie off the grid."""
+    """The learning rate of an arm under a norm was chosen."""
 
     arm: str
     norm: str
     rate: float
-    at_edge: bool
 
 
 @dataclass(frozen=True)

@@ -74,25 +74,15 @@ class _Lines(_Table):
                 self.announce(f"margin {margin.value:.3g}: {margin.rule}")
             case events.InterimAnalysis():
                 for key in state.left[left:]:
-                    self._left(*key)
+                    found = event.standings[key]
+                    verdict = "out" if found.out else found.verdict
+                    self.announce(f"{cell_name(*key)}: {verdict}, decided at seed {found.decided_at}")
             case events.TrialFinished() if self._clock() - self._last >= _LINE_EVERY:
                 seconds = state.seconds_left
                 tail = "" if seconds is None else f", at most {words.rough_duration(seconds)} left"
                 self.announce(f"{state.done}/{state.total} trials{tail}")
             case events.Warned(notice=notice):
                 self.announce(f"warning: {notice.text}")
-
-    def _left(self, arm: str, norm: str) -> None:
-        plan, margin = self.progress.plan, self.progress.margin
-        standing = self.progress.cells[arm, norm].standing
-        assert plan is not None
-        assert standing is not None
-        digits = words.finer(margin.value if margin else 0.2)
-        between = words.between(standing.means.low, standing.means.high, digits)
-        than = "to" if standing.verdict == "equivalent" else "than"
-        why = standing.note or f"{between} {words.points(plan.unit)}".rstrip()
-        verdict = f"{standing.verdict} {than} {plan.control}"
-        self.announce(f"{cell_name(arm, norm)}: {verdict}, decided at seed {standing.decided_at} ({why})")
 
     def announce(self, text: str) -> None:
         self._last = self._clock()

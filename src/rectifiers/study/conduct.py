@@ -172,8 +172,8 @@ class _Conductor:
         if choice.warning is not None:
             self.warn(choice.warning)
         if self._known.rates.get(cell) != choice.rate:
-            self.store.add_rate(arm, norm, choice.rate, at_edge=choice.at_edge)
-            self.tell(RateChosen(arm, norm, choice.rate, choice.at_edge))
+            self.store.add_rate(arm, norm, choice.rate, at_edge=choice.warning is not None)
+            self.tell(RateChosen(arm, norm, choice.rate))
         return []
 
     def _noise(self, run: Run, metric: float) -> float:

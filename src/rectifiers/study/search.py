@@ -31,10 +31,9 @@ Noise = Callable[[Run, float], float]
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen rate, whether a better one may lie beyond those tried, and what to warn of, if anything."""
+    """The chosen rate, and a warning where a better one may lie beyond those tried."""
 
     rate: float
-    at_edge: bool
     warning: Notice | None = None
 
 
@@ -170,13 +169,13 @@ def _choice(who: str, rates: Sequence[float], metrics: Mapping[int, float | None
     if all(metric is None for metric in metrics.values()):
         rate = rates[len(rates) // 2]
         text = f"{who}: no tuning trial finished at any learning rate; tested at the middle one, {rate:g}"
-        return Choice(rate, True, Notice("no-rate-finished", text))
+        return Choice(rate, Notice("no-rate-finished", text))
     rate = rates[chosen]
     if min(metrics) < chosen < max(metrics):
-        return Choice(rate, False)
+        return Choice(rate)
     side, way = ("lowest", "lower") if chosen == min(metrics) else ("highest", "higher")
     text = (
         f"{who}: the best learning rate, {rate:g}, is the {side} that was tried, {STEPS_BEYOND} steps beyond "
         f"the grid; a {way} one may be better: move the grid with --lr"
     )
-    return Choice(rate, True, Notice("rate-at-edge", text))
+    return Choice(rate, Notice("rate-at-edge", text))
