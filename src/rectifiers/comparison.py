@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rectifiers._warnings import shown_once
 from rectifiers.errors import ELSEWHERE, ArgumentError, ArgumentTypeError, RectifiersError
 from rectifiers.records.command import command_of, directory_of, options_of
 from rectifiers.records.store import NAME, Store
@@ -225,7 +226,7 @@ def compare(
         raise ArgumentTypeError(f"compare() has no argument {next(iter(wishes))!r}: {ELSEWHERE}")
     from rectifiers.report.live import watching
 
-    with watching(progress) as watcher:
+    with watching(progress) as watcher, shown_once():
         from rectifiers import study
         from rectifiers.arms import user_code
         from rectifiers.records import plan_file

@@ -1,6 +1,7 @@
 """The file that keeps a study."""
 
 import dataclasses
+import errno
 import os
 import shutil
 import signal
@@ -121,6 +122,29 @@ def test_a_second_writer_is_refused_until_the_first_is_done(file, store):
         Store.open(file)
     store.close()
     Store.open(file).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+@pytest.mark.parametrize(
+    "said, code",
+    [("database is locked", errno.ENOLCK), ("disk I/O error", errno.EOPNOTSUPP)],  # as SQLite tells them
+)
+def test_a_file_system_without_locks_is_told_and_not_taken_for_another_run(file, monkeypatch, said, code):
+    class Refused(sqlite3.Connection):
+        def execute(self, *query):
+            raise sqlite3.OperationalError(said)
+
+    def lockf(*lock):
+        raise OSError(code, os.strerror(code))
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *place, **words: connect(*place, **words, factory=Refused))
+    with pytest.raises(StoreError, match=r"is being written|cannot write"):
+        Store.create(file)
+    monkeypatch.setattr("fcntl.lockf", lockf)
+    with pytest.raises(StoreError, match=r"refuses locks, .*: choose an --out on a local disk"):
+        Store.create(file)
+    assert not file.exists()
 
 
 def test_the_lock_dies_with_its_process(file, store):

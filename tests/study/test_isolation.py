@@ -1,12 +1,24 @@
 """A trial's random state and torch's settings, swapped in and out."""
 
 import random
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+import rectifiers
 from rectifiers.study.isolation import Isolation
+
+WARNS = """
+import itertools, torch, warnings
+count = itertools.count()
+def warns(x):
+    for _ in range(120):
+        warnings.warn(f"one {next(count)}")
+        warnings.warn(f"two {next(count)}")
+    return torch.relu(x)
+"""
 
 CPU = torch.device("cpu")
 
@@ -78,3 +90,17 @@ def test_settings_are_the_trials_inside_and_the_callers_after(isolation, raises)
 def test_the_hash_is_of_the_seed(isolation):
     assert isolation.hash == Isolation(7, CPU, 2).hash
     assert isolation.hash != Isolation(8, CPU, 1).hash
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_line_that_warns_at_every_step_is_shown_once_and_nothing_piles_up(write_module, tmp_path):
+    """Some 10,000 texts, all different: two lines are shown, the study ends as any other."""
+    arm = f"{write_module(WARNS)}:warns"
+    words = {"seeds": 3, "epochs": 10, "width": 4, "learning_rate": 0.1, "margin": 20.0, "report": False}
+    with pytest.warns(UserWarning, match="one|two") as shown:
+        found = rectifiers.compare("xor", ["relu", arm], out=tmp_path / "out", **words)
+    (module,) = (one for one in sys.modules.values() if getattr(one, "__file__", "") == shown[0].filename)
+    assert {run.outcome for run in found.study.runs} == {"finished"}
+    assert (count := next(module.count)) > 10_000
+    assert sorted(str(one.message).split()[0] for one in shown) == ["one", "two"]
+    assert len(module.__warningregistry__) < count / 4

@@ -1,11 +1,13 @@
 """Worker processes: what travels to them, how they end, and what becomes of a trial that ends one."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,15 @@ def test_a_trial_that_takes_too_long_or_whose_process_dies_has_crashed_and_the_o
     }  # fmt: skip
     assert runs[stuck].reason == "took longer than 2 s (--trial-timeout)"
     assert "its process ended unexpectedly" in runs[killed].reason
+
+
+def test_a_machine_that_sleeps_or_a_clock_that_is_set_ends_no_trial(prepare, monkeypatch):
+    """Hours pass by the time of day, none of which the trial had."""
+    hours = itertools.count(time.time(), 3600.0)
+    monkeypatch.setattr(time, "time", lambda: next(hours))
+    prepared = prepare(arms=["relu", "elu"], seeds=1, epochs=4)
+    with Processes(2, timeout=60.0) as runner:
+        assert [run.outcome for run in told(runner, prepared)] == ["finished", "finished"]
 
 
 def test_a_worker_that_is_killed_from_outside_costs_time_and_no_record(prepare, measured):

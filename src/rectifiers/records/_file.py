@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,12 +106,31 @@ def take_lock(path: Path) -> sqlite3.Connection:
             lock.close()
             raise
     except sqlite3.Error as error:
+        if _refuses_locks(path.parent):
+            raise StoreError(
+                f"the file system of {path.parent} refuses locks, which keep two runs out of one study: "
+                f"choose an --out on a local disk"
+            ) from error
         if "locked" in str(error):
             raise StoreError(
                 f"{path} is being written by another run: wait for it, stop it, or choose another --out"
             ) from error
         raise StoreError(f"cannot write in {path.parent}: {error}; choose another --out") from error
     return lock
+
+
+def _refuses_locks(directory: Path) -> bool:
+    """Return whether not even a file of one's own can be locked there: SQLite calls that locked as well."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+    return False
 
 
 @contextlib.contextmanager

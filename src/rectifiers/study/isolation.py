@@ -14,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from rectifiers._warnings import shown_once
+
 __all__ = ["Isolation", "prepare_device", "seed_torch"]
 
 
@@ -60,6 +62,8 @@ class Isolation:
             "benchmark": torch.backends.cudnn.benchmark,
             "grad": torch.is_grad_enabled(),
         }
+        self._warnings = shown_once()
+        self._warnings.__enter__()
         try:
             # the mode rather than use_deterministic_algorithms, which imports all of Inductor (3 s);
             # filling fresh memory with NaN would only cost time: the study does not read it
@@ -76,6 +80,7 @@ class Isolation:
         self._leave()
 
     def _leave(self) -> None:
+        self._warnings.__exit__(None, None, None)
         self._restore(self._outside)
         self._set(self._settings)
 

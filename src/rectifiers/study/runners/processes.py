@@ -11,10 +11,12 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import types
+import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
 from multiprocessing.connection import wait
@@ -22,6 +24,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, Self
 
+from rectifiers._warnings import Once
 from rectifiers.errors import error_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
@@ -89,6 +92,7 @@ class Processes:
             return
         source, stops = iter(trials), Path(self._stops.name)
         waiting: dict[Future[Run | None], Trial] = {}
+        since: dict[Future[Run | None], float] = {}  # when they were first seen to run
         again: list[Trial] = []
         begun, lost = set[str](), Counter[str]()
         finished: queue.SimpleQueue[Future[Run | None]] = queue.SimpleQueue()
@@ -100,7 +104,7 @@ class Processes:
                     if trial is None:
                         break
                     try:
-                        future = self._pool.schedule(_carry_out, args=(trial,), timeout=self.timeout)
+                        future = self._pool.schedule(_carry_out, args=(trial,))
                     except RuntimeError as error:  # all processes have died
                         future = Future()
                         future.set_exception(BrokenProcessPool(str(error)))
@@ -111,6 +115,7 @@ class Processes:
                         yield trial
                 if not waiting:
                     return
+                self._end_late(waiting, since)
                 try:
                     future = finished.get(timeout=_TICK)
                 except queue.Empty:
@@ -120,10 +125,11 @@ class Processes:
                     yield None
                     continue
                 trial = waiting.pop(future)
+                since.pop(future, None)
                 restart = False
                 try:
                     yield future.result()
-                except TimeoutError:
+                except CancelledError:
                     yield work.lost(trial, f"took longer than {self.timeout:g} s (--trial-timeout)")
                 except ProcessExpired as error:
                     lost[trial.key] += 1
@@ -148,6 +154,16 @@ class Processes:
                     stops = Path(self._stops.name)
         finally:
             for future in waiting:
+                future.cancel()
+
+    def _end_late(self, running: Iterable[Future[Any]], since: dict[Future[Any], float]) -> None:
+        """End trials that take too long, by a clock that no one sets and that stops while the machine sleeps.
+
+        Pebble's own timeouts go by the time of day.
+        """
+        now = time.monotonic()
+        for future in [*running] if self.timeout is not None else ():
+            if future.running() and now - since.setdefault(future, now) > self.timeout:
                 future.cancel()
 
     def _start(self, work: Work) -> str | None:
@@ -228,6 +244,7 @@ _problem: str | None = None
 def _begin(payload: bytes, shared: dict[str, Any], stops: str, memory: int | None) -> None:
     global _work, _stops, _problem
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    warnings.showwarning = Once(warnings.showwarning)
     import cloudpickle
 
     try:
