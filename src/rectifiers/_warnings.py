@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 __all__ = ["Once", "shown_once"]
 
@@ -17,10 +17,18 @@ class Once:
         self._show = show
         self._seen: set[tuple[type[Warning], str, int]] = set()
 
-    def __call__(self, message: Any, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
+    def __call__(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if (place := (category, filename, lineno)) not in self._seen:
             self._seen.add(place)
-            self._show(message, category, filename, lineno, *more)
+            self._show(message, category, filename, lineno, file, line)
 
 
 @contextlib.contextmanager

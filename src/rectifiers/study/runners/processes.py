@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import multiprocessing
 import os
 import queue
@@ -161,9 +162,9 @@ class Processes:
 
         Pebble's own timeouts go by the time of day.
         """
-        now = time.monotonic()
-        for future in [*running] if self.timeout is not None else ():
-            if future.running() and now - since.setdefault(future, now) > self.timeout:
+        now, limit = time.monotonic(), math.inf if self.timeout is None else self.timeout
+        for future in [*running]:
+            if future.running() and now - since.setdefault(future, now) > limit:
                 future.cancel()
 
     def _start(self, work: Work) -> str | None:
