@@ -318,6 +318,18 @@ def test_a_metric_called_accuracy_is_not_taken_for_one_in_percent() -> None:
     assert planned(data=data, metric=accuracy, higher_is_better=True).plan.metric == "accuracy (own)"
 
 
+def test_a_metric_that_needs_every_class_is_not_tried_on_the_first_samples_of_a_file() -> None:
+    def needs_all(outputs: Tensor, targets: Tensor) -> Tensor:
+        if len({*targets.tolist()}) < 2:
+            raise ValueError("only one class")
+        return (outputs.argmax(1) == targets).double().mean()
+
+    order = CLASSES.argsort()
+    planned(
+        data=(X[order], CLASSES[order], X, CLASSES), metric=needs_all, higher_is_better=True, batch_size=8
+    )
+
+
 def test_names_of_torch_are_losses_and_metrics() -> None:
     y = X[:, :1] * 3 + 10
     prepared = planned(

@@ -126,7 +126,9 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
 
 
 def _first_batch(plan: Plan) -> Tensor:
-    return torch.arange(min(plan.batch_size, plan.train_size))
+    """Return samples drawn at random: the first of a file may all be of one class."""
+    order = torch.randperm(plan.train_size, generator=torch.Generator().manual_seed(0))
+    return order[: plan.batch_size]
 
 
 def _check_shapes(outputs: Tensor, targets: Tensor) -> None:

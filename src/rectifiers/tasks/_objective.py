@@ -62,11 +62,7 @@ def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | N
         return base if minimised is None else Own(base, minimised)
     measured = _callable("metric", metric)
     name = metric.partition("(")[0].rpartition(":")[2] if isinstance(metric, str) else label_of(metric)
-    stated = {
-        bool(one)
-        for one in (higher_is_better, getattr(measured, "higher_is_better", None))
-        if one is not None
-    }
+    stated = {higher_is_better, getattr(measured, "higher_is_better", None)} - {None}
     if len(stated) != 1:
         known = "it is said to be both" if stated else "nobody states it"
         raise ArgumentError(
