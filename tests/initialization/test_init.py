@@ -90,6 +90,27 @@ def test_without_an_example_modules_count_in_their_order() -> None:
     assert "gain 1.414 of relu" in text
 
 
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, nn.LayerNorm])
+def test_a_layer_behind_a_normalisation_sees_no_activation(norm: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(64, 64), norm(64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), norm(64), nn.Linear(64, 9)
+    )
+    found = [(layer.behind, layer.before, layer.gain) for layer in init_(model).layers]
+    assert found == [("", "relu", 1.0), ("relu", "relu", pytest.approx(2**0.5)), ("", "", 1.0)]
+    assert model(torch.randn(512, 64)).square().mean().item() == pytest.approx(1, rel=0.1)
+    assert [layer.behind for layer in init_(model, example=torch.randn(512, 64)).layers] == ["", "relu", ""]
+
+
+def test_a_function_has_the_gain_of_its_own_arguments() -> None:
+    class Steep(Called):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(F.elu(self.first(x), alpha=3.0).mean(-1))
+
+    done = {layer.name: layer for layer in init_(Steep(), example=torch.randn(32, 3, 5)).layers}
+    assert done["last"].gain == pytest.approx(gain("elu", alpha=3.0))
+
+
 def test_the_obvious_call_works() -> None:
     model = nn.Sequential(nn.Linear(4, 300), nn.ReLU(), nn.Linear(300, 200))
     init_(model, "relu")

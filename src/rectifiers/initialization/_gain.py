@@ -270,7 +270,7 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
 
     def apply(z: Tensor) -> Tensor:
         with torch.no_grad():
-            return call(z)
+            return call(z.clone())  # it may overwrite its input
 
     def slope(z: Tensor) -> Tensor:
         with torch.enable_grad():

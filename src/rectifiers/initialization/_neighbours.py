@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from rectifiers.activations import registry
 from rectifiers.call_sites import Call, Interception, activation_of_module, run, unchanged
-from rectifiers.errors import ArgumentError, UserCodeError
+from rectifiers.errors import RectifiersError
 from rectifiers.initialization._gain import gain
 
 __all__ = ["Place", "neighbours"]
+
+_NORMALISATIONS = (
+    *(torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm),
+    *(torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d),
+    *(torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.RMSNorm),
+)
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,29 @@ def neighbours(
     example : Any
         What the model runs on; None takes modules in the order in which they are registered.
     """
-    events: list[tuple[str, Any]] = []  # a layer's name and None, or an activation's name and itself
-    layers: dict[torch.nn.Module, str] = {
-        m: name for name, m in model.named_modules() if isinstance(m, kinds)
+    # a layer's name and None, None and None for a normalisation, or an activation's name and itself
+    events: list[tuple[str | None, Any]] = []
+    names: dict[torch.nn.Module, str | None] = {
+        m: name if isinstance(m, kinds) else None
+        for name, m in model.named_modules()
+        if isinstance(m, (*kinds, *_NORMALISATIONS))
     }
     if example is None:
         for module in model.modules():
             activation = None if list(module.children()) else activation_of_module(module)
-            if module in layers:
-                events.append((layers[module], None))
+            if module in names:
+                events.append((names[module], None))
             elif activation is not None:
                 events.append((activation, module))
         return _places(events)
 
     def begin(call: Call, x: Any) -> None:
-        events.append((call.activation, call.module or call.activation))
+        events.append((call.activation, call.module or call.function))
 
     def enter(module: torch.nn.Module, args: Any) -> None:
-        events.append((layers[module], None))
+        events.append((names[module], None))
 
-    handles = [layer.register_forward_pre_hook(enter) for layer in layers]
+    handles = [module.register_forward_pre_hook(enter) for module in names]
     try:
         with unchanged(model), torch.no_grad(), Interception(model, begin).installed():
             run(model, example)
@@ -66,27 +75,26 @@ def neighbours(
     return _places(events)
 
 
-def _places(events: list[tuple[str, Any]]) -> dict[str, Place]:
+def _places(events: list[tuple[str | None, Any]]) -> dict[str, Place]:
     places: dict[str, Place] = {}
     behind: tuple[str, Any] = ("", None)
     latest = ""
     for name, activation in events:
-        if activation is not None:
+        if name is None:  # what is normalised has mean square 1, whatever it was
+            behind = ("", None)
+        elif activation is not None:
             if latest:
                 places[latest] = replace(places[latest], before=places[latest].before or name)
             behind, latest = (name, activation), ""
         elif name not in places:
-            places[name] = Place(behind[0], gain=_gain(*behind))
+            places[name] = Place(behind[0], gain=1.0 if behind[1] is None else _gain(*behind))
             latest = name
     return places
 
 
 def _gain(name: str, activation: Any) -> float:
-    if activation is None:
-        return 1.0
-    if isinstance(activation, str) and name not in registry:
-        activation = getattr(torch.nn.functional, name, None)
-    try:
-        return float(gain(activation))
-    except (ArgumentError, UserCodeError, TypeError):  # softmax, or made for other inputs: data correct it
-        return 1.0
+    """Return the gain of what was called, or of what has its name; 1 where there is none: data correct it."""
+    for known in (activation, name):
+        with contextlib.suppress(RectifiersError, TypeError):  # made for other inputs, or on another device
+            return float(gain(known))
+    return 1.0
