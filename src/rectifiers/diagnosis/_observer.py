@@ -16,6 +16,7 @@ from rectifiers.call_sites import Call, End, Interception
 from rectifiers.diagnosis._history import History
 from rectifiers.diagnosis._slope import slope_at
 from rectifiers.diagnosis.quantities import ALL, Sample
+from rectifiers.diagnosis.quantities.histogram import histogram_of
 
 __all__ = ["Observer", "Patterns", "SiteRecord"]
 
@@ -57,7 +58,8 @@ class _Seen:
     call: Call
     x: Tensor
     y: Tensor | None = None
-    waits: bool = True  # for its gradient
+    gradient: Tensor | None = None
+    gradient_dtype: torch.dtype = torch.float32
 
     @functools.cached_property
     def slope(self) -> Tensor | None:
@@ -91,6 +93,7 @@ class Observer:
         self.interception.enabled = False
         self._latest: tuple[Tensor, SiteRecord] | None = None
         self._pending: list[_Seen] = []
+        self._backward: list[_Seen] = []
 
     @property
     def watching(self) -> bool:
@@ -99,6 +102,7 @@ class Observer:
 
     def count(self, module: nn.Module, args: Any) -> None:
         """Decide before a forward pass of the model whether it is a watched training step."""
+        self.add_backward()
         trains = self.model.training and torch.is_grad_enabled()
         self.steps += trains
         self.interception.enabled = trains and self.watching
@@ -109,10 +113,21 @@ class Observer:
         if self._latest is not None and self._latest[0] is output:
             self._latest[1].is_output = True
         self._latest = None
-        with torch.no_grad():
-            for seen in self._pending:
-                _add_forward(seen)
+        _add(self._pending, forward=True)
         self._pending.clear()
+
+    def add_backward(self) -> None:
+        """Add up what backward passes saw since the last time."""
+        _add(self._backward, forward=False)
+        self._backward.clear()
+
+    def _back(self, seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
+        """Note what a backward pass saw: the first one that is not itself differentiated for a penalty."""
+        if seen.y is None or seen.gradient is not None or torch.is_grad_enabled():
+            return
+        seen.gradient, seen.gradient_dtype = take(gradient), gradient.dtype
+        seen.slope  # noqa: B018  before an update of what the activation learns
+        self._backward.append(seen)
 
     def _wanted(self, call: Call) -> bool:
         def fits(pattern: str | type[nn.Module]) -> bool:
@@ -139,7 +154,7 @@ class Observer:
         seen = _Seen(site, step, call, take(x))  # a copy: in-place activations overwrite their input
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
             site.gradient_of = step  # of the first pass, not of the one that checkpointing makes again
-            hook = functools.partial(_add_backward, seen, take)
+            hook = functools.partial(self._back, seen, take)
             x.register_hook(hook)  # type: ignore[no-untyped-call]
 
         def end(output: Any) -> None:
@@ -152,28 +167,43 @@ class Observer:
         return end
 
 
-def _add_forward(seen: _Seen) -> None:
-    """Add up what a forward pass saw."""
-    assert seen.y is not None
-    sample = Sample(seen.x, seen.y, seen.slope)
-    slot = seen.site.history.at(seen.step)
-    slot.seen += len(sample.x)
-    for measure in _FORWARD:
-        slot.add(measure(sample))
+@torch.no_grad()
+def _add(queue: Sequence[_Seen], *, forward: bool) -> None:
+    """Add up what was seen: the units of sites with as many positions stand in one row."""
+    for group in _alike(queue):
+        slots = [seen.site.history.at(seen.step) for seen in group]
+        x, y, slopes = zip(*((seen.x, seen.y, seen.slope) for seen in group), strict=True)
+        slope = None if slopes[0] is None else _joined(slopes)
+        sample = Sample(_joined(x), _joined(y), slope, group[0].gradient_dtype)
+        if forward:
+            found = [measure(sample) for measure in _FORWARD]
+        else:
+            gradient = _joined([seen.gradient for seen in group])
+            found = [measure(sample, gradient) for measure in _BACKWARD]
+        for slot, part in zip(slots, x, strict=True):
+            if forward and not slot.seen:  # in the first step of each period
+                slot.add(histogram_of(part))
+            slot.seen += forward * len(part)
+            slot.seen_backward += (not forward) * len(part)
+        widths = [part.shape[1] for part in x]
+        for key, row in ((key, row) for sums in found for key, row in sums.items()):
+            rows = (row,) if len(group) == 1 else row.split(widths)  # type: ignore[no-untyped-call]
+            for slot, units in zip(slots, rows, strict=True):
+                slot.add({key: units})
 
 
-def _add_backward(seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
-    """Add up what a backward pass saw: the first one that is not itself differentiated for a penalty."""
-    if seen.y is None or not seen.waits or torch.is_grad_enabled():
-        return
-    seen.waits = False
-    with torch.no_grad():
-        sample = Sample(seen.x, seen.y, seen.slope, gradient.dtype)
-        slot = seen.site.history.at(seen.step)
-        slot.seen_backward += len(sample.x)
-        part = take(gradient)
-        for measure in _BACKWARD:
-            slot.add(measure(sample, part))
+def _alike(queue: Sequence[_Seen]) -> list[list[_Seen]]:
+    """Return what has as many positions of one type; alone where outputs are not as many as inputs."""
+    groups: dict[Any, list[_Seen]] = {}
+    for seen in queue:
+        alone = None if seen.slope is not None else id(seen)
+        kind = (len(seen.x), seen.x.dtype, seen.x.device, seen.gradient_dtype, alone)
+        groups.setdefault(kind, []).append(seen)
+    return list(groups.values())
+
+
+def _joined(parts: Sequence[Any]) -> Tensor:
+    return torch.cat(tuple(parts), dim=1) if len(parts) > 1 else parts[0]
 
 
 def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:

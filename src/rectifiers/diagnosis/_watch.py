@@ -68,6 +68,7 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        self._observer.add_backward()
 
     @property
     def steps(self) -> int:
@@ -179,6 +180,7 @@ class Watch:
                     writer.add_scalar(f"watch/{quantity.name}/{row['site']}", value, row["last_step"])
 
     def __str__(self) -> str:
+        self._observer.add_backward()
         if not any(site.history.slots for site in self._observer.sites.values()):
             return f"watch: {self.steps} training steps, nothing seen yet"
         said = "\n".join(str(one) for one in self.advice())
@@ -188,6 +190,7 @@ class Watch:
         return table(self.figures(), self.steps, self._observer.every)
 
     def _seen(self) -> list[SiteRecord]:
+        self._observer.add_backward()
         sites = [site for site in self._observer.sites.values() if site.history.slots]
         if not sites:
             said = f"{self.steps} and no activation" if self.steps else "none"

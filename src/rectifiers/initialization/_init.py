@@ -111,7 +111,7 @@ def init_(
     gain : float, str, Activation, module or callable, optional
         Of the activation whose outputs the layers see, or the activation itself: ``init_(model, "relu")``. By
         default that of the activation each layer is behind: the last one called before it on the example, or
-        without one the last module registered before it (functions cannot be seen).
+        without one the last module registered before it (functions cannot be seen); 1 behind a normalisation.
     example : tensor, tuple of arguments or dict of keywords, optional
         Inputs of the model. Each layer is then corrected in the order in which they run, until its outputs
         have mean square 1 on the example (layer-sequential unit variance), whatever the activations are.

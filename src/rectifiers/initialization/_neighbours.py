@@ -14,7 +14,7 @@ from rectifiers.initialization._gain import gain
 
 __all__ = ["Place", "neighbours"]
 
-_NORMALISATIONS = (
+_NORMALISATIONS: tuple[type[torch.nn.Module], ...] = (
     *(torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm),
     *(torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d),
     *(torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.RMSNorm),
@@ -46,10 +46,9 @@ def neighbours(
     # a layer's name and None, None and None for a normalisation, or an activation's name and itself
     events: list[tuple[str | None, Any]] = []
     names: dict[torch.nn.Module, str | None] = {
-        m: name if isinstance(m, kinds) else None
-        for name, m in model.named_modules()
-        if isinstance(m, (*kinds, *_NORMALISATIONS))
+        m: None for m in model.modules() if isinstance(m, _NORMALISATIONS)
     }
+    names |= {m: name for name, m in model.named_modules() if isinstance(m, kinds)}
     if example is None:
         for module in model.modules():
             activation = None if list(module.children()) else activation_of_module(module)

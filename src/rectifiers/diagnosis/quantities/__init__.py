@@ -5,7 +5,6 @@ from rectifiers.diagnosis.quantities.dead import dead
 from rectifiers.diagnosis.quantities.depth import output_square, slope_square
 from rectifiers.diagnosis.quantities.dormant import dormant, dormant_gradient
 from rectifiers.diagnosis.quantities.gradient import gradient
-from rectifiers.diagnosis.quantities.histogram import histogram
 from rectifiers.diagnosis.quantities.linear import linear
 from rectifiers.diagnosis.quantities.moments import deviation, mean, output_mean, output_median
 from rectifiers.diagnosis.quantities.rounding import rounding
@@ -17,6 +16,6 @@ __all__ = ["ALL", "ENOUGH", "Quantity", "Sample", "Sums", "Totals"]
 ALL: tuple[Quantity, ...] = (
     *(dead, linear, saturation, sparsity, dormant, dormant_gradient),
     *(mean, deviation, output_mean, output_median, output_square, slope_square),
-    *(rounding, gradient, histogram),
+    *(rounding, gradient),
 )
 """In the order of the table."""

@@ -7,9 +7,9 @@ import functools
 import torch
 from torch import Tensor
 
-from rectifiers.diagnosis.quantities._quantity import Quantity, Sample, Sums
+from rectifiers.diagnosis.quantities._quantity import Sums
 
-__all__ = ["BINS", "REACH", "histogram"]
+__all__ = ["BINS", "REACH", "histogram_of"]
 
 BINS, REACH = 64, 8.0
 _ELEMENTS = 256
@@ -20,12 +20,12 @@ def _edges(device: torch.device) -> Tensor:
     return torch.linspace(-REACH, REACH, BINS + 1, device=device)
 
 
-def _forward(sample: Sample) -> Sums:
-    """Count by sorting: `torch.histc` raises on a GPU where algorithms are to be deterministic."""
-    flat = sample.x.reshape(-1)
+def histogram_of(x: Tensor) -> Sums:
+    """Return how many are in each bin.
+
+    By sorting: `torch.histc` raises on a GPU where algorithms are to be deterministic.
+    """
+    flat = x.reshape(-1)
     part = flat[:: flat.numel() // _ELEMENTS | 1]  # odd: other units at every position
     ordered = part.float().clamp(-REACH, REACH - 1e-3).sort().values
     return {"histogram.sum": torch.searchsorted(ordered, _edges(part.device)).diff()}
-
-
-histogram = Quantity("histogram", "", None, (), _forward)
