@@ -11,7 +11,7 @@ import pytest
 from rectifiers import claims
 from rectifiers.claims import _page, published
 from rectifiers.claims._record import COMMITTED
-from rectifiers.claims._watched import watched
+from rectifiers.claims._watched import inside, watched
 from rectifiers.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch.func.jvp's own
@@ -107,6 +107,9 @@ def test_figures_from_inside_are_of_the_network_that_was_asked_for() -> None:
     assert watched("leaky_relu(0.1)", 0, depth=3, width=32)["sparsity"] == 0
     assert watched("relu", 1, depth=3, width=32) != start
     trained = watched("prelu", 0, depth=2, width=8, steps=20, rate=0.1)
-    assert trained["slope 0"] != 0.25
-    assert set(trained) >= {"slope 1", "vanishing", "median", "rounding", "dead"}
-    assert watched("prelu", 0, depth=2, width=8)["slope 1"] == 0.25
+    assert trained["slope 1"] != 0.25
+    assert trained["slope 2"] == trained["deeper slopes"]
+    assert set(trained) >= {"vanishing", "output_median", "rounding", "dead"}
+    assert watched("prelu", 0, depth=2, width=8)["slope 2"] == 0.25
+    apart = inside(1, "prelu", "slope 1", less={"of": "slope 2"}, depth=2, width=8, steps=20, rate=0.1)
+    assert apart.tolist() == [trained["slope 1"] - trained["slope 2"]]

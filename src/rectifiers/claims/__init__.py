@@ -13,7 +13,6 @@ from __future__ import annotations
 from rectifiers.claims._claim import Claim, Criterion, Part, Scale
 from rectifiers.claims._readings import (
     Computed,
-    Count,
     Difference,
     Interaction,
     Lead,
@@ -27,7 +26,6 @@ from rectifiers.claims._run import load, run
 __all__ = [
     "Claim",
     "Computed",
-    "Count",
     "Criterion",
     "Difference",
     "Interaction",

@@ -101,7 +101,7 @@ class Part:
     Parameters
     ----------
     says : str
-        In a few words, unique within the claim.
+        In a few words.
     reads : Reading
         What is measured: `Computed`, `Difference`, `Interaction`, `TimeToTarget`, `Share`, `Trend`.
     criterion : Criterion
@@ -208,9 +208,6 @@ class Claim:
                 raise ArgumentError(f"claim {self.name!r} needs a {name}")
         if not any(part.decides for part in self.parts):
             raise ArgumentError(f"claim {self.name!r} has no part with a criterion that decides it")
-        said = [part.says for part in self.parts]
-        if len(set(said)) < len(said):
-            raise ArgumentError(f"claim {self.name!r}: what its parts say must differ, but got {said}")
         if not self.scales or not set(self.scales) <= set(SCALES):
             raise ArgumentError(
                 f"claim {self.name!r} has scales among {', '.join(SCALES)}, but got {', '.join(self.scales)}"

@@ -9,7 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Computed",
-    "Count",
     "Difference",
     "Interaction",
     "Lead",
@@ -64,13 +63,6 @@ class Measured:
     note: str = ""
 
 
-class Count(NamedTuple):
-    """How many of `n` independent runs did something."""
-
-    successes: int
-    n: int
-
-
 class Reading(ABC):
     """What is measured, in the terms of a plan."""
 
@@ -99,25 +91,21 @@ class Reading(ABC):
         return [type(self).__name__, *dataclasses.astuple(self)]  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True)
 class Computed(Reading):
     """What a function returns for the settings of a scale.
 
     Parameters
     ----------
     function : callable
-        Called with the settings by name. Returns a number, which is exact; a `Count`, which gets the
-        interval of a share; or an array of one number per seed, whose mean gets Student's interval.
+        Called with the settings by name. Returns a number, which is exact; or an array of one number per
+        seed, whose mean gets Student's interval, or of one truth value per seed, whose share of true ones
+        gets the exact interval of a share.
     **arguments
-        What this part adds to the settings.
+        What this part adds to the settings, or changes in them.
     """
 
-    function: Callable[..., Any]
-    arguments: Mapping[str, Any]
-
     def __init__(self, function: Callable[..., Any], **arguments: Any) -> None:
-        object.__setattr__(self, "function", function)
-        object.__setattr__(self, "arguments", arguments)
+        self.function, self.arguments = function, arguments
 
     def cells(self) -> list[tuple[str, str, str]]:
         """Return nothing: no study is read."""
@@ -126,7 +114,7 @@ class Computed(Reading):
     def check(self, scale: Scale, where: str) -> None:
         """Raise if the function does not take the settings."""
         try:
-            inspect.signature(self.function).bind(**scale.settings, **self.arguments)
+            inspect.signature(self.function).bind(**{**scale.settings, **self.arguments})
         except TypeError as error:
             raise ArgumentError(
                 f"{where} calls {self.function.__name__} with the settings: {error}"
@@ -134,25 +122,25 @@ class Computed(Reading):
 
     def read(self, studies: Mapping[str, Study], settings: Mapping[str, Any], alpha: float) -> Measured:
         """Call the function and take the interval that belongs to what it returned."""
-        found = self.function(**settings, **self.arguments)
-        if isinstance(found, Count):
-            return _share(*found, alpha)
+        found = self.function(**{**settings, **self.arguments})
         values = np.asarray(found, dtype=np.float64)
         if values.ndim == 0:
             exact = float(values)
             return Measured(exact, exact, exact)
         if values.ndim != 1:
             raise ArgumentTypeError(
-                f"{self.function.__name__} returns a number, a Count or one number per seed, but returned "
+                f"{self.function.__name__} returns a number or one per seed, but returned "
                 f"an array of shape {values.shape}"
             )
+        if np.asarray(found).dtype == bool:
+            return _share(int(values.sum()), len(values), alpha)
         return Measured(
             *paired.compare(values, np.zeros_like(values), margin=0.0, alpha=alpha).ends, len(values)
         )
 
     def plan(self) -> list[Any]:
         """Return the function and the arguments."""
-        return ["Computed", self.function, dict(self.arguments)]
+        return ["Computed", self.function, self.arguments]
 
 
 @dataclass(frozen=True)

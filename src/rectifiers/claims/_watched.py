@@ -7,8 +7,19 @@ import math
 import statistics
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
-__all__ = ["watched"]
+import numpy as np
+
+__all__ = ["inside", "watched"]
+
+_MEANS = ("dead", "sparsity", "output_median")
+
+
+def inside(seeds: int, arm: str, of: str, less: Mapping[str, Any] | None = None, **settings: Any) -> Any:
+    """Return a figure of `watched` for each seed; with `less`, its distance to that with these changes."""
+    found = np.array([watched(arm, seed, **settings)[of] for seed in range(seeds)])
+    return found - inside(seeds, **{"arm": arm, "of": of, **settings, **less}) if less else found
 
 
 @functools.cache
@@ -40,11 +51,11 @@ def watched(
     Returns
     -------
     mapping of str to float
-        ``dead`` and ``sparsity``, each the mean over the activations, over the last quarter of the steps;
-        ``median``, over all hidden units, of a unit's mean activation at the end; ``vanishing``, log10 of the
-        gradient's RMS at the first activation over that at the last; ``rounding``, the share of the first
-        one's gradients that is lost; and ``slope 0``, ``slope 1``, ... the mean learned slope per layer,
-        where there are any.
+        ``dead``, ``sparsity`` and the distance of ``output_median`` from 0, each the mean over the
+        activations, over the last quarter of the steps; ``vanishing``, log10 of the gradient's RMS at the
+        first activation over that at the last; ``rounding``, the share of the first one's gradients that is
+        lost; and ``slope 1``, ``slope 2``, ... and ``deeper slopes``, the mean learned slope per layer and of
+        all but the first, where there are any.
     """
     import torch
 
@@ -73,22 +84,14 @@ def watched(
                     assert parameter.grad is not None
                     parameter.sub_(rate * parameter.grad)
     sites = watch.figures()
-    units: list[torch.Tensor] = []  # means per unit, layer by layer
-    for module in network.modules():
-        if isinstance(module, type(activation(width))):
-            module.register_forward_hook(
-                lambda _module, _inputs, output: units.append(output.transpose(0, 1).flatten(1).mean(dim=1))
-            )
-    with torch.no_grad():
-        network(data.train_x[:1000])
     slopes = [m.weight.mean().item() for m in network.modules() if isinstance(m, torch.nn.PReLU)]
-    known = {key: [row[key] for row in sites if row[key] is not None] for key in ("dead", "sparsity")}
+    known = {key: [abs(row[key]) for row in sites if row[key] is not None] for key in _MEANS}
     return MappingProxyType(
         {
             **{key: statistics.fmean(values) for key, values in known.items() if values},
-            "median": torch.cat(units).median().item(),
             "vanishing": math.log10(max(sites[0]["gradient_ratio"] or 0.0, 1e-300)),
             "rounding": sites[0]["rounding"],
-            **{f"slope {layer}": slope for layer, slope in enumerate(slopes)},
+            **{f"slope {layer}": slope for layer, slope in enumerate(slopes, start=1)},
+            **({"deeper slopes": statistics.fmean(slopes[1:])} if slopes[1:] else {}),
         }
     )

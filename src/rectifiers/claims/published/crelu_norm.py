@@ -1,7 +1,5 @@
 """crelu-norm: CReLU keeps the norm of its input forward, but not that of a gradient backward."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

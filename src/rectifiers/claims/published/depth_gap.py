@@ -1,7 +1,5 @@
 """depth-gap: as depth grows, ReLU and its parametric kin become the same, so that no experiment is needed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

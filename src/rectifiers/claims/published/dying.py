@@ -1,28 +1,17 @@
 """dying: a share of ReLU units dies at high learning rates, leaky ones do not."""
 
-from __future__ import annotations
-
 from typing import Any
 
-import numpy as np
-
 from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
-from rectifiers.claims._watched import watched
-
-
-def dead(seeds: int, arm: str, rate: float, **settings: Any) -> Any:
-    """Share of units that pass no gradient for any sample, for each seed."""
-    return np.array([watched(arm, seed, rate=rate, **settings)["dead"] for seed in range(seeds)])
-
-
-def more(seeds: int, arm: str, rates: tuple[float, float], **settings: Any) -> Any:
-    """How much larger that share is at the second rate."""
-    low, high = (dead(seeds, arm, rate, **settings) for rate in rates)
-    return high - low
-
+from rectifiers.claims._watched import inside
 
 _BOTH, _MNIST = {"seeds": 8, "depth": 4}, {"task": "mnist", "width": 128}
 _SOME, _NONE, _MORE = Criterion("above", 0.05, 0), Criterion("below", 0.01, 0), Criterion("above", 0, 0.01)
+
+
+def _dead(arm: str, rate: float, **less: Any) -> Computed:
+    return Computed(inside, arm=arm, of="dead", rate=rate, **less)
+
 
 claim = Claim(
     name="dying",
@@ -31,11 +20,11 @@ claim = Claim(
     gradient and never come back; leaky units keep a gradient.""",
     source="Said in many introductions; Maas, Hannun & Ng 2013 give it as a reason for the leaky slope",
     parts=(
-        Part("at rate 1, more than 5 % of ReLU units are dead", Computed(dead, arm="relu", rate=1.0), _SOME),
-        Part("more than at rate .01", Computed(more, arm="relu", rates=(0.01, 1.0)), _MORE),
-        Part("at rate 1, no leaky units are", Computed(dead, arm="leaky_relu(0.01)", rate=1.0), _NONE),
+        Part("at rate 1, more than 5 % of ReLU units are dead", _dead("relu", 1.0), _SOME),
+        Part("more than at rate .01", _dead("relu", 1.0, less={"rate": 0.01}), _MORE),
+        Part("at rate 1, no leaky units are", _dead("leaky_relu(0.01)", 1.0), _NONE),
         *(
-            Part(f"ReLU at rate {rate}", Computed(dead, arm="relu", rate=rate), _SOME, decides=False)
+            Part(f"ReLU at rate {rate}", _dead("relu", rate), _SOME, decides=False)
             for rate in (0.01, 0.1, 0.3)
         ),
     ),

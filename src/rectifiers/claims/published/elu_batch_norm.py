@@ -1,7 +1,5 @@
 """elu-batch-norm: batch norm helps ReLU and Leaky and not ELU."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rectifiers.claims import Claim, Criterion, Difference, Interaction, Part, Scale

@@ -1,7 +1,5 @@
 """leaky-same: a leaky slope makes no difference to accuracy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rectifiers.claims import Claim, Criterion, Difference, Part, Scale

@@ -1,7 +1,5 @@
 """leaky-slope: a slope of 1/5.5 beats 1/100, and leaky beats ReLU."""
 
-from __future__ import annotations
-
 from rectifiers.claims import Claim, Criterion, Difference, Part, Scale
 from rectifiers.claims.published.rrelu_overfits_less import DESK, DESK_CHANGES, QUICK, QUICK_CHANGES
 

@@ -1,7 +1,5 @@
 """noise-off: ReLU and ELU switch off robustly under noise, leaky units do not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

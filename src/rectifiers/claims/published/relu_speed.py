@@ -1,7 +1,5 @@
 """relu-speed: ReLU reaches a training error of 25 % several times faster than tanh."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rectifiers.claims import Claim, Criterion, Part, Scale, TimeToTarget

@@ -1,7 +1,5 @@
 """rrelu-divisors: RReLU comes out among the worst; the script multiplied where it should divide."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rectifiers.claims import Claim, Criterion, Lead, Part, Scale

@@ -1,7 +1,5 @@
 """rrelu-overfits-less: RReLU has higher training and lower test error than ReLU, Leaky and PReLU."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rectifiers.claims import Claim, Criterion, Difference, Part, Scale

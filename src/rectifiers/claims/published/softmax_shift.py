@@ -1,7 +1,5 @@
 """softmax-shift: adding a constant changes nothing, and the worked examples on the web are right."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

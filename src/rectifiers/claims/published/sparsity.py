@@ -1,26 +1,7 @@
 """sparsity: rectifiers give true zeros, about half at the start."""
 
-from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
-
 from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
-from rectifiers.claims._watched import watched
-
-
-def start(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
-    """Share of zeros before training, for each seed."""
-    return np.array([watched(arm, seed, **settings)["sparsity"] for seed in range(seeds)])
-
-
-def end(seeds: int, arm: str, steps: int, rate: float, **settings: Any) -> Any:
-    """Share of zeros in the last quarter of training."""
-    return np.array(
-        [watched(arm, seed, steps=steps, rate=rate, **settings)["sparsity"] for seed in range(seeds)]
-    )
-
+from rectifiers.claims._watched import inside
 
 _OTHERS = ("leaky_relu(0.01)", "elu", "tanh")
 _PLAIN = {"seeds": 8, "steps": 300, "rate": 0.1}
@@ -34,9 +15,9 @@ claim = Claim(
     starts, and many do after training; smooth and leaky units put out none.""",
     source="Glorot, Bordes & Bengio 2011, Deep sparse rectifier neural networks",
     parts=(
-        Part("about half at the start", Computed(start, arm="relu"), _HALF),
-        Part("more than a quarter at the end", Computed(end, arm="relu"), _SOME),
-        *(Part(f"none with {arm}", Computed(end, arm=arm), _NONE) for arm in _OTHERS),
+        Part("about half at the start", Computed(inside, arm="relu", of="sparsity", steps=1), _HALF),
+        Part("more than a quarter at the end", Computed(inside, arm="relu", of="sparsity"), _SOME),
+        *(Part(f"none with {arm}", Computed(inside, arm=arm, of="sparsity"), _NONE) for arm in _OTHERS),
     ),
     scales={
         "quick": Scale(0.3, "digits, 4 layers of 64 units", settings={**_PLAIN, "depth": 4, "width": 64}),

@@ -1,23 +1,16 @@
 """vanishing: saturating activations lose the gradient with depth, ReLU and leaky do not."""
 
-from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
-
 from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
-from rectifiers.claims._watched import watched
-
-
-def figure(seeds: int, arm: str, key: str, gain: float | None = None, **settings: Any) -> Any:
-    """A figure at the start, for each seed."""
-    return np.array([watched(arm, seed, gain=gain, **settings)[key] for seed in range(seeds)])
-
+from rectifiers.claims._watched import inside
 
 _LOST, _KEPT = Criterion("below", -2, 0), Criterion("above", -1, 0)
 _ARMS = {"sigmoid": _LOST, "tanh": _LOST, "relu": _KEPT, "leaky_relu(0.01)": _KEPT, "elu": _KEPT}
 _SOME = Criterion("above", 0.01, 0)
+
+
+def _at_start(arm: str, of: str = "vanishing", **gain: float) -> Computed:
+    return Computed(inside, arm=arm, of=of, **gain)
+
 
 claim = Claim(
     name="vanishing",
@@ -26,20 +19,13 @@ claim = Claim(
     over; with ReLU and its leaky kin it does not.""",
     source="Textbook knowledge since Hochreiter 1991 and Bengio, Simard & Frasconi 1994; said in many posts",
     parts=(
+        *(Part(f"{arm}, at its own gain", _at_start(arm), how, arm != "elu") for arm, how in _ARMS.items()),
         *(
-            Part(
-                f"{arm}, at its own gain", Computed(figure, arm=arm, key="vanishing"), criterion, arm != "elu"
-            )
-            for arm, criterion in _ARMS.items()
-        ),
-        *(
-            Part(f"{arm}, at gain {gain}", Computed(figure, arm=arm, key="vanishing", gain=gain), how, False)
+            Part(f"{arm}, at gain {gain}", _at_start(arm, gain=gain), how, False)
             for gain in (1.0, 1.41)
             for arm, how in _ARMS.items()
         ),
-        Part(
-            "sigmoid: gradients are lost to rounding", Computed(figure, arm="sigmoid", key="rounding"), _SOME
-        ),
+        Part("sigmoid: gradients are lost to rounding", _at_start("sigmoid", "rounding"), _SOME),
     ),
     scales={
         "quick": Scale(0.2, "20 layers of 64", settings={"seeds": 10, "depth": 20, "width": 64}),

@@ -1,7 +1,5 @@
 """wrong-derivative: XOR is not learned when leaky ReLU's derivative is one number for the whole array."""
 
-from __future__ import annotations
-
 from rectifiers.claims import Claim, Criterion, Part, Scale, Share
 
 _ARMS = {
@@ -10,6 +8,7 @@ _ARMS = {
     "wrong (all)": "rectifiers.claims.models:WholeArray('all')",
 }
 _STUDY = {"task": "xor", "arms": _ARMS, "width": 4, "epochs": 500}
+_MOST, _FEW = Criterion("above", 0.5, 0), Criterion("below", 0.5, 0)
 _CHANGES = "a 2-4-1 network on inputs -1 and 1, sgd, each arm's rate chosen on a grid"
 
 claim = Claim(
@@ -19,13 +18,9 @@ claim = Claim(
     number, does not learn XOR; with the derivative taken element by element it does.""",
     source="An answer on a Q&A site about a network that does not learn XOR",
     parts=(
-        Part(
-            "with the right derivative most seeds solve it", Share("right", 100), Criterion("above", 0.5, 0)
-        ),
-        Part("with 1 if any is positive, most do not", Share("wrong (any)", 100), Criterion("below", 0.5, 0)),
-        Part(
-            "with 1 if all are positive, most do not", Share("wrong (all)", 100), Criterion("below", 0.5, 0)
-        ),
+        Part("with the right derivative most seeds solve it", Share("right", 100), _MOST),
+        Part("with 1 if any is positive, most do not", Share("wrong (any)", 100), _FEW),
+        Part("with 1 if all are positive, most do not", Share("wrong (all)", 100), _FEW),
     ),
     scales={
         "quick": Scale(0.5, _CHANGES, studies={"main": {**_STUDY, "seeds": 20}}),

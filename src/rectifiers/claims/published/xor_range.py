@@ -1,11 +1,9 @@
 """xor-range: an activation should have the range of the targets."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 
-from rectifiers.claims import Claim, Computed, Count, Criterion, Part, Scale
+from rectifiers.claims import Claim, Computed, Criterion, Part, Scale
 
 
 @functools.cache
@@ -35,18 +33,18 @@ def solved(hidden: str, output: str, seeds: int, units: int, steps: int, rates: 
         for w, v, g in zip(weights, speed, gradients, strict=True):
             v.mul_(0.9).add_(g)
             w.data.sub_(rate * v)
-    right = ((found > 0.5) == (y > 0.5)).all(-1).double().numpy()  # after `steps` steps
+    right = ((found > 0.5) == (y > 0.5)).all(-1).numpy()  # after `steps` steps
     return right[:seeds, int(right[seeds:].mean(axis=0).argmax())]
 
 
-def share(cell: tuple[str, str], **settings: Any) -> Count:
-    """How many seeds solve XOR."""
-    return Count(int(solved(*cell, **settings).sum()), settings["seeds"])
+def share(cell: tuple[str, str], **settings: Any) -> Any:
+    """Whether each seed solves XOR."""
+    return solved(*cell, **settings)
 
 
 def gain(one: tuple[str, str], other: tuple[str, str], **settings: Any) -> Any:
     """Solved by the one minus solved by the other, seed by seed."""
-    return solved(*one, **settings) - solved(*other, **settings)
+    return 1.0 * solved(*one, **settings) - solved(*other, **settings)
 
 
 _SETTINGS = {"units": 4, "steps": 1000, "rates": (0.03, 0.1, 0.3, 1.0), "seeds": 100}
