@@ -106,6 +106,7 @@ def test_figures_from_inside_are_of_the_network_that_was_asked_for() -> None:
     assert 0.35 < start["sparsity"] < 0.65
     assert watched("leaky_relu(0.1)", 0, depth=3, width=32)["sparsity"] == 0
     assert watched("relu", 1, depth=3, width=32) != start
+    assert watched.__wrapped__("relu", 0, depth=3, width=32) == start  # whatever was drawn in between
     trained = watched("prelu", 0, depth=2, width=8, steps=20, rate=0.1)
     assert trained["slope 1"] != 0.25
     assert trained["slope 2"] == trained["deeper slopes"]

@@ -46,7 +46,7 @@ def watched(
     steps, rate : int, float
         With the default rate of 0 nothing is learned: figures are those at the start.
     gain : float, optional
-        Of all hidden weights; that of the arm without.
+        Of all layers but the first; that of the arm without.
 
     Returns
     -------
@@ -68,10 +68,7 @@ def watched(
     shape = {"input_shape": data.input_shape, "outputs": data.outputs, "width": width, "depth": depth}
     network = tasks.models.build(model, activation=activation, **shape)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            scale = (activation.gain if gain is None else gain) / math.sqrt(parameter[0].numel())
-            parameter.data = scale * torch.randn(parameter.shape, generator=generator)
+    rectifiers.init_(network, activation.gain if gain is None else gain, generator=generator)
     loss_of = tasks.losses.of(data).loss
     with rectifiers.watch(network, every=max(1, steps // 40)) as watch:
         for _ in range(steps):
