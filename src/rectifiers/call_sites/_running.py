@@ -91,9 +91,9 @@ def refuse_closed(model: nn.Module) -> None:
         scripted = isinstance(module, torch.jit.ScriptModule)
         compiled = vars(module).get("_compiled_call_impl") is not None
         if scripted or compiled or type(module).__name__ == "OptimizedModule":
-            how = "scripted" if scripted else "compiled"
             raise ArgumentError(
-                f"{where} is {how}, and what it calls cannot be seen: hand over the model before it"
+                f"{where} is {'scripted' if scripted else 'compiled'}, and what it calls cannot be seen: "
+                "hand over the model before it"
             )
     if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
         raise ArgumentError(

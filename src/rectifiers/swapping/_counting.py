@@ -46,7 +46,6 @@ class Scope(TorchFunctionMode):
         self._replaced = getattr(owner, REPLACED, {})
         self.called: dict[str, list[str]] = {key: [] for key in plan}
         self._hooked = not torch.compiler.is_compiling() and _saving_is_hooked()
-        self.has_functions = "" in plan
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -110,7 +109,7 @@ def _forward(original: Callable[..., Any], self: nn.Module, args: Any, kwargs: A
     outer = getattr(_HERE, "scope", None)
     _HERE.scope = scope
     try:
-        with scope if scope is not None and scope.has_functions else contextlib.nullcontext():
+        with scope if scope is not None and "" in scope.called else contextlib.nullcontext():
             output = original(self, *args, **kwargs)
         if scope is not None:
             scope.finish()

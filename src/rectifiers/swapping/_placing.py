@@ -122,11 +122,8 @@ class Placing:
     def _plan(self, path: str, key: str, sites: list[Site]) -> Plan:
         """Have an owner's forward count its calls of functions, or of a module; return all it counts."""
         owner, names = self._model.get_submodule(path), {site.name for site in sites}
-        sequences = (
-            sorted((s for s in found if s.name in names), key=lambda s: s.index)
-            for found in self._found.values()
-        )
-        calls = tuple(tuple(site.activation for site in sequence) for sequence in sequences)
+        # in the order of the calls, as sites are
+        calls = tuple(tuple(s.activation for s in found if s.name in names) for found in self._found.values())
         plan = {key: calls, **vars(owner).get(PLAN, {})}  # those of before go on counting what they did
         self._count(owner, path)
         self._changes.set(owner, PLAN, plan)

@@ -48,15 +48,12 @@ def find(model: nn.Module, example: Any) -> Found:
                 other, _ = observe(model, mapped(lambda x: -x if x.is_floating_point() else x, example))
             except UserCodeError:  # not every number may be negative
                 other = sites
-        ours, theirs = _named(sites), _named(other)
-        if ours != theirs:
-            differing = next(
-                (a, b) for a, b in itertools.zip_longest(ours, theirs, fillvalue="nothing") if a != b
-            )
-            raise ArgumentError(
-                "a model must call the same activations whatever the data, but where it calls "
-                f"{differing[0]} on the example, it calls {differing[1]} on its negative"
-            )
+        for ours, theirs in itertools.zip_longest(_named(sites), _named(other), fillvalue="nothing"):
+            if ours != theirs:
+                raise ArgumentError(
+                    "a model must call the same activations whatever the data, but where it calls "
+                    f"{ours} on the example, it calls {theirs} on its negative"
+                )
         found[training] = sites
     for site in found[False]:
         before = next((s for s in found[True] if s.name == site.name), site)
