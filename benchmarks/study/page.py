@@ -161,12 +161,14 @@ def _bound(found: Found, ours: str, theirs: str, allowed: float) -> str:
     timing, other = found.timings[ours], found.timings[theirs]
     start, spent = statistics.median(timing.start), statistics.median(timing.whole)
     each = 1000 * (spent - start) / timing.trainings
+    verdicts = [row["verdict"] for row in found.results["d"]["comparisons"]]
     beside = 1000 * (statistics.median(other.whole) - statistics.median(other.start)) / found.job.trainings
     return (
         f"The target allows ({ours}) {allowed:.1f} s. It needs {start:.1f} s to start and report, and makes "
         f"{timing.trainings} trainings in {each:.0f} ms each, two at a time; ({theirs}) makes "
         f"{found.job.trainings} in {beside:.0f} ms each. To decide every arm takes about as many trainings "
-        f"as the loop makes, which leaves most of them undecided: only the time of each is gained.\n"
+        f"as the loop makes, whose seeds leave {verdicts.count('undecided')} of {len(verdicts)} arms undecided "
+        f"(see (d)): only the time of each is gained.\n"
     )
 
 

@@ -10,7 +10,13 @@ import pytest
 
 from rectifiers.errors import StoreError
 from rectifiers.records.values import Study
-from rectifiers.report import files
+from rectifiers.report import colours, files
+from rectifiers.report.charts import catalogue
+from rectifiers.report.summary import summarize
+
+
+def exported(study: Study, place: Path, **kinds: bool) -> list[Path]:
+    return files.export(catalogue(summarize(study)), colours.styles(study.plan.arms), place, **kinds)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +26,7 @@ def small(make_study: Callable[..., Study]) -> Study:
 
 @pytest.fixture(scope="module")
 def written(small: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {path.name: path for path in files.export(small, tmp_path_factory.mktemp("charts"))}
+    return {path.name: path for path in exported(small, tmp_path_factory.mktemp("charts"))}
 
 
 def test_both_kinds_of_every_chart(written: dict[str, Path]) -> None:
@@ -49,10 +55,10 @@ def test_pngs_are_pictures(written: dict[str, Path]) -> None:
 
 
 def test_only_what_was_asked_for(small: Study, tmp_path: Path) -> None:
-    assert files.export(small, tmp_path, svg=False, png=False) == ()
+    assert exported(small, tmp_path, svg=False, png=False) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_is_not_there(small: Study, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"differences-none\.svg"):
-        files.export(small, tmp_path / "nowhere", png=False)
+        exported(small, tmp_path / "nowhere", png=False)

@@ -92,6 +92,7 @@ def recommended(case: Situation, make_plan: Callable[..., Any]) -> Recommendatio
 GO_ON = "Go on with `rectifiers compare study/plan.toml --max-seeds 80`."
 RACE = "A race would go on: leave out --seeds."
 SAME = "Go on with `rectifiers compare study/plan.toml`."
+UNKNOWN = "no arm was shown to be better than relu, but these runs do not tell what keeping it costs"
 EQUAL = [versus(name, -0.7, 0.8, "equivalent") for name in ("elu", "prelu", "selu", "celu", "gelu")]
 RRELU = versus("rrelu", -1.9, -0.6, "worse")
 TANH_OUT = versus("tanh", None, None, "worse", out=True, note="17 of 17 runs failed: it is out", n=0)
@@ -200,9 +201,33 @@ CASES = {
         status="open",
     ),
     "unbounded": Situation(
-        f"Not decided by 1 seed: no arm was shown to be better than relu. {RACE}",
+        f"Not decided by 1 seed: {UNKNOWN}. {RACE}",
         [versus("elu", None, None, "undecided", seeds=1, n=1)],
         plan={"racing": False, "seeds": 1},
+        status="open",
+    ),
+    "a bound beyond what is possible": Situation(
+        f"Not finished: 17 seeds so far. {UNKNOWN.capitalize()}; elu is open. {SAME}",
+        [versus("elu", -120.5, 130.5, "undecided")],
+        finished=False,
+        status="open",
+    ),
+    "a bound just below what is possible": Situation(
+        f"Not decided within 40 seeds: keeping relu costs at most 5.9 points. {GO_ON}",
+        [versus("elu", -3.1, 5.9, "undecided")],
+        status="open",
+    ),
+    "a bound beyond what is possible, a table of shares": Situation(
+        f"Not decided by 4 seeds: {UNKNOWN}. More runs may decide.",
+        [versus("elu", -0.3, 0.4, "undecided", seeds=4, n=4)],
+        plan={"racing": False, "model": "", "seeds": 4, "metric": "test_acc", "unit": ""},
+        level=0.7,
+        status="open",
+    ),
+    "a metric without a bound": Situation(
+        f"Not decided within 40 seeds: keeping relu costs at most 130.5 points. {GO_ON}",
+        [versus("elu", -120.5, 130.5, "undecided")],
+        plan={"metric": "speed"},
         status="open",
     ),
     "a control that fails and has the highest mean": Situation(

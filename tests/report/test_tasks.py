@@ -144,7 +144,7 @@ def test_the_page_has_every_figure_and_escapes_what_it_shows(pair, tmp_path: Pat
     found = together([one, named])
     text = tasks_page.write(found, one.plan.arms, tmp_path).read_text()
     assert SCRIPT not in text
-    assert {"means", "profiles"} == {*re.findall(r'data-chart="(\w+)"', text)}
+    assert {"tasks-means", "tasks-profiles"} == {*re.findall(r'data-chart="([\w-]+)"', text)}
     assert words.between(found.rows[0].low, found.rows[0].high, 2) in text
     assert "too many failed" in text
     assert f"<b>easy and {escape(SCRIPT)}</b>" in text

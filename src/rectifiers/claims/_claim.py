@@ -14,7 +14,7 @@ from typing import Any, Literal
 from rectifiers.claims._readings import Reading, code_of
 from rectifiers.comparison import compare
 from rectifiers.errors import ArgumentError, UnknownNameError
-from rectifiers.records.plan import content_hash
+from rectifiers.records.trial import content_hash
 
 __all__ = ["SCALES", "Claim", "Criterion", "Part", "Scale", "Verdict"]
 

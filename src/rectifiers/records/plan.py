@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
 
 from rectifiers.records._types import checked
+from rectifiers.records.trial import Phase, Trial, canonical, content_hash, trial_key
 
 __all__ = [
     "OBJECT",
@@ -19,11 +19,8 @@ __all__ = [
     "Curve",
     "Kind",
     "Margin",
-    "Phase",
     "Plan",
-    "Trial",
     "cell_name",
-    "content_hash",
 ]
 
 # Raised whenever the same trial would be trained or measured in another way.
@@ -76,10 +73,6 @@ _DETERMINE = (
     "compile",
 )
 
-# "tune": chooses a rate, on a validation split; "margin": the control at its chosen rate, trained and
-# measured like the trials that decide, but on seeds of its own; "test": decides.
-Phase = Literal["tune", "margin", "test"]
-
 # Who trains: the loop of this library, a function of the user's, or a command.
 Kind = Literal["loop", "function", "command"]
 
@@ -87,16 +80,6 @@ Kind = Literal["loop", "function", "command"]
 def cell_name(arm: str, norm: str) -> str:
     """Return an arm under a normalisation in words: ``relu``, ``elu with batch norm``."""
     return arm if norm == "none" else f"{arm} with {norm} norm"
-
-
-def canonical(value: Any) -> str:
-    """Return a JSON-able value as text that is independent of the order of keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def content_hash(value: Any) -> str:
-    """Return the SHA-256 (hex) of a JSON-able value, independent of key order."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -323,7 +306,7 @@ class Plan:
         """
         around, known = self._named(phase, arm, norm, learning_rate)
         if seed not in known:
-            known[seed] = Trial(_key(around, seed), phase, arm, norm, learning_rate, seed)
+            known[seed] = Trial(trial_key(around, seed), phase, arm, norm, learning_rate, seed)
         return known[seed]
 
     def has(self, trial: Trial) -> bool:
@@ -331,7 +314,7 @@ class Plan:
         around, known = self._named(trial.phase, trial.arm, trial.norm, trial.learning_rate)
         if trial.seed in known:
             return known[trial.seed].key == trial.key
-        if own := _key(around, trial.seed) == trial.key:
+        if own := trial_key(around, trial.seed) == trial.key:
             known[trial.seed] = trial
         return own
 
@@ -384,25 +367,5 @@ class Plan:
         return plan
 
 
-def _key(around: tuple[str, str], seed: int) -> str:
-    return hashlib.sha256(str(seed).join(around).encode()).hexdigest()
-
-
 def _curve(value: dict[str, Any] | None) -> Curve | None:
     return None if value is None else Curve(**{key: tuple(v) for key, v in value.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One training run to be made: (arm, norm, learning rate, seed) in a phase.
-
-    `key` is the content hash of everything that determines its outcome, so that a trial is never
-    run twice and survives a change of anything else.
-    """
-
-    key: str
-    phase: Phase
-    arm: str
-    norm: str
-    learning_rate: float
-    seed: int

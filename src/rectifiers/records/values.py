@@ -21,12 +21,10 @@ from rectifiers.records.plan import (
     ArmSpec,
     Curve,
     Margin,
-    Phase,
     Plan,
-    Trial,
     cell_name,
-    content_hash,
 )
+from rectifiers.records.trial import Phase, Trial, content_hash
 
 __all__ = [
     "PROTOCOL",

@@ -12,7 +12,8 @@ from typing import Any
 from rectifiers.errors import MissingDependencyError, UnknownNameError
 from rectifiers.records.store import make_directory
 from rectifiers.records.values import Study
-from rectifiers.report import _page, files, words
+from rectifiers.report import _page, colours, files, words
+from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import catalogue
 from rectifiers.report.methods import methods
 from rectifiers.report.result import Result
@@ -135,15 +136,17 @@ def _text(result: Result, place: Path, name: str, write: Callable[[Summary, Stud
 
 
 def _pictures(result: Result, place: Path, kind: str) -> Sequence[Path]:
-    return files.export(result.study, place, svg=kind == "svg", png=kind == "png")
+    charts, styles = catalogue(result.summary), colours.styles(result.study.plan.arms)
+    return files.export(charts, styles, place, svg=kind == "svg", png=kind == "png")
 
 
 def _pdf(result: Result, place: Path) -> list[Path]:
     import vl_convert
 
-    written = []
-    for chart, svg in files.drawings(result.study, catalogue(result.summary)):
-        written.append(_page.save(vl_convert.svg_to_pdf(_as_wide(svg, _COLUMN)), place / f"{chart}.pdf"))
+    written, look = [], on_paper(colours.styles(result.study.plan.arms))
+    for chart in catalogue(result.summary):
+        drawing = _as_wide(files.to_svg(chart.draw(look)), _COLUMN)
+        written.append(_page.save(vl_convert.svg_to_pdf(drawing), place / f"{chart.name}.pdf"))
     return [printed(files.write(result.study, place), place / "report.pdf"), *written]
 
 

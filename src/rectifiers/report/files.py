@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from rectifiers.records.values import Study
 from rectifiers.report import _page, colours, html
 from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import Chart, catalogue
+from rectifiers.report.colours import Style
 from rectifiers.report.result import REPORT
 from rectifiers.report.summary import summarize
 
-__all__ = ["drawings", "export", "save", "to_png", "to_svg", "write"]
+__all__ = ["export", "save", "to_png", "to_svg", "write"]
 
 _PIXELS_PER_POINT = 2.0
 
@@ -33,17 +34,25 @@ def write(study: Study, directory: str | Path, *, svg: bool = False, png: bool =
         The directory cannot be made, or a file not be written.
     """
     place = make_directory(directory)
-    export(study, place, svg, png)
+    if svg or png:
+        export(catalogue(summarize(study)), colours.styles(study.plan.arms), place, svg, png)
     return html.write(study, place / REPORT)
 
 
-def export(study: Study, directory: str | Path, svg: bool = True, png: bool = True) -> tuple[Path, ...]:
-    """Write every chart of the report as a file of its own, drawn offline.
+def export(
+    charts: Iterable[Chart],
+    styles: Mapping[str, Style],
+    directory: str | Path,
+    svg: bool = True,
+    png: bool = True,
+) -> list[Path]:
+    """Write charts as files of their own, drawn offline.
 
     Parameters
     ----------
-    study : Study
-        Finished or not.
+    charts : iterable of Chart
+    styles : mapping of str to Style
+        How each arm is drawn.
     directory : path
         An existing directory; files are called ``differences-none.svg`` and so on.
     svg, png : bool
@@ -51,7 +60,7 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
 
     Returns
     -------
-    tuple of Path
+    list of Path
         The files that were written.
 
     Raises
@@ -59,23 +68,14 @@ def export(study: Study, directory: str | Path, svg: bool = True, png: bool = Tr
     StoreError
         A file cannot be written.
     """
-    if not (svg or png):
-        return ()
-    written = []
-    for name, drawing in drawings(study, catalogue(summarize(study))):
-        place = Path(directory) / name
+    look, written = on_paper(styles), []
+    for chart in charts if svg or png else ():
+        place, drawing = Path(directory) / chart.name, to_svg(chart.draw(look))
         if svg:
             written.append(_page.save(drawing, place.with_suffix(".svg")))
         if png:
             written.append(_page.save(to_png(drawing), place.with_suffix(".png")))
-    return tuple(written)
-
-
-def drawings(study: Study, charts: Iterable[Chart]) -> Iterator[tuple[str, str]]:
-    """Yield charts as they are on paper, each with its name and as SVG."""
-    look = on_paper(colours.styles(study.plan.arms))
-    for chart in charts:
-        yield chart.name, to_svg(chart.draw(look))
+    return written
 
 
 def save(spec: Mapping[str, Any], path: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 
 from rectifiers.evidence import divergence
@@ -13,6 +15,7 @@ from rectifiers.report.facts import Advice, ArmRow, ComparisonRow, Recommendatio
 __all__ = ["recommend", "scope"]
 
 _NAMED = 3
+_BOUNDED = {"accuracy", "acc", "r2", "auc", "f1"}  # metrics of at most 1, or 100 where they are in %
 
 
 def recommend(
@@ -233,12 +236,15 @@ class _Writer:
         arms = [row.arm for row in undecided]
         tied = [row.arm for row in undecided if row.difference == 0.0]
         clauses = [f"{_names([self.control, *tied])} have equal means"] if tied else []
-        highs = [row.high for row in self.others]
-        if None in highs:
-            clauses.append(f"no arm was shown to be better than {self.control}")
+        most = max(math.inf if row.high is None else row.high for row in self.others)
+        if most >= self._possible():
+            clauses.append(
+                f"no arm was shown to be better than {self.control}, but these runs do not tell what keeping "
+                f"it costs"
+            )
         else:
             failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
-            _, most = words.outward(0.0, max(high or 0.0 for high in highs), self.digits)
+            _, most = words.outward(0.0, max(0.0, most), self.digits)
             costs = f"at most {words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
             clauses.append(f"keeping {self.control} costs {costs if most > 0.0 else 'nothing'}{failed}")
         if not self.finished:
@@ -248,6 +254,14 @@ class _Writer:
         which = "" if len(arms) == len(self.others) else f" for {_names(arms)}"
         text = f"{words.upper(self._undecided(undecided))}{which}{self.where}"
         return self._sentence([f"{text}: {clauses[0]}", *clauses[1:]])
+
+    def _possible(self) -> float:
+        """Return how much better than the control an arm can be; infinite where nothing bounds the metric."""
+        control = next(row.mean for row in self.ranking if row.arm == self.control)
+        if control is None or not _BOUNDED.intersection(re.split(r"\W|_", self.plan.metric.lower())):
+            return math.inf
+        best = 100.0 if self.plan.unit == "%" or control > 1.0 else 1.0
+        return best - control if control <= best else math.inf
 
     def _undecided(self, rows: Sequence[ComparisonRow]) -> str:
         if not self.finished:

@@ -10,53 +10,40 @@ from typing import Any
 from rectifiers.records.store import make_directory
 from rectifiers.records.values import ArmSpec
 from rectifiers.report import _arm_rows, _page, colours, files, words
-from rectifiers.report._looks import Look, on_page, on_paper
+from rectifiers.report._looks import Look, on_page
 from rectifiers.report._pieces import HEIGHT, altair, arm_line, data, end_labels, focus
 from rectifiers.report.charts import Chart
 from rectifiers.report.tasks import Together
 
 __all__ = ["write"]
 
-_NAME = "tasks"
-
 
 def write(
     found: Together, arms: Iterable[ArmSpec], directory: str | Path, *, svg: bool = False, png: bool = False
 ) -> Path:
-    """Write the page into a directory, which is made if need be, and its charts beside it where asked for.
+    """Write the page into a directory, with its charts beside it where asked for; return it.
 
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    StoreError
-        The directory cannot be made, or a file not be written.
+    As `rectifiers.report.files.write` does with the report of one study.
     """
     place = make_directory(directory)
     shown = {row.arm for row in found.rows}
     styles = colours.styles(arm for arm in arms if arm.label in shown)
     charts = _charts(found)
-    for chart in charts:
-        for ending in [".svg"] * svg + [".png"] * png:
-            files.save(chart.draw(on_paper(styles)), place / f"{_NAME}-{chart.name}{ending}")
+    files.export(charts, styles, place, svg, png)
     drawn = [_page.PageChart(chart, chart.draw(on_page(styles))) for chart in charts]
     entries = _page.legend(styles)
     looks = {entry.label: entry for entry in entries}
     text = _page.render("tasks.html.j2", drawn, entries, found=found, words=words, arms=looks)
-    return _page.save(text, place / f"{_NAME}.html")
+    return _page.save(text, place / "tasks.html")
 
 
 def _charts(found: Together) -> tuple[Chart, Chart]:
     means = f"Interquartile mean of all runs, with intervals at {100 * found.confidence:g} % for each alone."
     shares = f"Share of runs, of all tasks together, that are better than {found.control} by so many margins."
+    title = f"Difference to {found.control} over all tasks"
     return (
-        Chart(
-            "means", "tasks", f"Difference to {found.control} over all tasks", means, partial(_means, found)
-        ),
-        Chart("profiles", "tasks", "Performance profiles", shares, partial(_profiles, found)),
+        Chart("tasks-means", "tasks", title, means, partial(_means, found)),
+        Chart("tasks-profiles", "tasks", "Performance profiles", shares, partial(_profiles, found)),
     )
 
 
