@@ -167,8 +167,8 @@ def _bound(found: Found, ours: str, theirs: str, allowed: float) -> str:
         f"The target allows ({ours}) {allowed:.1f} s. It needs {start:.1f} s to start and report, and makes "
         f"{timing.trainings} trainings in {each:.0f} ms each, two at a time; ({theirs}) makes "
         f"{found.job.trainings} in {beside:.0f} ms each. To decide every arm takes about as many trainings "
-        f"as the loop makes, whose seeds leave {verdicts.count('undecided')} of {len(verdicts)} arms undecided "
-        f"(see (d)): only the time of each is gained.\n"
+        f"as the loop makes, whose seeds leave {verdicts.count('undecided')} of {len(verdicts)} arms "
+        f"undecided (see (d)): only the time of each is gained.\n"
     )
 
 
