@@ -2,9 +2,8 @@
 
     python benchmarks/exhaustive_exactness.py                     # every case below
     python benchmarks/exhaustive_exactness.py "elu 1" --step 16   # one of them, every 16th pattern
-    python benchmarks/exhaustive_exactness.py --device cuda       # the kernels for a GPU, on one
 
-A minute or a few per case on one thread, a second on a GPU. Value and derivative, the one in terms of the
+A minute or a few per case on one thread. Value and derivative, the one in terms of the
 input and the one in terms of the output, against float64 (off by less than 2^-44 of itself). Prints the worst
 error in units of the last place (of alpha, for the derivative from the output) and where it is. The exit
 status is 1 if a value or a derivative of the input is off by more than 1. tests/backends/test_exponentials.py
@@ -26,7 +25,8 @@ from rich.table import Table
 from torch import Tensor
 
 from rectifiers.activations import registry
-from rectifiers.backends._kernels import Kernels, Saved
+from rectifiers.backends._kernels import Saved
+from rectifiers.backends.cpu import kernels
 
 CASES: dict[str, tuple[str, tuple[float, ...]]] = {
     f"{name} {alpha:g}": (name, (alpha,))
@@ -34,7 +34,7 @@ CASES: dict[str, tuple[str, tuple[float, ...]]] = {
     for alpha in alphas
 } | {"selu": ("selu", ())}
 ROLES = ("value", "derivative of the input", "derivative of the output")
-CHUNK = {"cpu": 1 << 20, "cuda": 1 << 26}
+CHUNK = 1 << 20
 SCALE, SCALED_ALPHA = 1.0507009873554805, 1.7580993408473768
 
 
@@ -57,8 +57,7 @@ def truth(name: str, values: tuple[float, ...], x: Tensor) -> tuple[Tensor, Tens
     scale = SCALE if name == "selu" else 1.0
     if x.min() > 0:
         return scale * x, torch.full_like(x, scale)
-    # A kernel for the processor computes in float32 and more, one for a GPU in float64.
-    alpha = SCALED_ALPHA if name == "selu" else values[0] if x.is_cuda else float(np.float32(values[0]))
+    alpha = SCALED_ALPHA if name == "selu" else float(np.float32(values[0]))
     below = x.clamp(max=0)
     below = below / alpha if name == "celu" else below
     f, df = alpha * below.expm1(), below.exp() if name == "celu" else alpha * below.exp()
@@ -79,7 +78,7 @@ def ulps(found: Tensor, exact: Tensor) -> Tensor:
     return errors.nan_to_num_(nan=math.inf)
 
 
-def measure(kernels: Kernels, name: str, values: tuple[float, ...], x: Tensor, worst: Worst) -> None:
+def measure(name: str, values: tuple[float, ...], x: Tensor, worst: Worst) -> None:
     """Hold the kernels against the truth for one chunk of inputs."""
     record, layout = registry[name], (1, 1, x.numel())
     y, gx, one = torch.full_like(x, math.nan), torch.full_like(x, math.nan), torch.ones_like(x)
@@ -98,22 +97,11 @@ def measure(kernels: Kernels, name: str, values: tuple[float, ...], x: Tensor, w
             worst.add("derivative of the output", ((gx.double() - df).abs() / unit)[negative], x[negative])
 
 
-def inputs(first: int, step: int, device: str) -> Tensor:
+def inputs(first: int, step: int) -> Tensor:
     """The numbers among the patterns first, first + step, ..."""
-    bits = torch.arange(first, min(first + CHUNK[device] * step, 2**32), step, device=device)
+    bits = torch.arange(first, min(first + CHUNK * step, 2**32), step)
     x = torch.where(bits < 2**31, bits, bits - 2**32).to(torch.int32).view(torch.float32)
     return x[~x.isnan()]
-
-
-def kernels_for(device: str) -> Kernels:
-    """The kernels that are held against the truth."""
-    if device == "cpu":
-        from rectifiers.backends.cpu import kernels as on_cpu
-
-        return on_cpu
-    from rectifiers.backends.gpu import kernels as on_gpu
-
-    return on_gpu
 
 
 def main() -> int:
@@ -123,24 +111,20 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     parser.add_argument("--step", type=int, default=1, help="take every so many-th pattern only")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     given = parser.parse_args()
-    if given.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU here")
     if unknown := set(given.cases) - set(CASES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     torch.set_num_threads(given.threads)
     console = Console()
     found: dict[str, Worst] = {}
-    kernels = kernels_for(given.device)
-    starts = range(0, 2**32, CHUNK[given.device] * given.step)
+    starts = range(0, 2**32, CHUNK * given.step)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         for case in given.cases or CASES:
             found[case] = Worst()
             for first in progress.track(starts, description=case):
-                if (x := inputs(first, given.step, given.device)).numel():
-                    measure(kernels, *CASES[case], x, found[case])
+                if (x := inputs(first, given.step)).numel():
+                    measure(*CASES[case], x, found[case])
     table = Table("Activation", *ROLES, title="Worst error in ulp, and its input")
     for case, worst in found.items():
         table.add_row(case, *(f"{worst.error[role]:.4f} at {worst.at[role]!r}" for role in ROLES))

@@ -26,7 +26,7 @@ from torch.utils.benchmark import Timer
 
 from rectifiers.activations import registry
 from rectifiers.backends import using
-from rectifiers.backends._thresholds import NEVER, least_bytes_on_gpu
+from rectifiers.backends._thresholds import NEVER, least
 
 __all__ = ["Check", "main", "ratios", "section", "worthwhile_from"]
 
@@ -96,7 +96,7 @@ def ratios(device: str, backend: str, sizes: Sequence[int], end: float) -> dict[
 
     Forward and backward through autograd. Sizes that do not fit, or come too late, are left out.
     """
-    names = [case.name for case in CASES if least_bytes_on_gpu(registry[case.name]) != NEVER]
+    names = [case.name for case in CASES if least(registry[case.name], on_gpu=True) != NEVER]
     found: dict[str, dict[int, float]] = {name: {} for name in names}
     for size in sizes:
         for name in names:
@@ -145,7 +145,7 @@ def section(checks: Sequence[Check], found: Mapping[str, Mapping[int, float]]) -
     table = [head, "| --- " * (3 + len(sizes)) + "|"]
     for name, of in found.items():
         ratio = " | ".join(f"{of[size]:.2f}" if size in of else "–" for size in sizes)
-        set_at, from_on = _bytes(least_bytes_on_gpu(registry[name])), worthwhile_from(of)
+        set_at, from_on = _bytes(least(registry[name], on_gpu=True)), worthwhile_from(of)
         table.append(f"| {name} | {set_at} | {_bytes(from_on) if from_on else 'never'} | {ratio} |")
     return "\n".join(
         [

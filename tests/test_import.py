@@ -12,7 +12,18 @@ import pytest
 
 import rectifiers
 
-HEAVY = ("torch", "numba", "triton", "scipy", "pandas", "altair", "vl_convert", "jinja2", "pooch", "IPython")
+HEAVY = (
+    "torch",
+    "llvmlite",
+    "triton",
+    "scipy",
+    "pandas",
+    "altair",
+    "vl_convert",
+    "jinja2",
+    "pooch",
+    "IPython",
+)
 
 
 def loaded(code: str, *arguments: str, cwd: Path | None = None) -> set[str]:

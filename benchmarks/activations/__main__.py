@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="keep what the same code has measured already")
     parser.add_argument("--out", type=Path, help="directory of RESULTS.md, plots/ and .cache/ (benchmarks/)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--backend", choices=("auto", "numba", "torch", "triton"), default="auto")
+    parser.add_argument("--backend", choices=("auto", "llvm", "torch", "triton"), default="auto")
     parser.add_argument(
         "--compiled", action=argparse.BooleanOptionalAction, help="measure torch.compile, too"
     )
@@ -132,7 +132,7 @@ def _work(batch: Sequence[Group], settings: Settings, out: Path, step: Callable[
         "--compiled" if settings.compiled else "--no-compiled",
         *(["--quick"] if settings.quick else []),
     ]
-    threads = {name: str(settings.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    threads = {"OMP_NUM_THREADS": str(settings.threads)}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
             words, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, stderr=errors, text=True

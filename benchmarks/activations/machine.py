@@ -51,7 +51,7 @@ def fingerprint(settings: Settings) -> str:
 
 def _versions() -> str:
     versions = [f"Python {platform.python_version()}", f"torch {torch.__version__}"]
-    for name in ("numba", "triton", "numpy"):
+    for name in ("llvmlite", "triton", "numpy"):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

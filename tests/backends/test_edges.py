@@ -289,10 +289,10 @@ def under(name: str, function: Callable[[Tensor], Tensor], view: Tensor) -> tupl
 def compare(function: Callable[[Tensor], Tensor], view: Tensor, tolerance: float = 0.0) -> None:
     """The kernels against torch's operations, on the view and on its contiguous copy."""
     before = view.clone()
-    y, gx = under("numba", function, view)
+    y, gx = under("llvm", function, view)
     for expected_y, expected_gx in (
         under("torch", function, view.contiguous()),
-        under("numba", function, view.contiguous()),
+        under("llvm", function, view.contiguous()),
     ):
         torch.testing.assert_close(y, expected_y, rtol=tolerance, atol=0)
         torch.testing.assert_close(gx, expected_gx, rtol=10 * tolerance, atol=3 * tolerance)
@@ -306,7 +306,7 @@ def test_any_layout_gives_what_its_copy_gives(name: str, layout: str) -> None:
     values = ELEMENTWISE[name] if name != "rrelu" else ()
     function = getattr(functional, name)
     compare(lambda x: function(x, *values), view, 1e-6 if name in EXPONENTIAL else 0.0)
-    y, gx = under("numba", lambda x: function(x, *values), view)
+    y, gx = under("llvm", lambda x: function(x, *values), view)
     assert y.stride() == torch.empty_like(view).stride()
     assert gx.stride() == torch.empty_like(view).stride()
 
@@ -325,7 +325,7 @@ def test_prelu_in_any_layout_along_any_axis(layout: str) -> None:
                     grads = torch.autograd.grad(y, (x, w), sample(*y.shape, seed=7))
                 return [y.detach(), *grads]
 
-            (y, gx, gw), (wanted_y, wanted_gx, wanted_gw) = run("numba"), run("torch")
+            (y, gx, gw), (wanted_y, wanted_gx, wanted_gw) = run("llvm"), run("torch")
             assert torch.equal(y, wanted_y)
             assert torch.equal(gx, wanted_gx)
             torch.testing.assert_close(gw, wanted_gw, rtol=1e-5, atol=1e-5)
@@ -360,7 +360,7 @@ def test_joined_outputs_lie_in_memory_as_the_input(name: str) -> None:
     function = getattr(functional, name)
     for view in (channels_last(2, 6, 4, 5), channels_last(2, 6, 3, 4, 5)):
         form = torch.channels_last if view.dim() == 4 else torch.channels_last_3d
-        for tensor in under("numba", function, view):
+        for tensor in under("llvm", function, view):
             assert tensor.is_contiguous(memory_format=form)
             assert not tensor.is_contiguous()
 
@@ -370,7 +370,7 @@ def test_a_gradient_in_another_layout_is_met_element_by_element(name: str) -> No
     x, g = sample(2, 6, 4, 5).requires_grad_(), channels_last(2, 6, 4, 5)
     values = () if name in ("rrelu", "prelu") else ELEMENTWISE[name]
     values = (torch.tensor(0.25),) if name == "prelu" else values
-    with using("numba"):
+    with using("llvm"):
         y = getattr(functional, name)(x, *values)
         found = [torch.autograd.grad(y, x, one, retain_graph=True)[0] for one in (g, g.contiguous())]
         (constant,) = torch.autograd.grad(y, x, torch.ones(()).expand(2, 6, 4, 5), retain_graph=True)
@@ -385,7 +385,7 @@ def test_second_derivatives_in_any_layout(name: str, layout: str) -> None:
     """By way of the input itself where a kernel has seen a copy."""
     view = LAYOUTS[layout]()
     found = []
-    for backend in ("numba", "torch"):
+    for backend in ("llvm", "torch"):
         with using(backend):
             x, g = view.detach().requires_grad_(), sample(*view.shape).requires_grad_()
             inputs = [x, g]

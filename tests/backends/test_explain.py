@@ -30,9 +30,9 @@ SAVED = {
 def test_it_says_what_the_kernel_saves(name: str) -> None:
     args, saves, size = SAVED[name]
     found = rectifiers.explain(getattr(functional, name), LARGE, *args)
-    assert (found.activation, found.backend, found.saves, found.saved_bytes) == (name, "numba", saves, size)
+    assert (found.activation, found.backend, found.saves, found.saved_bytes) == (name, "llvm", saves, size)
     assert str(found).startswith(
-        f"{name}: the numba kernel (the tensor has 4194304 elements, and the kernel is for "
+        f"{name}: the llvm kernel (the tensor has 4194304 elements, and the kernel is for "
     )
     assert str(found).endswith(f"; saves {saves} for backward")
 
@@ -47,7 +47,7 @@ def test_a_small_tensor_takes_torchs_operation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("numba", "numba was requested"), ("torch", "torch was requested")]
+    ("name", "reason"), [("llvm", "llvm was requested"), ("torch", "torch was requested")]
 )
 def test_what_is_asked_for_is_the_reason(name: str, reason: str) -> None:
     with using(name):

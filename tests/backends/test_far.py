@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from rectifiers.activations import registry
-from rectifiers.backends.cpu.compiled import crelu_kernel, maxout_kernel, slope_kernel, value_kernel
-from rectifiers.backends.cpu.task import Word, packed
-from rectifiers.backends.cpu.threads import run
+from rectifiers.backends.cpu import crelu, elementwise, maxout
+from rectifiers.backends.cpu.launch import start
+from rectifiers.backends.cpu.strips import Word, compiled
 
 WINDOW = 192  # elements: three segments of 64
 FAR = (2**31, 2**32 + 64, 2**40)  # the first of them
@@ -38,12 +38,15 @@ def far(tensor: Tensor, first: int) -> int:
     return tensor.data_ptr() - first * tensor.element_size()
 
 
-def do(kernel: int, items: tuple[int, int], parameters: tuple[float, ...] = (), **words: int) -> None:
+def do(
+    kernel: int, items: tuple[int, int], parameters: tuple[float | Tensor, ...] = (), **words: int
+) -> None:
     """Run the items from the first to before the last; words that are not given are 0, counts 1."""
-    values = {word: 1 if word in (Word.BATCH, Word.SEGMENTS, Word.CHANNELS) else 0 for word in Word}
+    ones = (Word.BATCH, Word.SEGMENTS, Word.BLOCK, Word.CHANNELS)
+    values = {word: int(word in ones) for word in Word if word != Word.PARAMETERS}
     values |= {Word.NEXT: items[0], Word.ITEMS: items[1]}
     values |= {Word[name.upper()]: value for name, value in words.items()}
-    run(kernel, packed(tuple(values.values()), parameters), 1)
+    start(kernel, tuple(values.values()), parameters, 1)
 
 
 def in_one_row(first: int) -> dict[str, Any]:
@@ -55,11 +58,11 @@ def in_one_row(first: int) -> dict[str, Any]:
 @pytest.mark.parametrize("first", FAR)
 def test_values_and_gradients_of_a_long_row(first: int) -> None:
     x, g, y, gx, signs = sample(WINDOW), sample(WINDOW, 1), empty(WINDOW), empty(WINDOW), bits(WINDOW // 8)
-    kernel = value_kernel(registry["leaky_relu"], ("number",), torch.float32, False, True)
+    kernel = compiled(elementwise.value, registry["leaky_relu"], ("number",), torch.float32, False, True)
     items, row = (first // 64, first // 64 + 3), in_one_row(first)
-    do(kernel, items, (0.5,), a=far(x, first), b=far(y, first), c=far(signs, first // 8), **row)
-    kernel = slope_kernel(registry["leaky_relu"], ("number",), torch.float32, False, "sign")
-    do(kernel, items, (0.5,), a=far(signs, first // 8), b=far(g, first), c=far(gx, first), **row)
+    do(kernel, items, (0.5,), a=far(y, first), b=far(x, first), c=far(signs, first // 8), **row)
+    kernel = compiled(elementwise.slope, registry["leaky_relu"], ("number",), torch.float32, False, "sign")
+    do(kernel, items, (0.5,), a=far(gx, first), b=far(g, first), c=far(signs, first // 8), **row)
     inside = slice(WINDOW - 3)
     assert torch.equal(y[inside], torch.where(x > 0, x, 0.5 * x)[inside])
     assert torch.equal(gx[inside], torch.where(x > 0, g, 0.5 * g)[inside])
@@ -76,11 +79,11 @@ def test_prelu_in_many_rows(first: int) -> None:
     sums = torch.full((2 * rows,), math.nan, dtype=torch.float64)
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2, "channels": channels}
     items, at = (2 * first, 2 * (first + rows)), first * length
-    kernel = value_kernel(registry["prelu"], ("channels",), torch.float32, False, False)
-    do(kernel, items, (float(weight.data_ptr()),), a=far(x, at), b=far(y, at), **words)
-    kernel = slope_kernel(registry["prelu"], ("channels",), torch.float32, False, "input")
-    pointers = {"a": far(x, at), "b": far(g, at), "c": far(gx, at), "d": far(sums, 2 * first)}
-    do(kernel, items, (float(weight.data_ptr()),), **pointers, **words)
+    kernel = compiled(elementwise.value, registry["prelu"], ("channels",), torch.float32, False, False)
+    do(kernel, items, (weight,), a=far(y, at), b=far(x, at), **words)
+    kernel = compiled(elementwise.slope, registry["prelu"], ("channels",), torch.float32, False, "input")
+    pointers = {"a": far(gx, at), "b": far(g, at), "c": far(x, at), "d": far(sums, 2 * first)}
+    do(kernel, items, (weight,), **pointers, **words)
     slope = weight[(torch.arange(rows) + first) % channels].repeat_interleave(length)
     assert torch.equal(y, torch.where(x > 0, x, slope * x))
     assert torch.equal(gx, torch.where(x > 0, g, slope * g))
@@ -96,19 +99,20 @@ def test_prelu_across_many_rows(first: int) -> None:
     first -= first % size
     x, g = sample(rows * channels), sample(rows * channels, 1)
     y, gx, weight = empty(rows * channels), empty(rows * channels), sample(channels, 2)
-    sums = torch.zeros(blocks, channels, dtype=torch.float64)
-    words = {"rows": first + rows, "length": channels, "segment": size, "channels": channels}
+    sums = torch.zeros(blocks, 16, dtype=torch.float64)  # whole vectors
+    words = {"rows": first + rows, "length": channels, "segment": channels, "channels": channels}
+    words |= {"block": size}
     items, at = (first // size, first // size + blocks), first * channels
-    kernel = value_kernel(registry["prelu"], ("channels",), torch.float32, True, False)
-    do(kernel, items, (float(weight.data_ptr()),), a=far(x, at), b=far(y, at), **words)
-    kernel = slope_kernel(registry["prelu"], ("channels",), torch.float32, True, "input")
-    pointers = {"a": far(x, at), "b": far(g, at), "c": far(gx, at), "d": far(sums, first // size * channels)}
-    do(kernel, items, (float(weight.data_ptr()),), **pointers, **words)
+    kernel = compiled(elementwise.value, registry["prelu"], ("channels",), torch.float32, True, False)
+    do(kernel, items, (weight,), a=far(y, at), b=far(x, at), **words)
+    kernel = compiled(elementwise.slope, registry["prelu"], ("channels",), torch.float32, True, "input")
+    pointers = {"a": far(gx, at), "b": far(g, at), "c": far(x, at), "d": far(sums, first // size * 16)}
+    do(kernel, items, (weight,), **pointers, **words)
     slope = weight.repeat(rows)
     assert torch.equal(y, torch.where(x > 0, x, slope * x))
     assert torch.equal(gx, torch.where(x > 0, g, slope * g))
     by_block = (g.double() * x.double().clamp(max=0)).view(blocks, size, channels).sum(dim=1)
-    torch.testing.assert_close(sums, by_block, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(sums[:, :channels], by_block, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("first", FAR)
@@ -118,10 +122,10 @@ def test_maxout_of_pieces_side_by_side(first: int) -> None:
     gx, winners = empty(WINDOW * pieces), bits(WINDOW // 8 * 2)
     items, row = (first // 64, first // 64 + 3), in_one_row(first + 3)
     at = first // 8 * 2
-    kernel = maxout_kernel("value", torch.float32, pieces, True, True)
-    do(kernel, items, a=far(x, pieces * first), b=far(y, first), c=far(winners, at), **row)
-    kernel = maxout_kernel("slope", torch.float32, pieces, True, True)
-    do(kernel, items, a=far(winners, at), b=far(g, first), c=far(gx, pieces * first), **row)
+    kernel = compiled(maxout.value, torch.float32, pieces, True, True)
+    do(kernel, items, a=far(y, first), b=far(x, pieces * first), c=far(winners, at), **row)
+    kernel = compiled(maxout.slope, torch.float32, pieces, True)
+    do(kernel, items, a=far(gx, pieces * first), b=far(g, first), c=far(winners, at), **row)
     best = x.view(WINDOW, pieces).max(dim=1, keepdim=True)
     assert torch.equal(y, best.values[:, 0])
     expected = torch.zeros(WINDOW, pieces).scatter_(1, best.indices, g[:, None])
@@ -136,10 +140,10 @@ def test_maxout_of_pieces_a_row_apart(first: int) -> None:
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2}
     items = (2 * first, 2 * (first + rows))
     wide, narrow, at = first * pieces * length, first * length, first * 13 * 2
-    kernel = maxout_kernel("value", torch.float32, pieces, False, True)
-    do(kernel, items, a=far(x, wide), b=far(y, narrow), c=far(winners, at), **words)
-    kernel = maxout_kernel("slope", torch.float32, pieces, False, True)
-    do(kernel, items, a=far(winners, at), b=far(g, narrow), c=far(gx, wide), **words)
+    kernel = compiled(maxout.value, torch.float32, pieces, False, True)
+    do(kernel, items, a=far(y, narrow), b=far(x, wide), c=far(winners, at), **words)
+    kernel = compiled(maxout.slope, torch.float32, pieces, False)
+    do(kernel, items, a=far(gx, wide), b=far(g, narrow), c=far(winners, at), **words)
     best = x.view(rows, pieces, length).max(dim=1, keepdim=True)
     assert torch.equal(y, best.values.reshape(-1))
     expected = torch.zeros(rows, pieces, length).scatter_(1, best.indices, g.view(rows, 1, length))
@@ -153,10 +157,10 @@ def test_crelu_of_many_rows(first: int) -> None:
     gx, signs = empty(rows * length), bits(rows * 13 * 2)
     words = {"rows": first + rows, "length": length, "segment": 64, "segments": 2}
     items, at = (2 * first, 2 * (first + rows)), first * length
-    kernel = crelu_kernel("value", torch.float32, True)
-    do(kernel, items, a=far(x, at), b=far(y, 2 * at), c=far(signs, first * 13 * 2), **words)
-    kernel = crelu_kernel("slope", torch.float32, True)
-    do(kernel, items, a=far(signs, first * 13 * 2), b=far(g, 2 * at), c=far(gx, at), **words)
+    kernel = compiled(crelu.value, torch.float32, True)
+    do(kernel, items, a=far(y, 2 * at), b=far(x, at), c=far(signs, first * 13 * 2), **words)
+    kernel = compiled(crelu.slope, torch.float32)
+    do(kernel, items, a=far(gx, at), b=far(g, 2 * at), c=far(signs, first * 13 * 2), **words)
     split = x.view(rows, length)
     assert torch.equal(y.view(rows, 2, length), torch.stack((split.relu(), (-split).relu()), 1))
     up, down = g.view(rows, 2, length).unbind(1)

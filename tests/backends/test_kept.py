@@ -59,7 +59,7 @@ def kept(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[
         found.append(tensor)
         return tensor
 
-    with using("numba"), saved_tensors_hooks(note, lambda tensor: tensor):
+    with using("llvm"), saved_tensors_hooks(note, lambda tensor: tensor):
         y = function(x)
     return y, found
 
@@ -170,7 +170,7 @@ def test_in_place_gives_what_a_new_result_gives(case: Case, dtype: torch.dtype) 
         x = sample(dtype).requires_grad_()
         before = x * 1
         more: dict[str, Any] = {} if seeds is None else {seeds: torch.Generator().manual_seed(1)}
-        with using("numba"):
+        with using("llvm"):
             y = called(case)(before, inplace=inplace, **more)
             (gx,) = torch.autograd.grad(y, x, g)
         assert (y is before) == inplace
@@ -203,7 +203,7 @@ def test_in_place_writes_through_views(case: Case, layout: str) -> None:
         more: list[dict[str, Any]] = [{}, {}]
         if case[2]:
             more = [{"generator": torch.Generator().manual_seed(2)} for _ in range(2)]
-        with using("numba"):
+        with using("llvm"):
             views[layout](expected).copy_(called(case)(views[layout](base).clone(), **more[0]))
             leaf = base.requires_grad_(learning)
             whole = leaf * 1

@@ -30,7 +30,7 @@ def threads() -> Iterator[None]:
 @pytest.fixture
 def kernels() -> Iterator[None]:
     """Kernels for the whole process, set once: a `using` in each of several threads would not nest."""
-    with using("numba"):
+    with using("llvm"):
         yield
 
 
@@ -126,7 +126,7 @@ g = torch.randn(1_000_003, generator=torch.Generator().manual_seed(1))
 
 def result():
     # Only what does not wait for torch's threads, which are not there in a child.
-    with using("numba"):
+    with using("llvm"):
         y = functional.leaky_relu(x, 0.1)
         (gx,) = torch.autograd.grad(y, x, g)
     return y.detach().numpy(), gx.numpy()

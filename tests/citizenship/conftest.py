@@ -33,7 +33,7 @@ def _matrix() -> Any:
 
 matrix = _matrix()
 SHARED = [name for name in registry if hasattr(F, name)]
-WAYS = ["auto", "numba"]
+WAYS = ["auto", "llvm"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,7 +70,7 @@ def one_thread() -> Iterator[None]:
 def kernels_from_a_few_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large tensors are for kernels: thresholds are a matter of speed alone."""
     for name in matrix.KERNELS:
-        monkeypatch.setitem(_thresholds._ELEMENTS_ON_CPU, name, 1 << 15)
+        monkeypatch.setitem(_thresholds._LEAST, name, (1 << 15, _thresholds.NEVER))
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def whole(tensor: Any) -> Tensor:
 
 
 def ways() -> dict[str, Any]:
-    return {name: using(name) for name in ("auto", "numba")}
+    return {name: using(name) for name in ("auto", "llvm")}
 
 
 def main(rank: int, store: str, out: str) -> None:

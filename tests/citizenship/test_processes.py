@@ -119,7 +119,7 @@ matrix = sys.modules["matrix"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(matrix)
 from rectifiers.backends import _thresholds
 
-_thresholds._ELEMENTS_ON_CPU.update(dict.fromkeys(matrix.KERNELS, 1 << 15))
+_thresholds._LEAST.update(dict.fromkeys(matrix.KERNELS, (1 << 15, _thresholds.NEVER)))
 torch.set_num_threads(2)
 
 

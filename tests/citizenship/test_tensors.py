@@ -225,6 +225,6 @@ def test_subclass_that_wraps(cell: Cell) -> None:
 
 def test_large_cells_run_kernels(kernels_from_a_few_elements: None) -> None:
     for name in KERNELS:
-        assert rectifiers.explain(ours_of(name), data("large")).backend == "numba"
+        assert rectifiers.explain(ours_of(name), data("large")).backend == "llvm"
         assert rectifiers.explain(ours_of(name), data("small")).backend == "torch"
     assert len({*map(str, keys())}) == len(keys())

@@ -19,7 +19,7 @@ from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.activations import Activation, Elementwise, Learned, Uniform
 from rectifiers.backends._memory_order import PLAIN, dense, in_memory
-from rectifiers.backends._thresholds import NEVER, least_bytes_on_gpu, least_elements_on_cpu
+from rectifiers.backends._thresholds import NEVER, least
 from rectifiers.errors import ArgumentError, BackendError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["choose", "has_kernel", "kernels_for", "least_elements", "requested", "set_backend", "using"]
 
-_NAMES = ("auto", "numba", "triton", "torch")
+_NAMES = ("auto", "llvm", "triton", "torch")
 _VARIABLE = "RECTIFIERS_BACKEND"
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _SMALL = "the tensor is small"
@@ -42,8 +42,8 @@ def set_backend(name: str) -> str:
 
     Parameters
     ----------
-    name : {"auto", "numba", "triton", "torch"}
-        ``"numba"``: this library's kernels for the CPU. ``"triton"``: those for CUDA. ``"torch"``: torch's
+    name : {"auto", "llvm", "triton", "torch"}
+        ``"llvm"``: this library's kernels for the CPU. ``"triton"``: those for CUDA. ``"torch"``: torch's
         operations. ``"auto"``, the default: kernels for tensors large enough to gain from them, torch's
         operations otherwise; `rectifiers.explain` gives the reason. The environment variable
         ``RECTIFIERS_BACKEND`` sets the default. Activations that have no kernel are torch's own under
@@ -97,7 +97,7 @@ def _check(name: str, where: str) -> None:
         raise ArgumentError(f"`{where}` must be one of {', '.join(_NAMES)}, got {name!r}")
 
 
-def ineligible(input: Tensor, least: int) -> str:
+def ineligible(input: Tensor, enough: int) -> str:
     """Return why torch's operations run a call; an empty string if the input is one for a kernel.
 
     What is true of a tensor here is as true when checkpointing recomputes it: nothing depends on dispatch
@@ -107,7 +107,7 @@ def ineligible(input: Tensor, least: int) -> str:
         return "a compiler is tracing"
     if type(input) not in PLAIN:
         return f"the input is a {type(input).__name__}, not a plain tensor"
-    if input.numel() < least:
+    if input.numel() < enough:
         return _SMALL
     if input.layout is not torch.strided or input.is_nested or input.dtype not in _DTYPES:
         return f"no kernel reads tensors of {input.dtype}, {input.layout}"
@@ -117,28 +117,26 @@ def ineligible(input: Tensor, least: int) -> str:
         return "the input is wrapped by a transform of torch.func, or has no memory of its own"
     if get_proxy_mode() is not None:
         return "make_fx is tracing"
-    if least and not dense(input):  # a kernel reads a copy, on request
+    if enough and not dense(input):  # a kernel reads a copy, on request
         return "the elements of the input do not fill their memory"
     return ""
 
 
-def has_kernel(record: Activation) -> bool:
+def has_kernel(record: Activation, *, on_gpu: bool = False) -> bool:
     """Whether there are kernels of an activation; the others are torch's own, always."""
-    if isinstance(record, Elementwise) and not record.written:
-        return False
-    if isinstance(record, Elementwise) and any(isinstance(p, Uniform) for p in record.parameters.values()):
-        learned = any(isinstance(p, Learned) for p in record.parameters.values())
-        if learned or record.keeps != "sign":  # the slopes would have to be drawn again in torch's operations
+    if isinstance(record, Elementwise):
+        random, learned = (
+            any(isinstance(p, kind) for p in record.parameters.values()) for kind in (Uniform, Learned)
+        )
+        # slopes would have to be drawn again in torch's operations
+        if not record.written or (random and (learned or record.keeps != "sign")):
             return False
-    return least_elements_on_cpu(record) != NEVER
+    return least(record, on_gpu=on_gpu) != NEVER
 
 
 def least_elements(record: Activation, input: Tensor) -> int:
     """Return the number of elements from which a kernel is worthwhile, where `input` is."""
-    if not input.is_cuda:
-        return least_elements_on_cpu(record)
-    enough = least_bytes_on_gpu(record)
-    return enough if enough == NEVER else enough // input.itemsize
+    return least(record, on_gpu=input.is_cuda) // (input.itemsize if input.is_cuda else 1)
 
 
 def kernels_for(record: Activation, input: Tensor) -> Kernels | None:
@@ -165,15 +163,15 @@ def choose(record: Activation, input: Tensor) -> tuple[Kernels | None, str]:
         return None, "torch was requested"
     if isinstance(record, Elementwise) and not record.written:
         return None, "a derivative of it is found by autograd: a kernel needs its formula"
-    if not has_kernel(record):
+    if not has_kernel(record, on_gpu=input.is_cuda or name == "triton"):
         return None, "there is no kernel: torch's own is as fast"
     if input.dtype == torch.float64:
         return None, "there is no kernel for torch.float64"
-    least = least_elements(record, input) if name == "auto" else 0
-    size = f"the tensor has {input.numel()} elements, and the kernel is for {least} or more"
-    reason = ineligible(input, least) or ("" if input.numel() else "the input is empty")
+    enough = least_elements(record, input) if name == "auto" else 0
+    size = f"the tensor has {input.numel()} elements, and the kernel is for {enough} or more"
+    reason = ineligible(input, enough) or ("" if input.numel() else "the input is empty")
     if reason:
-        kernels, reason = None, size if reason == _SMALL and input.numel() > 0 and least < NEVER else reason
+        kernels, reason = None, size if reason == _SMALL and input.numel() > 0 else reason
     else:
         kernels, reason = available(name, input.device, record, input.dtype)
     if kernels is not None:
@@ -189,10 +187,9 @@ def available(
 ) -> tuple[Kernels | None, str]:
     """Return the kernels of a backend, or None and why they cannot run."""
     kernels: Kernels
-    automatic = name == "auto"
-    if name == "numba" or (automatic and device.type == "cpu"):
+    if name == "llvm" or (name == "auto" and device.type == "cpu"):
         if device.type != "cpu":
-            return None, f"numba is for the CPU, the input is on {device}"
+            return None, f"llvm is for the CPU, the input is on {device}"
         from rectifiers.backends.cpu import kernels as on_cpu
 
         kernels = on_cpu
@@ -204,5 +201,5 @@ def available(
         from rectifiers.backends.gpu import kernels as on_gpu
 
         kernels = on_gpu
-    reason = kernels.refuses(record, dtype) or (automatic and kernels.slow(record, dtype, device))
+    reason = kernels.refuses(record, dtype)
     return (None, reason) if reason else (kernels, "")

@@ -21,6 +21,8 @@ from rectifiers.errors import BackendError
 
 __all__ = ["crelu", "executor", "maxout"]
 
+_MOST_PIECES = 64  # whose winners kernels save: their code is written out, piece by piece
+
 
 def executor(record: Elementwise) -> Execute:
     """Return what applies an elementwise activation to a tensor.
@@ -90,7 +92,7 @@ def maxout(input: Tensor, split: tuple[int, ...], dim: int, axis: int) -> Tensor
     axis : int
         The axis of `split` that counts the pieces: `dim` or `dim` + 1.
     """
-    kernels = kernels_for(_maxout, input)
+    kernels = kernels_for(_maxout, input) if split[axis] <= _MOST_PIECES else None
     if kernels is None:
         return torch_maxout(input, split, dim, axis)
     return _along_axis.maxout(kernels, input, split, dim, axis)

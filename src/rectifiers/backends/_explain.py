@@ -24,7 +24,7 @@ class Explanation:
     Attributes
     ----------
     activation : str
-    backend : {"numba", "triton", "torch"}
+    backend : {"llvm", "triton", "torch"}
         Whose code runs.
     reason : str
         Why it is that one.

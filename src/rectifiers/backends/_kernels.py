@@ -21,12 +21,11 @@ Values: TypeAlias = tuple[Any, ...]
 class Draw:
     """A random number per element that can be drawn again: from a counter-based generator and a seed.
 
-    Element e of the tensor, counted in logical (row-major) order, takes 16 bits of Philox 4x32-7 (Salmon
-    2011; 7 rounds are the fewest that pass BigCrush)::
+    Element e of the tensor, counted in logical (row-major) order, takes 16 bits of a word of SplitMix64
+    (Steele, Lea & Flood 2014), which passes BigCrush::
 
-        block, j, lane = e // 64, e % 64 // 8, e % 8
-        words = philox_4x32(counter=(64-bit: block * 8 + lane, 0, 0), key=(seed's low, high half), rounds=7)
-        k     = 16 bits of words[j // 2]: the low ones if j is even, else the high ones
+        word  = mix(seed + (e // 4 + 1) * 0x9E3779B97F4A7C15)
+        k     = word >> 16 * (e % 4) & 0xFFFF
         value = base + step * k           (the product is rounded, then the sum)
 
     in float32.
@@ -76,10 +75,6 @@ class Kernels(Protocol):
 
     def refuses(self, record: Activation, dtype: torch.dtype) -> str:
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
-        ...
-
-    def slow(self, record: Activation, dtype: torch.dtype, device: torch.device) -> str:
-        """Return why torch's operations are likely faster than these; an empty string if they are not."""
         ...
 
     def value(

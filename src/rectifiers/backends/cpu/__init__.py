@@ -1,9 +1,9 @@
-"""Kernels for the processor: loops compiled by Numba, vectors written by the formulas themselves."""
+"""Kernels for the processor: vector code that the formulas write themselves, compiled by LLVM."""
 
 from __future__ import annotations
 
-from rectifiers.backends.cpu.kernel_set import NumbaKernels
+from rectifiers.backends.cpu.kernel_set import LLVMKernels
 
 __all__ = ["kernels"]
 
-kernels = NumbaKernels()
+kernels = LLVMKernels()

@@ -4,54 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
 from rectifiers.backends.cpu.cells import CELLS, Cells
-from rectifiers.backends.cpu.numbers import LANES, Writer
-from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
-from rectifiers.backends.cpu.task import Word
+from rectifiers.backends.cpu.numbers import Writer, vector
+from rectifiers.backends.cpu.strips import Strip, Word, at, constant, fetch, mask_of, read_bits, write_bits
 
 __all__ = ["slope", "value"]
 
 
 def value(strip: Strip, dtype: Any, keep: bool) -> None:
-    """A = x, B = y, C = packed bits x > 0 and x < 0, both set for NaN, a byte of each by turns."""
+    """A = y, B = x, C = packed bits x > 0 and x < 0, both set for NaN, a byte of each by turns."""
     b, cells = strip.builder, CELLS[dtype]
     w = Writer(b, double=False)
     half = _Halves(strip, cells)
-    x_base, y_base, signs = (strip.word(word) for word in (Word.A, Word.B, Word.C))
+    y_base, x_base, signs = (strip.word(word) for word in (Word.A, Word.B, Word.C))
 
-    def vector(offset: Any, rest: Any, stream: bool) -> None:
+    def body(offset: Any, rest: Any, stream: bool) -> None:
         mask = mask_of(b, rest)
         address = half.whole(x_base, offset)
         if stream:
             fetch(b, address)
         # Chosen in the type in which it is stored and compared: between two types LLVM (20) makes a maximum
         # of it, for which -0 is as good as 0.
-        stored = cells.read(w, address, mask)
+        stored = cells.read(b, address, mask)
         x = cells.widen(w, stored) if cells.brain else stored
-        zero = ir.Constant(x.type, [0.0] * LANES)
+        zero = vector(x.type.element, 0.0)
         above, below = b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, zero)
-        none = ir.Constant(stored.type, [0 if cells.brain else 0.0] * LANES)
-        negative = (
-            b.xor(stored, ir.Constant(stored.type, [1 << 15] * LANES)) if cells.brain else b.fneg(stored)
-        )
+        none = vector(cells.stored, 0 if cells.brain else 0.0)
+        negative = b.xor(stored, vector(cells.stored, 1 << 15)) if cells.brain else b.fneg(stored)
         for j, value in enumerate((b.select(below, none, stored), b.select(above, none, negative))):
-            cells.write(w, half.part(y_base, offset, j), value, mask, stream=stream)
+            cells.write(b, half.part(y_base, offset, j), value, mask, stream=stream)
             if keep:
                 write_bits(b, half.sign(signs, offset, j), b.fcmp_unordered("><"[j], x, zero))
 
-    strip.run(vector)
+    strip.run(body)
 
 
 def slope(strip: Strip, dtype: Any) -> None:
-    """A = packed bits, B = g, C = gx."""
+    """A = gx, B = g, C = packed bits."""
     b, cells = strip.builder, CELLS[dtype]
     w = Writer(b, double=False)
     half = _Halves(strip, cells)
-    signs, g_base, gx_base = (strip.word(word) for word in (Word.A, Word.B, Word.C))
+    gx_base, g_base, signs = (strip.word(word) for word in (Word.A, Word.B, Word.C))
 
-    def vector(offset: Any, rest: Any, stream: bool) -> None:
+    def body(offset: Any, rest: Any, stream: bool) -> None:
         mask = mask_of(b, rest)
         addresses = [half.part(g_base, offset, j) for j in (0, 1)]
         if stream:
@@ -63,7 +58,7 @@ def slope(strip: Strip, dtype: Any) -> None:
         gx = b.fsub(b.select(above, first, none), b.select(below, second, none))
         cells.store(w, half.whole(gx_base, offset), gx, mask, stream=stream)
 
-    strip.run(vector)
+    strip.run(body)
 
 
 class _Halves:
@@ -92,5 +87,5 @@ class _Halves:
     def sign(self, base: Any, offset: Any, half: int) -> Any:
         """Address of a byte of signs."""
         b = self.strip.builder
-        vector = b.shl(b.add(self.byte, b.lshr(offset, constant(3))), constant(1))
-        return b.add(base, b.add(vector, constant(half)))
+        index = b.shl(b.add(self.byte, b.lshr(offset, constant(3))), constant(1))
+        return b.add(base, b.add(index, constant(half)))

@@ -8,56 +8,43 @@ import sys
 from typing import Any
 
 import torch
+from llvmlite.binding import get_host_cpu_features
 from torch import Tensor
 
-from rectifiers.activations import Activation, Elementwise
+from rectifiers.activations import Activation, Choice, Elementwise, Learned
 from rectifiers.backends._kernels import Draw, Layout, Saved, Values
-from rectifiers.backends.cpu.compiled import crelu_kernel, maxout_kernel, slope_kernel, value_kernel
-from rectifiers.backends.cpu.sharing import (
-    SEGMENT,
-    in_order,
-    rows_of_block,
-    run_blocks,
-    run_flat,
-    run_rows,
-)
-from rectifiers.backends.memory import huge_pages
+from rectifiers.backends.cpu import crelu, elementwise, maxout
+from rectifiers.backends.cpu.launch import run
+from rectifiers.backends.cpu.strips import compiled, written
 
-__all__ = ["NumbaKernels"]
+__all__ = ["LLVMKernels"]
+
+_SEGMENT = 8192  # elements summed up into one partial sum: a matter of the layout alone, as the sums are
 
 
-class NumbaKernels:
-    """`Kernels` in machine code that Numba makes, for tensors in the processor's memory."""
+class LLVMKernels:
+    """`Kernels` in machine code that LLVM makes, for tensors in the processor's memory."""
 
-    name = "numba"
+    name = "llvm"
 
     def refuses(self, record: Activation, dtype: torch.dtype) -> str:
         """Return why these kernels cannot run a record for a type here; an empty string if they can."""
         return _refuses(record, dtype)
 
-    def slow(self, record: Activation, dtype: torch.dtype, device: torch.device) -> str:
-        """Return why torch's operations are likely faster than these: here, they are not."""
-        return ""
-
     def value(
         self, record: Elementwise, values: Values, layout: Layout, x: Tensor, y: Tensor, keep: bool
     ) -> Tensor | None:
         """Write f(x) into `y`, which may be `x`; return a packed bit per element, x > 0, if `keep`."""
-        n = x.numel()
-        bits = torch.empty((n + 7) // 8, dtype=torch.uint8, device="cpu") if keep else None
-        if y is not x:
-            huge_pages(y)
+        bits = _bytes((x.numel() + 7) // 8) if keep else None
         kinds, parameters, seed = _arguments(record, values)
-        across = layout[2] == 1 and layout[1] > 1
-        kernel = value_kernel(record, kinds, x.dtype, across, keep)
-        addresses = (x.data_ptr(), y.data_ptr(), 0 if bits is None else bits.data_ptr(), 0)
-        if layout[1] == 1:
-            run_flat(kernel, n, y, addresses, parameters, seed)
-        elif across:
-            run_blocks(kernel, layout, y, addresses, parameters, seed, rows_of_block(layout))
-        else:
-            shape = (layout[0] * layout[1], layout[2])
-            run_rows(kernel, shape, y, addresses, parameters, layout[1], seed=seed)
+        outer, channels, inner = layout
+        across = inner == 1 and channels > 1
+        kernel = compiled(elementwise.value, record, kinds, x.dtype, across, keep)
+        shape = (
+            (1, x.numel()) if channels == 1 else (outer, channels) if across else (outer * channels, inner)
+        )
+        block = _rows_of_block(outer) if across else 1
+        run(kernel, shape, (y, x, bits), parameters, channels=channels, seed=seed, block=block)
         return bits
 
     def slope(
@@ -71,87 +58,78 @@ class NumbaKernels:
         gx: Tensor,
     ) -> tuple[Tensor, ...]:
         """Write g times the derivative into `gx`; return the gradient of every learned parameter."""
-        huge_pages(gx)
         kinds, parameters, seed = _arguments(record, values)
         learned = kinds.count("channels")
         outer, channels, inner = layout
         across = inner == 1 and channels > 1
-        kernel = slope_kernel(record, kinds, g.dtype, across, keeps)
-        addresses = [kept.data_ptr(), g.data_ptr(), gx.data_ptr(), 0]
+        kernel = compiled(elementwise.slope, record, kinds, g.dtype, across, keeps)
         if not learned:
-            run_flat(kernel, gx.numel(), gx, tuple(addresses), parameters, seed)
+            run(kernel, (1, gx.numel()), (gx, g, kept), parameters, seed=seed)
             return ()
         if across:
-            size = rows_of_block(layout)
-            sums = torch.zeros((-(-outer // size), learned, channels), dtype=torch.float64, device="cpu")
-            addresses[3] = sums.data_ptr()
-            run_blocks(kernel, layout, gx, tuple(addresses), parameters, seed, size)
-            total = in_order(sums)
+            shape, segment, block = (outer, channels), channels, _rows_of_block(outer)
+            sums = _doubles(-(-outer // block), learned, -(-channels // 8) * 8)
         else:
-            count = -(-inner // SEGMENT)
-            sums = torch.empty((outer, channels, count, learned), dtype=torch.float64, device="cpu")
-            addresses[3] = sums.data_ptr()
-            shape = (outer * channels, inner)
-            run_rows(kernel, shape, gx, tuple(addresses), parameters, channels, SEGMENT, seed)
-            if count == 1 or channels == 1:
-                total = in_order(sums.view(outer * count, channels, learned)).T
-            else:
-                total = in_order(sums.permute(0, 2, 3, 1).reshape(outer * count, learned, channels))
-        return tuple(total.unbind())
+            shape, segment, block = (outer * channels, inner), _SEGMENT, 1
+            sums = _doubles(outer, channels, -(-inner // segment), learned)
+        run(kernel, shape, (gx, g, kept, sums), parameters, channels=channels, segment=segment, block=block)
+        if across:
+            return tuple(_total(sums)[:, :channels].unbind())
+        return tuple(_total(sums.transpose(1, 2).reshape(-1, channels, learned)).unbind(1))
 
     def maxout_value(self, layout: Layout, x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write the largest of the pieces, NaN if one is, into `y`; return packed winners if `keep`."""
         rows, pieces, inner = layout
         shape = (1, rows) if inner == 1 else (rows, inner)
-        huge_pages(y)
-        winners = None
-        if keep:
-            size = shape[0] * ((shape[1] + 7) // 8) * (pieces - 1).bit_length()
-            winners = torch.empty(size, dtype=torch.uint8, device="cpu")
-        kernel = maxout_kernel("value", x.dtype, pieces, inner == 1, keep)
-        addresses = (x.data_ptr(), y.data_ptr(), 0 if winners is None else winners.data_ptr(), 0)
-        run_rows(kernel, shape, y, addresses)
+        winners = _bytes(shape[0] * ((shape[1] + 7) // 8) * (pieces - 1).bit_length()) if keep else None
+        run(compiled(maxout.value, x.dtype, pieces, inner == 1, keep), shape, (y, x, winners))
         return winners
 
     def maxout_slope(self, layout: Layout, winners: Tensor, g: Tensor, gx: Tensor) -> None:
         """Write `g` where the winner is and 0 elsewhere into `gx`."""
         rows, pieces, inner = layout
-        huge_pages(gx)
-        kernel = maxout_kernel("slope", g.dtype, pieces, inner == 1, True)
         shape = (1, rows) if inner == 1 else (rows, inner)
-        run_rows(kernel, shape, gx, (winners.data_ptr(), g.data_ptr(), gx.data_ptr(), 0))
+        run(compiled(maxout.slope, g.dtype, pieces, inner == 1), shape, (gx, g, winners))
 
     def crelu_value(self, layout: tuple[int, int], x: Tensor, y: Tensor, keep: bool) -> Tensor | None:
         """Write max(0, x) and max(0, -x) into `y`; return two packed bits per element if `keep`."""
         rows, length = layout
-        huge_pages(y)
-        signs = torch.empty(rows * ((length + 7) // 8) * 2, dtype=torch.uint8, device="cpu") if keep else None
-        addresses = (x.data_ptr(), y.data_ptr(), 0 if signs is None else signs.data_ptr(), 0)
-        run_rows(crelu_kernel("value", x.dtype, keep), layout, y, addresses)
+        signs = _bytes(rows * ((length + 7) // 8) * 2) if keep else None
+        run(compiled(crelu.value, x.dtype, keep), layout, (y, x, signs))
         return signs
 
     def crelu_slope(self, layout: tuple[int, int], signs: Tensor, g: Tensor, gx: Tensor) -> None:
         """Write into `gx` the first half of `g` where x > 0, minus the second where x < 0, 0 elsewhere."""
-        huge_pages(gx)
-        run_rows(
-            crelu_kernel("slope", g.dtype, True),
-            layout,
-            gx,
-            (signs.data_ptr(), g.data_ptr(), gx.data_ptr(), 0),
-        )
+        run(compiled(crelu.slope, g.dtype), layout, (gx, g, signs))
 
 
-def _arguments(record: Elementwise, values: Values) -> tuple[tuple[Any, ...], tuple[float, ...], int]:
+def _bytes(size: int) -> Tensor:
+    return torch.empty(size, dtype=torch.uint8, device="cpu")
+
+
+def _doubles(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64, device="cpu")
+
+
+def _rows_of_block(rows: int) -> int:
+    """Rows summed up into one row of partial sums: few enough to share out, enough to outweigh those sums."""
+    return max(64, -(-rows // 256))
+
+
+def _total(sums: Tensor) -> Tensor:
+    """Add up along the first axis, in an order that does not depend on the threads."""
+    return torch.from_numpy(sums.numpy().sum(axis=0))
+
+
+def _arguments(record: Elementwise, values: Values) -> tuple[tuple[Any, ...], tuple[Any, ...], int]:
     """Kinds, what the task carries, and the seed, of a record's values."""
-    if not values:
-        return (), (), 0
     kinds: list[Any] = []
-    parameters: list[float] = []
+    parameters: list[float | Tensor] = []
     seed = 0
     for value in values:
         if isinstance(value, Tensor):
             kinds.append("channels")
-            parameters.append(value.data_ptr())
+            parameters.append(value.float())
         elif isinstance(value, Draw):
             kinds.append("reciprocal draw" if value.reciprocal else "draw")
             parameters += (value.base, value.step)
@@ -160,24 +138,27 @@ def _arguments(record: Elementwise, values: Values) -> tuple[tuple[Any, ...], tu
             kinds.append((value,))
         else:
             kinds.append("number")
-            parameters.append(value)
+            parameters.append(float(value))
     return tuple(kinds), tuple(parameters), seed
 
 
 @functools.cache
 def _refuses(record: Activation, dtype: torch.dtype) -> str:
-    from llvmlite.binding import get_host_cpu_features
-
     if sys.byteorder != "little":
         return "the processor is big-endian"
-    if (
-        dtype == torch.float16
-        and platform.machine() in ("x86_64", "AMD64")
-        and not get_host_cpu_features().get("f16c")
-    ):
+    on_intel = platform.machine() in ("x86_64", "AMD64")
+    if dtype == torch.float16 and on_intel and not get_host_cpu_features().get("f16c"):
         return "the processor has no instructions for float16 (F16C)"
     if not isinstance(record, Elementwise):
         return ""
-    from rectifiers.backends.cpu.trial import obstacle
-
-    return obstacle(record)
+    kinds = tuple(
+        (p.default,) if isinstance(p, Choice) else "channels" if isinstance(p, Learned) else "number"
+        for p in record.parameters.values()
+    )
+    try:  # to write what may be wanted
+        written(elementwise.value, record, kinds, dtype, False, False)
+        for keeps in {"input", record.keeps}:
+            written(elementwise.slope, record, kinds, dtype, False, keeps)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        return f"there is no vector code for it: {error}"
+    return ""

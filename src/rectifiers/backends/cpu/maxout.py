@@ -7,9 +7,8 @@ from typing import Any
 from llvmlite import ir
 
 from rectifiers.backends.cpu.cells import CELLS, Cells
-from rectifiers.backends.cpu.numbers import LANES, Writer
-from rectifiers.backends.cpu.strips import Strip, at, constant, fetch, mask_of, read_bits, write_bits
-from rectifiers.backends.cpu.task import Word
+from rectifiers.backends.cpu.numbers import LANES, Writer, vector
+from rectifiers.backends.cpu.strips import Strip, Word, at, constant, fetch, mask_of, read_bits, write_bits
 
 __all__ = ["slope", "value"]
 
@@ -17,20 +16,17 @@ _I32 = ir.IntType(32)
 
 
 def value(strip: Strip, dtype: Any, pieces: int, side_by_side: bool, keep: bool) -> None:
-    """A = x, B = y, C = packed winners: per vector of outputs a byte for each bit of the winner's number."""
+    """A = y, B = x, C = packed winners: per vector of outputs a byte for each bit of the winner's number."""
     b, cells = strip.builder, CELLS[dtype]
     w = Writer(b, double=False)
     out = _Pieces(strip, cells, pieces, side_by_side)
-    x_base, winners = strip.word(Word.A), strip.word(Word.C)
-    y_base = at(b, strip.word(Word.B), out.first, cells.size)
+    x_base, winners = strip.word(Word.B), strip.word(Word.C)
+    y_base = at(b, strip.word(Word.A), out.first, cells.size)
 
-    def vector(offset: Any, rest: Any, stream: bool) -> None:
+    def body(offset: Any, rest: Any, stream: bool) -> None:
         mask = mask_of(b, rest)
         candidates = out.load(w, x_base, offset, rest, stream)
-        best, planes = (
-            candidates[0],
-            [ir.Constant(ir.VectorType(ir.IntType(1), LANES), [0] * LANES)] * out.planes,
-        )
+        best, planes = candidates[0], [vector(ir.IntType(1), 0)] * out.planes
         for number, piece in enumerate(candidates[1:], 1):
             # a later piece wins if it is larger, or the first NaN
             stays = b.or_(b.fcmp_ordered("<=", piece, best), b.fcmp_unordered("uno", best, best))
@@ -45,18 +41,18 @@ def value(strip: Strip, dtype: Any, pieces: int, side_by_side: bool, keep: bool)
             for p, plane in enumerate(planes):
                 write_bits(b, out.winner(winners, offset, p), plane)
 
-    strip.run(vector)
+    strip.run(body)
 
 
 def slope(strip: Strip, dtype: Any, pieces: int, side_by_side: bool) -> None:
-    """A = packed winners, B = g, C = gx."""
+    """A = gx, B = g, C = packed winners."""
     b, cells = strip.builder, CELLS[dtype]
     w = Writer(b, double=False)
     out = _Pieces(strip, cells, pieces, side_by_side)
-    winners, gx_base = strip.word(Word.A), strip.word(Word.C)
+    gx_base, winners = strip.word(Word.A), strip.word(Word.C)
     g_base = at(b, strip.word(Word.B), out.first, cells.size)
 
-    def vector(offset: Any, rest: Any, stream: bool) -> None:
+    def body(offset: Any, rest: Any, stream: bool) -> None:
         mask = mask_of(b, rest)
         g = cells.load(w, at(b, g_base, offset, cells.size), mask)
         planes = [read_bits(b, out.winner(winners, offset, p)) for p in range(out.planes)]
@@ -69,7 +65,7 @@ def slope(strip: Strip, dtype: Any, pieces: int, side_by_side: bool) -> None:
             parts.append(g if chosen is None else b.select(chosen, g, w.literal(0.0)))
         out.store(w, gx_base, offset, rest, parts, stream)
 
-    strip.run(vector)
+    strip.run(body)
 
 
 class _Pieces:
@@ -87,8 +83,8 @@ class _Pieces:
     def winner(self, base: Any, offset: Any, plane: int) -> Any:
         """Address of a byte of winners."""
         b = self.strip.builder
-        vector = b.mul(b.add(self.byte, b.lshr(offset, constant(3))), constant(self.planes))
-        return b.add(base, b.add(vector, constant(plane)))
+        index = b.mul(b.add(self.byte, b.lshr(offset, constant(3))), constant(self.planes))
+        return b.add(base, b.add(index, constant(plane)))
 
     def _address(self, base: Any, offset: Any, piece: int) -> Any:
         b = self.strip.builder
@@ -131,16 +127,8 @@ class _Pieces:
 
     def _gather(self, w: Writer, vectors: list[Any], lanes: list[int]) -> Any:
         """A vector of the given lanes, counted through all vectors."""
-        b, result = w.builder, None
+        result = vectors[0]
         for number in sorted({lane // LANES for lane in lanes}):
-            if result is None:
-                picks = [lane % LANES if lane // LANES == number else 0 for lane in lanes]
-                source = vectors[number]
-            else:
-                picks = [
-                    LANES + lane % LANES if lane // LANES == number else i for i, lane in enumerate(lanes)
-                ]
-                source = vectors[number]
-            mask = ir.Constant(ir.VectorType(_I32, LANES), picks)
-            result = b.shuffle_vector(source if result is None else result, source, mask)
+            picks = [LANES + lane % LANES if lane // LANES == number else i for i, lane in enumerate(lanes)]
+            result = w.builder.shuffle_vector(result, vectors[number], vector(_I32, *picks))
         return result

@@ -16,21 +16,26 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-__all__ = ["LANES", "Number", "Truth", "Writer"]
+__all__ = ["LANES", "Number", "Truth", "Writer", "splat", "vector"]
 
 LANES = 8  # elements of one vector, of any type: one byte of packed bits
 
 
+def vector(element: Any, *values: Any) -> ir.Constant:
+    """A constant vector: one value per lane, or the same for all."""
+    return ir.Constant(ir.VectorType(element, LANES), list(values) * (LANES // len(values)))
+
+
+def splat(builder: Any, scalar: Any) -> Any:
+    """A vector that is the same in all lanes."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, vector(ir.IntType(32), 0))
+
+
 @dataclass(frozen=True)
 class Writer:
-    """Where code is written, and in what arithmetic.
-
-    Parameters
-    ----------
-    builder : llvmlite.ir.IRBuilder
-    double : bool
-        Whether numbers are float64; float32 otherwise.
-    """
+    """Where code is written, and in what arithmetic: float64 if `double`, else float32."""
 
     builder: Any
     double: bool
@@ -45,19 +50,9 @@ class Writer:
         """Type of a vector of elements."""
         return ir.VectorType(self.scalar, LANES)
 
-    @property
-    def integers(self) -> Any:
-        """Type of a vector of integers as wide as the elements."""
-        return ir.VectorType(ir.IntType(64 if self.double else 32), LANES)
-
     def literal(self, value: float) -> Any:
         """A vector of one constant, rounded to the type."""
-        rounded = float(value) if self.double else float(np.float32(value))
-        return ir.Constant(self.vector, [rounded] * LANES)
-
-    def integer(self, value: int) -> Any:
-        """A vector of one integer constant."""
-        return ir.Constant(self.integers, [value] * LANES)
+        return vector(self.scalar, float(value) if self.double else float(np.float32(value)))
 
     def number(self, value: Any) -> Number:
         """A number of the formula's: one already, or a Python number."""
@@ -68,19 +63,14 @@ class Writer:
         return Number(self, self.literal(value))
 
     def spread(self, scalar: Any) -> Number:
-        """A number that is the same in all lanes, from one of float64; rounded to float32."""
-        one = self.builder.fptrunc(scalar, ir.FloatType())
-        if self.double:
-            one = self.builder.fpext(one, ir.DoubleType())
-        empty = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return Number(self, self.builder.shuffle_vector(first, empty, zeros), uniform=True)
+        """A number that is the same in all lanes, from a float32."""
+        one = self.builder.fpext(scalar, self.scalar) if self.double else scalar
+        return Number(self, splat(self.builder, one))
 
     def call(self, name: str, *args: Any) -> Any:
         """Call an LLVM intrinsic on vectors of elements."""
         module = self.builder.module
-        full = f"{name}.v{LANES}{'f64' if self.double else 'f32'}"
+        full = f"{name}.v{LANES}{self.scalar.intrinsic_name}"
         kind = ir.FunctionType(self.vector, [self.vector] * len(args))
         return self.builder.call(module.globals.get(full) or ir.Function(module, kind, full), args)
 
@@ -88,40 +78,14 @@ class Writer:
         """``a * b + c`` of vectors, rounded once."""
         return self.call("llvm.fma", a, b, c)
 
-    def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
-        """Value at a vector, by Horner's scheme; coefficients by rising powers."""
-        total = self.literal(coefficients[-1])
-        for coefficient in reversed(coefficients[:-1]):
-            total = self.fma(total, x, self.literal(coefficient))
-        return total
-
-    def bits(self, vector: Any) -> Any:
-        """The same bits as integers."""
-        return self.builder.bitcast(vector, self.integers)
-
-    def from_bits(self, integers: Any) -> Any:
-        """The same bits as elements."""
-        return self.builder.bitcast(integers, self.vector)
-
-    def select(self, condition: Any, if_true: Any, if_false: Any) -> Any:
-        """Choose lane by lane."""
-        return self.builder.select(condition, if_true, if_false)
-
 
 class Truth:
     """A condition on eight neighbouring elements."""
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, writer: Writer, value: Any, static: bool | None = None) -> None:
-        self.writer = writer
-        self.value = value
-        self.static = static  # what it is for all elements, where that is known
-
-    @classmethod
-    def known(cls, writer: Writer, static: bool) -> Truth:
-        """The same for all elements, and known to be."""
-        return cls(writer, ir.Constant(ir.VectorType(ir.IntType(1), LANES), [int(static)] * LANES), static)
+    def __init__(self, writer: Writer, value: Any) -> None:
+        self.writer, self.value = writer, value
 
     def __bool__(self) -> bool:
         raise TypeError("a condition on elements has no single truth: use `where`, &, | and ~")
@@ -144,30 +108,27 @@ class Truth:
         return Truth(self.writer, self.writer.builder.not_(self.value))
 
 
-# What a comparison with a constant is for a number known to be above 0, and one known not to be above it.
-_STATIC: dict[bool, dict[str, tuple[Callable[[float], bool], bool]]] = {
-    True: {
-        ">": (lambda c: c <= 0, True),
-        ">=": (lambda c: c <= 0, True),
-        "<": (lambda c: c <= 0, False),
-        "<=": (lambda c: c <= 0, False),
-    },
-    False: {">": (lambda c: c >= 0, False), ">=": (lambda c: c > 0, False)},
-}
-
-
 def _comparison(operator: str) -> Callable[[Number, Any], Truth]:
     def compare(self: Number, other: Any) -> Truth:
-        writer = self.writer
-        if self.positive is not None and type(other) in (int, float):
-            applies, result = _STATIC[self.positive].get(operator, (lambda _: False, False))
-            if applies(other):
-                return Truth.known(writer, result)
-        b = writer.builder
-        condition = b.fcmp_unordered if operator == "!=" else b.fcmp_ordered  # as NumPy with NaN
-        return Truth(writer, condition(operator, self.vector, writer.number(other).vector))
+        w = self.writer
+        condition = (
+            w.builder.fcmp_unordered if operator == "!=" else w.builder.fcmp_ordered
+        )  # as NumPy with NaN
+        return Truth(w, condition(operator, self.vector, w.number(other).vector))
 
     return compare
+
+
+def _operation(
+    name: str, *, swapped: bool = False, flags: tuple[str, ...] = ()
+) -> Callable[[Number, Any], Number]:
+    def operate(self: Number, other: Any) -> Number:
+        w, operands = self.writer, [self.vector, self.writer.number(other).vector]
+        if swapped:
+            operands.reverse()
+        return Number(w, getattr(w.builder, name)(*operands, flags=flags if w.double else ()))
+
+    return operate
 
 
 class Number:
@@ -175,20 +136,9 @@ class Number:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(
-        self,
-        writer: Writer,
-        vector: Any,
-        choice: Any = None,
-        *,
-        positive: bool | None = None,
-        uniform: bool = False,
-    ) -> None:
-        self.writer = writer
-        self.vector = vector
+    def __init__(self, writer: Writer, vector: Any, choice: Any = None) -> None:
+        self.writer, self.vector = writer, vector
         self.choice = choice  # (condition, if true, if false), where the number is one
-        self.positive = positive  # True: above 0; False: not above 0, or not a number; None: not known
-        self.uniform = uniform  # whether it is the same for all vectors
 
     def __bool__(self) -> bool:
         raise TypeError("a number of elements has no single truth: use `where`")
@@ -196,43 +146,17 @@ class Number:
     __lt__, __le__, __gt__, __ge__, __eq__, __ne__ = (  # type: ignore[assignment]
         _comparison(operator) for operator in ("<", "<=", ">", ">=", "==", "!=")
     )
-
-    def _with(self, operation: str, other: Any) -> Number:
-        other = self.writer.number(other).vector
-        return Number(self.writer, getattr(self.writer.builder, operation)(self.vector, other))
+    __add__, __sub__, __mul__ = _operation("fadd"), _operation("fsub"), _operation("fmul")
+    __radd__, __rsub__, __rmul__ = (_operation(name, swapped=True) for name in ("fadd", "fsub", "fmul"))
+    # With this flag LLVM divides by what is the same for all elements once, before the loop.
+    __truediv__ = _operation("fdiv", flags=("arcp",))
+    __rtruediv__ = _operation("fdiv", swapped=True)
 
     def __neg__(self) -> Number:
         return Number(self.writer, self.writer.builder.fneg(self.vector))
 
     def __pos__(self) -> Number:
         return self
-
-    def __add__(self, other: Any) -> Number:
-        return self._with("fadd", other)
-
-    def __sub__(self, other: Any) -> Number:
-        return self._with("fsub", other)
-
-    def __mul__(self, other: Any) -> Number:
-        return self._with("fmul", other)
-
-    def __truediv__(self, other: Any) -> Number:
-        w, divisor = self.writer, self.writer.number(other)
-        if w.double and divisor.uniform:  # LLVM divides once, before the loop
-            return self * Number(w, w.builder.fdiv(w.literal(1.0), divisor.vector))
-        return self._with("fdiv", divisor)
-
-    def __radd__(self, other: Any) -> Number:
-        return self.writer.number(other) + self
-
-    def __rsub__(self, other: Any) -> Number:
-        return self.writer.number(other) - self
-
-    def __rmul__(self, other: Any) -> Number:
-        return self.writer.number(other) * self
-
-    def __rtruediv__(self, other: Any) -> Number:
-        return self.writer.number(other) / self
 
     def __pow__(self, exponent: Any) -> Number:
         if not isinstance(exponent, int) or isinstance(exponent, bool) or not 1 <= exponent <= 16:

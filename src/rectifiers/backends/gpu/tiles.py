@@ -1,39 +1,35 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 # (Triton's language has no types; its decorator reads the source of what it decorates.)
-"""Pieces of kernels: where elements are, how they are loaded, stored and drawn, how formulas are called.
+"""Pieces of kernels: how elements are loaded, stored, drawn and called upon.
 
-A program of a flat kernel takes 8 rows of SIZE elements, one after the other in memory, and packs
-one bit per row into SIZE bytes. It takes one row in a step, or ROWS of them where numbers are drawn: 64
-elements share 8 calls of Philox (see `Draw`), and a tile of whole blocks calls it no oftener than that.
-Positions are int64 throughout.
+A program takes 8 rows of SIZE elements, one after the other in memory, and packs one bit per row into SIZE
+bytes. Positions are int64 throughout; numbers are float32.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import triton
 import triton.language as tl
 
-from rectifiers.backends.gpu.words import rounded, widened
-
 __all__ = [
+    "INTERPRETED",
     "call",
-    "derivative",
-    "drawn_tile",
+    "drawn",
     "first_of",
     "is_positive",
     "load",
-    "packed",
     "positions",
     "quotient",
-    "settings",
+    "rounded",
     "store",
-    "store_as_it_is",
+    "widened",
+    "write",
 ]
 
-# Kinds of parameters, as kernels are told.
-NUMBER = tl.constexpr(0)
-LEARNED = tl.constexpr(1)
-DRAWN = tl.constexpr(2)
+INTERPRETED = bool(triton.knobs.runtime.interpret)
 
 
 @triton.jit
@@ -43,30 +39,15 @@ def first_of(program, SIZE: tl.constexpr):
 
 
 @triton.jit
-def positions(first, row, ROWS: tl.constexpr, SIZE: tl.constexpr):
-    """Where the elements of some rows are: (SIZE,) of one row, (ROWS, SIZE) of several."""
-    lane = tl.arange(0, SIZE)
-    if ROWS == 1:
-        where = first + (lane + row * SIZE)
-    else:
-        where = first + (((row + tl.arange(0, ROWS)) * SIZE)[:, None] + lane[None, :])
-    return where
+def positions(first, row, SIZE: tl.constexpr):
+    """Where the elements of a row are."""
+    return first + (tl.arange(0, SIZE) + row * SIZE)
 
 
 @triton.jit
 def is_positive(x, NAN: tl.constexpr):
     """Whether elements are positive; `NAN` says whether NaN is."""
     return (x > 0) | (x != x) if NAN else x > 0
-
-
-@triton.jit
-def packed(positive, row, ROWS: tl.constexpr):
-    """The bits of some rows, in their places in bytes of 8 rows."""
-    if ROWS == 1:
-        bits = positive.to(tl.int32) << row
-    else:
-        bits = tl.sum(positive.to(tl.int32) << (row + tl.arange(0, ROWS))[:, None], axis=0)
-    return bits
 
 
 @triton.jit
@@ -84,12 +65,12 @@ def load(pointer, where, mask, FULL: tl.constexpr):
 
 @triton.jit
 def store(pointer, where, value, mask, FULL: tl.constexpr):
-    """Store elements, rounded once to the type of the tensor."""
-    store_as_it_is(pointer, where, rounded(value, pointer.dtype.element_ty), mask, FULL)
+    """Store float32 elements, rounded once to the type of the tensor."""
+    write(pointer, where, rounded(value, pointer.dtype.element_ty), mask, FULL)
 
 
 @triton.jit
-def store_as_it_is(pointer, where, narrow, mask, FULL: tl.constexpr):
+def write(pointer, where, narrow, mask, FULL: tl.constexpr):
     """Store elements of the type of the tensor."""
     if FULL:
         tl.store(pointer + where, narrow)
@@ -98,58 +79,58 @@ def store_as_it_is(pointer, where, narrow, mask, FULL: tl.constexpr):
 
 
 @triton.jit
-def drawn_tile(
-    first, seed, base, step, ROWS: tl.constexpr, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr
-):  # fmt: skip
-    """The float32 numbers of ROWS * SIZE neighbouring elements from `first` on, which begins a block."""
-    counter = first // 8 + tl.arange(0, ROWS * SIZE // 8)
-    low, high = (counter & 0xFFFFFFFF).to(tl.uint32), (counter >> 32).to(tl.uint32)
-    w0, w1, w2, w3 = tl.philox(seed, low, high, low * 0, low * 0, 7)
-    words = tl.join(tl.join(w0, w2), tl.join(w1, w3))  # (call, 2, 2): in the order of their numbers
-    halves = tl.join((words & 0xFFFF).to(tl.uint16), (words >> 16).to(tl.uint16))
-    blocks = tl.reshape(halves, (ROWS * SIZE // 64, 8, 8))  # block, lane, j
-    bits = tl.reshape(tl.permute(blocks, (0, 2, 1)), (ROWS, SIZE))
-    value = bits.to(tl.float32) * tl.full((), step, tl.float32) + tl.full((), base, tl.float32)
+def drawn(first, draw, SIZE: tl.constexpr, RECIPROCAL: tl.constexpr):
+    """The numbers of SIZE neighbouring elements from `first` on, as `Draw` has them."""
+    seed, base, step = draw
+    z = (first // 4 + tl.arange(0, SIZE // 4) + 1).to(tl.uint64) * 0x9E3779B97F4A7C15 + seed.to(tl.uint64)
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+    z = z ^ (z >> 31)
+    parts = tl.join(tl.join(z, z >> 32), tl.join(z >> 16, z >> 48))
+    value = tl.reshape((parts & 0xFFFF).to(tl.float32), (SIZE,)) * step + base
     return tl.div_rn(tl.full(value.shape, 1.0, tl.float32), value) if RECIPROCAL else value
 
 
 @triton.jit
-def _setting(KIND: tl.constexpr, number, weight, random, WIDE: tl.constexpr):
-    if KIND == LEARNED:
-        value = weight
-    elif KIND == DRAWN:
-        value = widened(random, WIDE)
-    else:
-        value = tl.full((), number, WIDE)
-    return value
-
-
-@triton.jit
-def settings(KINDS: tl.constexpr, numbers, weight, random, WIDE: tl.constexpr):
-    """Every parameter's value in the type of computation: one for all elements, or one each."""
-    return (
-        _setting(KINDS[0], numbers[0], weight, random, WIDE),
-        _setting(KINDS[1], numbers[1], weight, random, WIDE),
-        _setting(KINDS[2], numbers[2], weight, random, WIDE),
-        _setting(KINDS[3], numbers[3], weight, random, WIDE),
+def call(FORMULA: tl.constexpr, RANDOM: tl.constexpr, x, numbers, random):
+    """The formula of elements and of its parameters, of which number `RANDOM` is drawn."""
+    values = (
+        random if RANDOM == 0 else numbers[0],
+        random if RANDOM == 1 else numbers[1],
+        random if RANDOM == 2 else numbers[2],
+        random if RANDOM == 3 else numbers[3],
     )
+    return FORMULA(x, values) * tl.full(x.shape, 1.0, tl.float32)  # a constant is spread over them
 
 
 @triton.jit
-def call(FORMULA: tl.constexpr, x, values):
-    """The formula of elements and its parameters; a constant is spread over them."""
-    return tl.broadcast_to(FORMULA(x, values), x.shape)
+def _widened(value):
+    return value.to(tl.float32)
 
 
 @triton.jit
-def derivative(HOW: tl.constexpr, FORMULA: tl.constexpr, VALUE: tl.constexpr, saved, values):
-    """The derivative by the input in terms of what was saved."""
-    if HOW == "sign":
-        of = is_positive(saved, False)
-    elif HOW == "sign or nan":
-        of = is_positive(saved, True)
-    elif HOW == "value":
-        of = call(VALUE, saved, values)
-    else:
-        of = saved
-    return call(FORMULA, of, values)
+def _rounded(value, narrow: tl.constexpr):
+    return value.to(narrow)
+
+
+def _tile(array: Any, dtype: Any, like: Any) -> Any:
+    return tl.tensor(type(like.handle)(array, dtype), tl.block_type(dtype, like.shape))
+
+
+def _widened_by_numpy(value: Any) -> Any:
+    """Triton's interpreter takes subnormal bfloat16 for 0."""
+    if value.dtype != tl.bfloat16:
+        return value.to(tl.float32)
+    return _tile((value.handle.data.astype(np.uint32) << 16).view(np.float32), tl.float32, value)
+
+
+def _rounded_by_numpy(value: Any, narrow: Any) -> Any:
+    """It truncates to bfloat16 where the hardware rounds: to nearest, ties to even."""
+    if narrow != tl.bfloat16:
+        return value.to(narrow)
+    bits = value.handle.data.view(np.uint32)
+    nearest = np.where(np.isnan(value.handle.data), 0x7FC0, (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+    return _tile(nearest.astype(np.uint16), narrow, value)
+
+
+widened, rounded = (_widened_by_numpy, _rounded_by_numpy) if INTERPRETED else (_widened, _rounded)
