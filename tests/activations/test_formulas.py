@@ -61,10 +61,10 @@ def test_torch_has_every_word() -> None:
         np.testing.assert_allclose(theirs[name](*tensors), word(*values), rtol=1e-14, atol=1e-16)
 
 
-def test_rebinding_leaves_the_formula_alone(words: dict[str, Any]) -> None:
+def test_rebinding_leaves_the_formula_alone() -> None:
     record = ELEMENTWISE["elu"]
     before = dict(record.value.__globals__)
-    made = rebind(record.value, {**words, "tl": "further"})
+    made = rebind(record.value, {**WORDS, "tl": "further"})
     assert record.value.__globals__ == before
     assert made.__code__ is record.value.__code__
     assert made.__globals__["tl"] == "further"

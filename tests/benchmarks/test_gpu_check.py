@@ -62,10 +62,10 @@ def test_worthwhile_from_there_on(check: Any, of: dict[int, float], expected: in
 
 def test_the_page_has_every_step_and_every_size(check: Any) -> None:
     steps = [check.Check("tests", True, "57 passed", 12.3), check.Check("small", False, "the time was up", 4)]
-    text = check.section(steps, {"relu": {1 << 20: 1.5, 1 << 21: 0.5}, "elu": {1 << 20: 2.0}})
+    text = check.section(steps, {"relu": {1 << 20: 1.5, 1 << 21: 0.5}, "crelu": {1 << 20: 2.0}})
     assert "| tests | passed | 12 s | 57 passed |" in text
     assert "| small | **failed** | 4 s | the time was up |" in text
     assert "| activation | set | found | 2^20 | 2^21 |" in text
     assert "| relu | 2^28 | 2^21 | 1.50 | 0.50 |" in text
-    assert "| elu | 2^28 | never | 2.00 | – |" in text
+    assert "| crelu | 2^25 | never | 2.00 | – |" in text
     assert "- commit: " in text
