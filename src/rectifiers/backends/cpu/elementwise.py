@@ -177,11 +177,13 @@ def _times(g: Number, slope: Any) -> Number:
     w = g.writer
     if isinstance(slope, int | float):
         return g if slope == 1 else w.number(0.0) if slope == 0 else g * slope
+    result: Number
     if slope.choice is None:
-        return g * slope
-    condition, yes, no = slope.choice
-    chosen: Number = where(condition, _times(g, yes), _times(g, no))
-    return chosen
+        result = g * slope
+    else:
+        condition, yes, no = slope.choice
+        result = where(condition, _times(g, yes), _times(g, no))
+    return result
 
 
 class _Sum:
