@@ -7,6 +7,7 @@ import platform
 import sys
 from typing import Any
 
+import numpy as np
 import torch
 from llvmlite.binding import get_host_cpu_features
 from torch import Tensor
@@ -118,7 +119,8 @@ def _rows_of_block(rows: int) -> int:
 
 def _total(sums: Tensor) -> Tensor:
     """Add up along the first axis, in an order that does not depend on the threads."""
-    return torch.from_numpy(sums.numpy().sum(axis=0))
+    with np.errstate(all="ignore"):
+        return torch.from_numpy(sums.numpy().sum(axis=0))
 
 
 def _arguments(record: Elementwise, values: Values) -> tuple[tuple[Any, ...], tuple[Any, ...], int]:
