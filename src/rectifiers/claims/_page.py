@@ -127,7 +127,8 @@ def _result(record: Record) -> str:
         f"{key} {record.environment[key]}" for key in ("torch", "cpu") if key in record.environment
     )
     took = f"{_minutes(record.seconds)} min of processor time"
-    made = f"Made by `{record.command}` on {record.made} in {took} ({where})."
+    command = f"`rectifiers claims run {record.claim} --scale {record.scale}`"
+    made = f"Made by {command} on {record.made} in {took} ({where})."
     return f"## Result at scale *{record.scale}*: {record.text}\n\n{table}\n\n{made}"
 
 

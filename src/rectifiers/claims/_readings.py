@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import sys
@@ -88,7 +87,7 @@ class Reading(ABC):
 
     def plan(self) -> list[Any]:
         """Return what identifies it: JSON-able values and functions."""
-        return [type(self).__name__, *dataclasses.astuple(self)]  # type: ignore[call-overload]
+        return [type(self).__name__, *vars(self).values()]
 
 
 class Computed(Reading):
@@ -137,10 +136,6 @@ class Computed(Reading):
         return Measured(
             *paired.compare(values, np.zeros_like(values), margin=0.0, alpha=alpha).ends, len(values)
         )
-
-    def plan(self) -> list[Any]:
-        """Return the function and the arguments."""
-        return ["Computed", self.function, self.arguments]
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,6 @@ class Record:
         """The verdict in words; that of a proxy says so."""
         return f"{self.verdict} (proxy)" if self.proxy else self.verdict
 
-    @property
-    def command(self) -> str:
-        """The command that makes it anew."""
-        return f"rectifiers claims run {self.claim} --scale {self.scale}"
-
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-able values, as ``rectifiers claims run --json`` prints it."""
         return {"schema": _SCHEMA, **dataclasses.asdict(self)}

@@ -67,6 +67,7 @@ def run(
     *,
     jobs: int | None = None,
     out: str | Path | None = None,
+    device: str = "cpu",
     progress: bool | None = False,
 ) -> Record:
     """Run a claim and say whether it is reproduced.
@@ -81,6 +82,8 @@ def run(
         Worker processes of a study; by default as many as there are cores. Changes no result.
     out : path, optional
         Directory for the record and the studies; ``runs/claims`` by default. The same call goes on there.
+    device : str
+        Where studies are trained, e.g. ``"cuda"``; what a claim computes itself runs on the CPU.
     progress : bool, optional
         As in `rectifiers.compare`.
 
@@ -103,12 +106,14 @@ def run(
     """
     import torch
 
+    from rectifiers.study import arguments
     from rectifiers.study.environment import environment
 
+    where = arguments.device(device)
     claim = claim if isinstance(claim, Claim) else load(claim)
     at, started = claim.scale(scale), sum(os.times()[:4])
     directory = Path("runs", "claims") if out is None else Path(out)
-    studies, said = _train(claim, scale, directory, jobs, progress)
+    studies, said = _train(claim, scale, directory, jobs, device=device, progress=progress)
     alpha = _ALPHA / len(claim.parts)
     parts = tuple(_judge(part, studies, at.settings, alpha, said) for part in claim.parts)
     record = Record(
@@ -120,7 +125,7 @@ def run(
         plan=claim.hash(scale),
         studies=said,
         seconds=round(sum(os.times()[:4]) - started, 1),
-        environment=environment(torch.device("cpu"), torch.get_num_threads()),
+        environment=environment(where, torch.get_num_threads()),
         made=datetime.now(UTC).date().isoformat(),
     )
     record.write(directory)
@@ -128,7 +133,7 @@ def run(
 
 
 def _train(
-    claim: Claim, scale: str, directory: Path, jobs: int | None, progress: bool | None
+    claim: Claim, scale: str, directory: Path, jobs: int | None, **options: Any
 ) -> tuple[dict[str, Study], dict[str, str]]:
     """Carry out the studies; return those that mean something, and what each found in a sentence."""
     from rectifiers.study import Execution
@@ -137,8 +142,8 @@ def _train(
     for name, arguments in claim.scale(scale).studies.items():
         # by its arguments, so that claims and scales share runs
         place = directory / "studies" / content_hash(keys[name])[:12]
-        options: dict[str, Any] = {"out": place, "execution": Execution(jobs=jobs), "progress": progress}
-        result = compare(**arguments, **options, report=False)
+        execution = Execution(jobs=jobs)
+        result = compare(**{**options, **arguments}, out=place, execution=execution, report=False)
         said[name] = result.summary.recommendation.sentence
         if result.summary.valid:
             studies[name] = result.study

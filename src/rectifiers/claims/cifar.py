@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import tarfile
@@ -59,15 +60,9 @@ def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _every(step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return one in `step` of the training images, as many of each class, with all test images."""
     train_x, train_y, test_x, test_y = load()
     return train_x[::step].clone(), train_y[::step].clone(), test_x, test_y
 
 
-def few() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return one in five of the training images, 1,000 of each class, with all test images."""
-    return _every(5)
-
-
-def fewer() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return one in ten of the training images, 500 of each class, with all test images."""
-    return _every(10)
+few, fewer = functools.partial(_every, 5), functools.partial(_every, 10)  # 10,000 and 5,000 images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 __all__ = [
     "WholeArray",
     "divided_rrelu",
+    "nin",
     "noisier_digits",
     "noisier_mnist",
     "noisy_digits",
@@ -20,20 +22,6 @@ __all__ = [
     "tutorial",
     "tutorial_batch_norm",
 ]
-
-
-class _WholeArray(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, one_if: str) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.one_if = one_if
-        return torch.where(x > 0, x, 0.01 * x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        positive = ctx.saved_tensors[0] > 0
-        one = positive.any() if ctx.one_if == "any" else positive.all()
-        return gradients[0] * torch.where(one, 1.0, 0.01), None
 
 
 class WholeArray(nn.Module):
@@ -51,8 +39,10 @@ class WholeArray(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply leaky ReLU with slope 0.01."""
-        result: Tensor = _WholeArray.apply(x, self.one_if)  # type: ignore[no-untyped-call]
-        return result
+        positive = x > 0
+        one = positive.any() if self.one_if == "any" else positive.all()
+        line = torch.where(one, 1.0, 0.01) * x
+        return torch.where(positive, x, 0.01 * x).detach() + (line - line.detach())
 
 
 def divided_rrelu(channels: int, per: str = "element") -> nn.Module:
@@ -75,27 +65,33 @@ def _tutorial(activation: Any, sizes: tuple[int, int, int], norm: bool) -> nn.Mo
     return nn.Sequential(*layers)
 
 
-def tutorial(activation: Any) -> nn.Module:
-    """Return 784-1024-128-10."""
-    return _tutorial(activation, (784, 1024, 128), norm=False)
+tutorial, tutorial_batch_norm, small_tutorial, small_tutorial_batch_norm = (
+    functools.partial(_tutorial, sizes=sizes, norm=norm)
+    for sizes in ((784, 1024, 128), (64, 256, 64))
+    for norm in (False, True)
+)
 
 
-def tutorial_batch_norm(activation: Any) -> nn.Module:
-    """Return 784-1024-128-10 with batch norm."""
-    return _tutorial(activation, (784, 1024, 128), norm=True)
-
-
-def small_tutorial(activation: Any) -> nn.Module:
-    """Return 64-256-64-10."""
-    return _tutorial(activation, (64, 256, 64), norm=False)
-
-
-def small_tutorial_batch_norm(activation: Any) -> nn.Module:
-    """Return 64-256-64-10 with batch norm."""
-    return _tutorial(activation, (64, 256, 64), norm=True)
+def nin(activation: Any) -> nn.Module:
+    """Return Network in Network for CIFAR-10 (Lin, Chen & Yan 2013), as its authors' configuration has it."""
+    layers: list[nn.Module] = []
+    before = 3
+    for kernels, sizes, pooling in (
+        ((5, 1, 1), (192, 160, 96), nn.MaxPool2d(3, 2, ceil_mode=True)),
+        ((5, 1, 1), (192, 192, 192), nn.AvgPool2d(3, 2, ceil_mode=True)),
+        ((3, 1, 1), (192, 192, 10), nn.AdaptiveAvgPool2d(1)),
+    ):
+        for kernel, channels in zip(kernels, sizes, strict=True):
+            convolution = nn.Conv2d(before, channels, kernel, padding=kernel // 2)
+            nn.init.normal_(convolution.weight, std=0.05)
+            layers += [convolution, activation(channels)]
+            before = channels
+        layers += [pooling, nn.Dropout()]
+    return nn.Sequential(*layers[:-1], nn.Flatten())
 
 
 def _noisy(task: str, size: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return data whose test images have normal noise of `size` standard deviations of a pixel."""
     from rectifiers import tasks
 
     data = tasks.get(task).load()
@@ -103,21 +99,7 @@ def _noisy(task: str, size: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return data.train_x, data.train_y, data.test_x + size * data.train_x.std() * noise, data.test_y
 
 
-def noisy_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return digits whose test images have normal noise of half a pixel's standard deviation."""
-    return _noisy("digits", 0.5)
-
-
-def noisier_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return digits with twice that noise."""
-    return _noisy("digits", 1.0)
-
-
-def noisy_mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return MNIST whose test images have normal noise of half a pixel's standard deviation."""
-    return _noisy("mnist", 0.5)
-
-
-def noisier_mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return MNIST with twice that noise."""
-    return _noisy("mnist", 1.0)
+# half and all of a pixel's standard deviation
+noisy_digits, noisier_digits, noisy_mnist, noisier_mnist = (
+    functools.partial(_noisy, task, size) for task in ("digits", "mnist") for size in (0.5, 1.0)
+)

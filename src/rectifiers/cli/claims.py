@@ -51,6 +51,7 @@ def show(name: Annotated[str, argument("NAME", "Of a claim.")]) -> None:
 @takes(
     Option("scale", "How it is run", "SCALE", "quick, desk or full.", str, "quick"),
     Option("jobs", "How it is run", "N", "Worker processes. [default: the cores]", int),
+    Option("device", "How it is run", "DEVICE", "Where studies are trained, e.g. cuda.", str, "cpu"),
     Option("out", OUT, "DIR", "For records and studies; goes on there. [default: runs/claims]", Path),
     Option("json", OUT, "", "Print one JSON object per claim, a line each.", bool, False),
 )

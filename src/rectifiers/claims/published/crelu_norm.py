@@ -30,28 +30,19 @@ def ratios(vectors: int, features: int, way: str) -> np.ndarray:
     return np.asarray((found.norm(dim=1) / source.norm(dim=1)).numpy())
 
 
-def largest_deviation(vectors: int, features: int, way: str) -> float:
-    """Largest relative change of a norm."""
-    return float(np.abs(ratios(vectors, features, way) - 1).max())
+def figure(of: str, **settings: Any) -> Any:
+    """The largest relative change of a norm, the largest ratio, or the squared ratio vector by vector."""
+    found = ratios(**settings)
+    return {"change": np.abs(found - 1).max(), "ratio": found.max(), "squares": found**2}[of]
 
 
-def squares(vectors: int, features: int, way: str) -> np.ndarray:
-    """The squared ratio of the norms, vector by vector."""
-    return ratios(vectors, features, way) ** 2
-
-
-def largest(vectors: int, features: int, way: str) -> float:
-    """The largest ratio of the norms."""
-    return float(ratios(vectors, features, way).max())
-
-
-_PARTS: tuple[tuple[str, Any, str, tuple[Any, ...], bool], ...] = (
-    ("forward, the norm is kept", largest_deviation, "forward", ("within", 0, 1e-12), True),
-    ("tangents keep their norm", largest_deviation, "tangents", ("within", 0, 1e-12), True),
-    ("backward, the norm of any gradient is kept", squares, "backward", ("within", 1, 0.01), True),
-    ("backward, half of the square is kept on average", squares, "backward", ("within", 0.5, 0.01), False),
-    ("backward, no gradient grows", largest, "backward", ("below", 1, 0), False),
-    ("a gradient that is lost altogether", largest, "counterexample", ("within", 0, 0), False),
+_PARTS: tuple[tuple[str, str, str, tuple[Any, ...], bool], ...] = (
+    ("forward, the norm is kept", "change", "forward", ("within", 0, 1e-12), True),
+    ("tangents keep their norm", "change", "tangents", ("within", 0, 1e-12), True),
+    ("backward, the norm of any gradient is kept", "squares", "backward", ("within", 1, 0.01), True),
+    ("backward, half of the square is kept on average", "squares", "backward", ("within", 0.5, 0.01), False),
+    ("backward, no gradient grows", "ratio", "backward", ("below", 1, 0), False),
+    ("a gradient that is lost altogether", "ratio", "counterexample", ("within", 0, 0), False),
 )
 
 claim = Claim(
@@ -61,8 +52,8 @@ claim = Claim(
     that signals neither grow nor shrink.""",
     source="Introductions to CReLU; the property in its paper, Shang et al. 2016, is another: reconstruction",
     parts=tuple(
-        Part(says, Computed(function, way=way), Criterion(*criterion), decides)
-        for says, function, way, criterion, decides in _PARTS
+        Part(says, Computed(figure, of=of, way=way), Criterion(*criterion), decides)
+        for says, of, way, criterion, decides in _PARTS
     ),
     scales={
         "quick": Scale(0.02, settings={"vectors": 1000, "features": 64}),

@@ -8,10 +8,11 @@ _ARMS: dict[str, Any] = {"arms": ("relu", "leaky_relu(0.01)", "prelu")}
 _GRID = {**_ARMS, "learning_rate": (0.02, 0.05, 0.1)}
 _WIDER = {**_ARMS, "learning_rate": (0.02, 0.05, 0.1, 0.2), "seeds": 12}
 _CIFAR = {"data": "rectifiers.claims.cifar:few", "model": "cnn", "width": 16, "depth": 3, "epochs": 10}
-_QUICK = {"the first": {**_WIDER, "task": "digits"}, "the second": {**_WIDER, "task": "mnist1d", "width": 64}}
+_DIGITS, _HARDER = "handwritten digits", "harder data"
+_QUICK = {_DIGITS: {**_WIDER, "task": "digits"}, _HARDER: {**_WIDER, "task": "mnist1d", "width": 64}}
 _DESK = {
-    "the first": {**_GRID, "task": "mnist", "seeds": 24},
-    "the second": {**_GRID, **_CIFAR, "seeds": 8, "tuning_seeds": 1},
+    _DIGITS: {**_GRID, "task": "mnist", "seeds": 24},
+    _HARDER: {**_GRID, **_CIFAR, "seeds": 8, "tuning_seeds": 1},
 }
 _CHANGES = "instead of speech and ImageNet"
 _SAME = Criterion("within", 0, "margin")
@@ -24,7 +25,7 @@ claim = Claim(
     source="Maas, Hannun & Ng 2013, Rectifier nonlinearities; He et al. 2015, on Leaky ReLU",
     parts=tuple(
         Part(f"{arm} is as accurate as ReLU on {study}", Difference(arm, "relu", study), _SAME)
-        for study in ("the first", "the second")
+        for study in (_DIGITS, _HARDER)
         for arm in ("leaky_relu(0.01)", "prelu")
     ),
     scales={

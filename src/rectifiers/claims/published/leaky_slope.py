@@ -1,7 +1,7 @@
 """leaky-slope: a slope of 1/5.5 beats 1/100, and leaky beats ReLU."""
 
-from rectifiers.claims import Claim, Criterion, Difference, Part, Scale
-from rectifiers.claims.published.rrelu_overfits_less import DESK, DESK_CHANGES, QUICK, QUICK_CHANGES
+from rectifiers.claims import Claim, Criterion, Difference, Part
+from rectifiers.claims.published.rrelu_overfits_less import SCALES
 
 _BETTER = Criterion("above", 0, 0)
 
@@ -16,6 +16,6 @@ claim = Claim(
         Part("1/5.5 is above ReLU", Difference("leaky_relu(1/5.5)", "relu"), _BETTER),
         Part("1/100 is above ReLU", Difference("leaky_relu(0.01)", "relu"), _BETTER, decides=False),
     ),
-    scales={"quick": Scale(1, QUICK_CHANGES, True, QUICK), "desk": Scale(12, DESK_CHANGES, True, DESK)},
+    scales=SCALES,
     remarks="The runs are those of rrelu-overfits-less.",
 )

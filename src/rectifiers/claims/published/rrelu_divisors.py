@@ -5,10 +5,10 @@ from typing import Any
 from rectifiers.claims import Claim, Criterion, Lead, Part, Scale
 
 _CODED = "RReLU as coded"
+_PER = {"call": "batch", "channel": "example and channel", "element": "element"}
 _READINGS = {
-    "RReLU by one divisor per batch": "rectifiers.claims.models:divided_rrelu(per='call')",
-    "RReLU by one divisor per example and channel": "rectifiers.claims.models:divided_rrelu(per='channel')",
-    "RReLU by one divisor per element": "rectifiers.claims.models:divided_rrelu(per='element')",
+    f"RReLU by one divisor per {what}": f"rectifiers.claims.models:divided_rrelu(per={per!r})"
+    for per, what in _PER.items()
 }
 _OTHERS = ("relu", "leaky_relu(0.01)", "prelu", "elu")
 _ARMS = {**{arm: arm for arm in _OTHERS}, _CODED: "rrelu(3, 8, per=call)", **_READINGS}
