@@ -189,7 +189,7 @@ def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
 
 ARMS: dict[str, tuple[Any, int, str]] = {
     "plain": (plain, 4, "torch"),
-    "watch, every=1": (watched(1), 3, "torch"),
+    "watch, every=1": (watched(1), 10, "torch"),
     "watch, every=10": (watched(10), 10, "torch"),
     "hooks, 5 means": (hooks, 3, "torch"),
     "TensorBoard histograms": (tensorboard, 1, "tensorboard"),

@@ -120,7 +120,7 @@ def test_figures_are_those_of_a_slow_twin(kind: str, activation: Callable[[Tenso
     model = Layer(kind, activation)
     with torch.no_grad():
         model.layer.bias[:3] = torch.tensor([-30.0, 30.0, -3.0])
-    with rectifiers.watch(model, every=1, positions=1024, window=3) as w:
+    with rectifiers.watch(model, every=1, window=3) as w:
         for _ in range(3):
             model(2 * torch.randn(SHAPES[kind])).sum().backward()
     (row,) = w.figures()

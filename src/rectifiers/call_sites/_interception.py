@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function
 
 from rectifiers.call_sites._features import Features
 from rectifiers.call_sites._known import activation_of_function, activation_of_module
@@ -28,6 +28,7 @@ _RUN = str(Path(__file__).with_name("_running.py"))
 _CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
 _FUNCTION = str(Path("torch", "autograd", "function.py"))
 _MODULE = str(Path("torch", "nn", "modules", "module.py"))
+_ANY = (torch.empty(0),)  # by which a mode that is on is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ class Interception(TorchFunctionMode):
         running = self._running.pop()
         try:
             if running.end is not None and output is not None:
-                running.end(output)
+                self._call_back(running.end, output)
         finally:
             if running.is_activation:
                 self._closed = False
@@ -198,7 +199,8 @@ class Interception(TorchFunctionMode):
     def _call_back(self, function: Callable[..., Any], *args: Any) -> Any:
         closed, self._closed = self._closed, True  # what it does is not the model's
         try:
-            return function(*args)
+            # in a hook this mode is on, and its operations are faster without
+            return handle_torch_function(function, (), *args) if has_torch_function(_ANY) else function(*args)
         finally:
             self._closed = closed
 

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from rectifiers.call_sites import Call, End, Interception
 from rectifiers.diagnosis._history import History
 from rectifiers.diagnosis._slope import slope_at
-from rectifiers.diagnosis.quantities import ALL, Sample
+from rectifiers.diagnosis.quantities import ALL, Gradient, Sample
 from rectifiers.diagnosis.quantities.histogram import histogram_of
 
 __all__ = ["Observer", "Patterns", "SiteRecord"]
 
 Patterns: TypeAlias = str | type[nn.Module] | Sequence[str | type[nn.Module]]
 
-_ELEMENTS, _FEWEST = 16_384, 16  # taken at one site: wide layers have fewer positions
+# taken at one site, and positions (samples, times places in an image or a sequence): fewer of wide layers
+_ELEMENTS, _MOST, _FEWEST = 16_384, 1024, 16
 _FORWARD = tuple(quantity.forward for quantity in ALL if quantity.forward is not None)
 _BACKWARD = tuple(quantity.backward for quantity in ALL if quantity.backward is not None)
 
@@ -60,6 +61,7 @@ class _Seen:
     y: Tensor | None = None
     gradient: Tensor | None = None
     gradient_dtype: torch.dtype = torch.float32
+    added: bool = False  # its gradient, to the sums
 
     @functools.cached_property
     def slope(self) -> Tensor | None:
@@ -77,15 +79,15 @@ class Observer:
     every : int
         Every so many training steps is watched.
     include, exclude : patterns of sites
-    positions : int
-        So many positions (samples, times places in an image or a sequence) of a batch are taken at most,
-        evenly.
+
+    Attributes
+    ----------
+    late : bool
+        Whether a backward pass came after its gradients had been added up, and was left out.
     """
 
-    def __init__(
-        self, model: nn.Module, every: int, include: Patterns, exclude: Patterns, positions: int
-    ) -> None:
-        self.model, self.every, self.positions = model, every, positions
+    def __init__(self, model: nn.Module, every: int, include: Patterns, exclude: Patterns) -> None:
+        self.model, self.every = model, every
         self.include, self.exclude = _several(include), _several(exclude)
         self.sites: dict[str, SiteRecord] = {}
         self.steps = 0
@@ -94,6 +96,7 @@ class Observer:
         self._latest: tuple[Tensor, SiteRecord] | None = None
         self._pending: list[_Seen] = []
         self._backward: list[_Seen] = []
+        self.late = False
 
     @property
     def watching(self) -> bool:
@@ -119,15 +122,22 @@ class Observer:
     def add_backward(self) -> None:
         """Add up what backward passes saw since the last time."""
         _add(self._backward, forward=False)
+        for seen in self._backward:
+            seen.added = True
         self._backward.clear()
 
     def _back(self, seen: _Seen, take: Callable[[Tensor], Tensor], gradient: Tensor) -> None:
-        """Note what a backward pass saw: the first one that is not itself differentiated for a penalty."""
-        if seen.y is None or seen.gradient is not None or torch.is_grad_enabled():
+        """Note what backward passes saw, of those that are not themselves differentiated for a penalty."""
+        if seen.y is None or torch.is_grad_enabled():
             return
-        seen.gradient, seen.gradient_dtype = take(gradient), gradient.dtype
-        seen.slope  # noqa: B018  before an update of what the activation learns
-        self._backward.append(seen)
+        if seen.added:
+            self.late = True
+        elif seen.gradient is None:
+            seen.gradient, seen.gradient_dtype = take(gradient), gradient.dtype
+            seen.slope  # noqa: B018  before an update of what the activation learns
+            self._backward.append(seen)
+        else:
+            seen.gradient += take(gradient)
 
     def _wanted(self, call: Call) -> bool:
         def fits(pattern: str | type[nn.Module]) -> bool:
@@ -149,7 +159,7 @@ class Observer:
         if shape[axis] != site.units:  # an axis that is not that of the units
             return None
         step = self.steps - 1
-        chosen = _positions(shape, axis, min(self.positions, max(_FEWEST, _ELEMENTS // shape[axis])))
+        chosen = _positions(shape, axis, min(_MOST, max(_FEWEST, _ELEMENTS // shape[axis])))
         take = functools.partial(_part, axis=axis, chosen=chosen)
         seen = _Seen(site, step, call, take(x))  # a copy: in-place activations overwrite their input
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
@@ -169,27 +179,28 @@ class Observer:
 
 @torch.no_grad()
 def _add(queue: Sequence[_Seen], *, forward: bool) -> None:
-    """Add up what was seen: the units of sites with as many positions stand in one row."""
+    """Add up what was seen: the units of sites with as many positions are in one row."""
     for group in _alike(queue):
         slots = [seen.site.history.at(seen.step) for seen in group]
-        x, y, slopes = zip(*((seen.x, seen.y, seen.slope) for seen in group), strict=True)
-        slope = None if slopes[0] is None else _joined(slopes)
-        sample = Sample(_joined(x), _joined(y), slope, group[0].gradient_dtype)
+        slope = None if group[0].slope is None else _joined(group, "slope")
         if forward:
+            sample = Sample(_joined(group, "x"), _joined(group, "y"), slope)
             found = [measure(sample) for measure in _FORWARD]
         else:
-            gradient = _joined([seen.gradient for seen in group])
-            found = [measure(sample, gradient) for measure in _BACKWARD]
-        for slot, part in zip(slots, x, strict=True):
+            gradient = Gradient(_joined(group, "gradient"), slope, group[0].gradient_dtype)
+            found = [measure(gradient) for measure in _BACKWARD]
+        for slot, seen in zip(slots, group, strict=True):
             if forward and not slot.seen:  # in the first step of each period
-                slot.add(histogram_of(part))
-            slot.seen += forward * len(part)
-            slot.seen_backward += (not forward) * len(part)
-        widths = [part.shape[1] for part in x]
-        for key, row in ((key, row) for sums in found for key, row in sums.items()):
-            rows = (row,) if len(group) == 1 else row.split(widths)  # type: ignore[no-untyped-call]
-            for slot, units in zip(slots, rows, strict=True):
-                slot.add({key: units})
+                slot.add(("histogram.sum",), histogram_of(seen.x))
+            slot.seen += forward * len(seen.x)
+            slot.seen_backward += (not forward) * len(seen.x)
+        widths = [seen.x.shape[1] for seen in group]
+        rows = {key: row for sums in found for key, row in sums.items()}
+        for ending in (".sum", ".max"):
+            if keys := tuple(key for key in rows if key.endswith(ending)):
+                table = torch.stack([rows[key] for key in keys])
+                for slot, part in zip(slots, table.split(widths, dim=1), strict=True):  # type: ignore[no-untyped-call]
+                    slot.add(keys, part)
 
 
 def _alike(queue: Sequence[_Seen]) -> list[list[_Seen]]:
@@ -202,8 +213,9 @@ def _alike(queue: Sequence[_Seen]) -> list[list[_Seen]]:
     return list(groups.values())
 
 
-def _joined(parts: Sequence[Any]) -> Tensor:
-    return torch.cat(tuple(parts), dim=1) if len(parts) > 1 else parts[0]
+def _joined(group: Sequence[_Seen], name: str) -> Tensor:
+    parts = [getattr(seen, name) for seen in group]
+    return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 
 def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch", "watch"]
 
-_POSITIONS = 1024
+_LATE = "Gradients are in part: backward passes that came after the model's next forward pass are left out."
 
 
 class Watch:
@@ -155,7 +155,7 @@ class Watch:
         """Return a row per site and bin: its middle, the share of pre-activations in it, f there."""
         x, rows = REACH * ((2 * torch.arange(BINS) + 1) / BINS - 1), []
         for site in self._seen():
-            counts = site.history.since(0).on_host().sums["histogram.sum"]
+            counts = site.history.since(0).on_host().tables["histogram.sum",].numpy()
             y = values_at(site.call, x, site.units)
             values = [None] * BINS if y is None else y.tolist()
             shares = (counts / max(1.0, counts.sum())).tolist()
@@ -187,7 +187,8 @@ class Watch:
         return f"{self._table()}\n\n{said}"
 
     def _table(self) -> str:
-        return table(self.figures(), self.steps, self._observer.every)
+        shown = table(self.figures(), self.steps, self._observer.every)
+        return shown + ("\n\n" + _LATE if self._observer.late else "")
 
     def _seen(self) -> list[SiteRecord]:
         self._observer.add_backward()
@@ -209,7 +210,6 @@ def watch(
     optimizer: torch.optim.Optimizer | None = None,
     targets: Tensor | None = None,
     window: int | None = None,
-    positions: int = _POSITIONS,
 ) -> Watch:
     """Watch every activation of a model while it trains.
 
@@ -228,9 +228,6 @@ def watch(
     window : int, optional
         Training steps over which the table's figures hold, such as those of an epoch; the last quarter by
         default.
-    positions : int, default 1024
-        Of a batch so many positions (samples times places in an image or a sequence) are taken at most,
-        evenly spaced; fewer where a layer has more than 16 units, but 16.
 
     Returns
     -------
@@ -247,9 +244,13 @@ def watch(
     Sums are kept per unit on the model's device, of the first step and 24 periods that grow with the
     training; nothing is copied to the host before it is asked for, and nothing the model computes is changed.
 
+    Of a batch 1024 positions (samples times places in an image or a sequence) are taken at most, evenly
+    spaced; fewer where a layer has more than 16 units, but 16.
+
     Forward passes are counted: of two in each step of a training, an even `every` watches one. A gradient is
-    that of the first backward pass that is not differentiated again (``create_graph=True``), as it computes
-    it: scaled under a `GradScaler`. Updates are counted by steps of the optimizer.
+    the sum over backward passes before the next forward pass that are not differentiated again
+    (``create_graph=True``), as they compute it: scaled under a `GradScaler`; the table says where there were
+    later ones. Updates are counted by steps of the optimizer.
 
     Examples
     --------
@@ -261,11 +262,11 @@ def watch(
     >>> w.figures()[0]["site"]
     '1'
     """
-    for name, value in {"every": every, "positions": positions, "window": window}.items():
+    for name, value in {"every": every, "window": window}.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ArgumentError(f"`{name} >= 1` must hold, but got {name}={value!r}")
     refuse_closed(model)
-    return Watch(Observer(model, every, include, exclude, positions), window, optimizer, targets)
+    return Watch(Observer(model, every, include, exclude), window, optimizer, targets)
 
 
 def _row(site: SiteRecord, slot: Totals) -> dict[str, Any]:

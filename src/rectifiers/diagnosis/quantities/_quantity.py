@@ -11,17 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ENOUGH", "Array", "Quantity", "Sample", "Sums", "Totals", "precisely"]
+__all__ = ["ENOUGH", "Array", "Gradient", "Quantity", "Sample", "Sums", "Totals", "precisely"]
 
 Sums: TypeAlias = Mapping[str, Tensor]
 Array: TypeAlias = NDArray[np.float64]
 
 # by the ending of a key: how steps are put together
-_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "sum": torch.add,
-    "max": torch.maximum,
-    "min": torch.minimum,
-}
+_COMBINE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sum": torch.add, "max": torch.maximum}
 
 ENOUGH = 128  # positions: fewer say little about a unit that fires seldom
 
@@ -36,14 +32,20 @@ class Sample:
         Pre-activations and outputs, in float32 or float64.
     slope : Tensor or None
         The activation's derivative at x; None where outputs do not belong to inputs one by one (maxout).
-    dtype : torch.dtype
-        That the gradient was computed in.
     """
 
     x: Tensor
     y: Tensor
     slope: Tensor | None = None
-    dtype: torch.dtype = torch.float32
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of the loss by the `x` of a sample: its values, the slope there, the dtype it had."""
+
+    values: Tensor
+    slope: Tensor | None
+    dtype: torch.dtype
 
 
 def precisely(x: Tensor) -> Tensor:
@@ -59,40 +61,44 @@ class Totals:
     ----------
     first, last : int
         Training steps, counted from 0.
-    sums : dict of str to tensor or array
-        Per unit, by the keys of the quantities; arrays once they are on the host.
+    tables : dict of tuple of str to tensor
+        Sums or maxima by the keys of the quantities, a row of units for each key.
     seen, seen_backward : int
         Positions that forward and backward passes added up, per unit.
     """
 
     first: int
     last: int
-    sums: dict[str, Any] = field(default_factory=dict)
+    tables: dict[tuple[str, ...], Tensor] = field(default_factory=dict)
     seen: int = 0
     seen_backward: int = 0
 
-    def add(self, sums: Sums) -> None:
-        """Take in further sums, on their device."""
-        for key, value in sums.items():
-            combine = _COMBINE[key.rpartition(".")[2]]
-            self.sums[key] = combine(self.sums[key], value) if key in self.sums else value
+    def add(self, keys: tuple[str, ...], rows: Tensor) -> None:
+        """Take in further sums, or maxima, on their device."""
+        combine = _COMBINE[keys[0].rpartition(".")[2]]
+        self.tables[keys] = combine(self.tables[keys], rows) if keys in self.tables else rows
 
     def absorb(self, later: Totals) -> None:
         """Take in what follows."""
-        self.add(later.sums)
+        for keys, rows in later.tables.items():
+            self.add(keys, rows)
         self.last = later.last
         self.seen, self.seen_backward = self.seen + later.seen, self.seen_backward + later.seen_backward
 
     def on_host(self) -> Totals:
-        """Return the same with arrays."""
-        return replace(self, sums={key: value.cpu().double().numpy() for key, value in self.sums.items()})
+        """Return the same on the host, in float64, with a table for each key."""
+        host = replace(self, tables={})
+        for keys, rows in self.tables.items():
+            for key, row in zip(keys, rows.cpu().double(), strict=True):
+                host.add((key,), row)
+        return host
 
     def mean(self, key: str, fewest: int) -> Array | None:
-        """Return a sum per position, or a maximum; None where so few positions were not seen."""
+        """Return a sum per position, or a maximum; None where so few positions were not seen. On the host."""
         seen = self.seen_backward if key.startswith("gradient") else self.seen
-        if key not in self.sums or seen < fewest:
+        if (key,) not in self.tables or seen < fewest:
             return None
-        found: Array = self.sums[key] / (seen if key.endswith(".sum") else 1)
+        found: Array = self.tables[key,].numpy() / (seen if key.endswith(".sum") else 1)
         return found
 
 
@@ -111,10 +117,10 @@ class Quantity:
     keys : tuple of str
         Of the sums that it needs, its own or another quantity's.
     forward : callable or None
-        From a `Sample` to sums per unit, on its device. Keys end in ``.sum``, ``.max`` or ``.min``: how steps
-        are put together.
+        From a `Sample` to sums per unit, on its device. Keys end in ``.sum`` or ``.max``: how steps are put
+        together.
     backward : callable or None
-        From a sample and the gradient of the loss by x; keys start with ``gradient``.
+        From a `Gradient`; keys start with ``gradient``.
     share : bool
         Whether the figure is between 0 and 1.
     fewest : int
@@ -126,7 +132,7 @@ class Quantity:
     figure: Callable[..., Any] | None
     keys: tuple[str, ...]
     forward: Callable[[Sample], Sums] | None = None
-    backward: Callable[[Sample, Tensor], Sums] | None = None
+    backward: Callable[[Gradient], Sums] | None = None
     share: bool = True
     fewest: int = 1
 

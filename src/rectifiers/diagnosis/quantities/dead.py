@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Quantity, Sample, Sums
 
-__all__ = ["STEEPEST", "dead"]
+__all__ = ["SLOPES", "dead"]
 
-STEEPEST = ("steepest.max", "steepest.min")
+SLOPES = ("slope.max", "slope_negated.max")
 
 
 def _forward(sample: Sample) -> Sums:
     if sample.slope is None:
         return {}
-    return {"steepest.max": sample.slope.amax(dim=0), "steepest.min": sample.slope.amin(dim=0)}
+    return {"slope.max": sample.slope.amax(dim=0), "slope_negated.max": -sample.slope.amin(dim=0)}
 
 
-def _figure(high: Array, low: Array) -> float:
-    return float(((high == 0) & (low == 0)).mean())
+def _figure(high: Array, negated_low: Array) -> float:
+    return float(((high == 0) & (negated_low == 0)).mean())
 
 
-dead = Quantity("dead", "dead", _figure, STEEPEST, _forward, fewest=ENOUGH)
+dead = Quantity("dead", "dead", _figure, SLOPES, _forward, fewest=ENOUGH)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Quantity, Sample, Sums
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Gradient, Quantity, Sample, Sums
 
 __all__ = ["TAU", "dormant", "dormant_gradient"]
 
@@ -15,8 +13,8 @@ def _forward(sample: Sample) -> Sums:
     return {"size.sum": sample.y.abs().sum(dim=0)}
 
 
-def _backward(sample: Sample, gradient: Tensor) -> Sums:
-    return {"gradient_size.sum": gradient.abs().sum(dim=0)}
+def _backward(gradient: Gradient) -> Sums:
+    return {"gradient_size.sum": gradient.values.abs().sum(dim=0)}
 
 
 def _small(size: Array) -> float:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor
-
-from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums, precisely
+from rectifiers.diagnosis.quantities._quantity import Array, Gradient, Quantity, Sums, precisely
 
 __all__ = ["gradient"]
 
 
-def _backward(sample: Sample, gradient: Tensor) -> Sums:
-    return {"gradient_squared.sum": precisely(gradient).square_().sum(dim=0)}
+def _backward(gradient: Gradient) -> Sums:
+    return {"gradient_squared.sum": precisely(gradient.values).square_().sum(dim=0)}
 
 
 def _figure(squares: Array) -> float:

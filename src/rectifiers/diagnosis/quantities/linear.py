@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from rectifiers.diagnosis.quantities._quantity import ENOUGH, Array, Quantity
-from rectifiers.diagnosis.quantities.dead import STEEPEST
+from rectifiers.diagnosis.quantities.dead import SLOPES
 
 __all__ = ["linear"]
 
 
-def _figure(high: Array, low: Array) -> float:
-    same = high - low <= 1e-6 * np.abs(high)  # a learned slope is known up to rounding
+def _figure(high: Array, negated_low: Array) -> float:
+    same = high + negated_low <= 1e-6 * np.abs(high)  # a learned slope is known up to rounding
     return float((same & (high != 0)).mean())
 
 
-linear = Quantity("linear", "linear", _figure, STEEPEST, fewest=ENOUGH)
+linear = Quantity("linear", "linear", _figure, SLOPES, fewest=ENOUGH)

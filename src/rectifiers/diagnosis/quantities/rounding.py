@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from rectifiers.diagnosis._slope import marked
-from rectifiers.diagnosis.quantities._quantity import Array, Quantity, Sample, Sums
+from rectifiers.diagnosis.quantities._quantity import Array, Gradient, Quantity, Sums
 
 __all__ = ["rounding"]
 
 
-def _backward(sample: Sample, gradient: Tensor) -> Sums:
-    size = gradient.abs()
-    slope = torch.ones_like(size) if sample.slope is None else sample.slope
+def _backward(gradient: Gradient) -> Sums:
+    size = gradient.values.abs()
+    slope = torch.ones_like(size) if gradient.slope is None else gradient.slope
     return {
-        "gradient_small.sum": marked(torch.lt, size, torch.finfo(sample.dtype).tiny).sum(dim=0),
+        "gradient_small.sum": marked(torch.lt, size, torch.finfo(gradient.dtype).tiny).sum(dim=0),
         "gradient_zero.sum": marked(torch.eq, size, 0.0).sum(dim=0),
         "gradient_blocked.sum": marked(torch.eq, slope, 0.0).sum(dim=0),
     }
