@@ -116,12 +116,13 @@ class Slopes:
         below = 0.9 * (x - self._edges[after - 1] - self._within[after - 1])
         above = 0.9 * (self._edges[after] - x - self._within[after])
         reach = 0.5 * np.maximum(1.0, np.abs(x) / 100)
-        found = [
-            self._estimate(x, np.minimum(np.minimum(below, above), reach), 0),
-            self._estimate(x, np.minimum(above, reach), 1),
-            self._estimate(x, np.minimum(below, reach), -1),
-        ]
+        rooms = {0: np.minimum(below, above), 1: above, -1: below}
+        steps = {side: np.minimum(room, reach) for side, room in rooms.items()}
+        found = [self._estimate(x, widest, side) for side, widest in steps.items()]
         slopes, errors = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+        for column, widest in enumerate(steps.values()):
+            # from the side where a function has come to rest, steps leap over where it moves
+            errors[(column > 0) & (steps[0] >= widest / 64), column] = np.inf
         return _best(slopes, errors)
 
     @cached_property
@@ -158,7 +159,10 @@ class Slopes:
             # extrapolation from one side multiplies rounding errors by up to 8.3
             noise = 9 * (self._noise(x, steps[:, 8], side)[:, np.newaxis] + rounding) / np.abs(steps)
             gaps = np.abs(np.diff(tableau, axis=1))
-            settles = (gaps[:, -2:] <= 0.75 * gaps[:, -3:-1] + noise[:, -2:]).all(axis=1, keepdims=True)
+            # from which step on halving brings differences closer to each other, down to the shortest
+            closer = gaps[:, 1:] <= 0.75 * gaps[:, :-1] + noise[:, 1:-1]
+            settled = np.logical_and.accumulate(closer[:, ::-1], axis=1)[:, ::-1]
+            settled = np.concatenate((settled, settled[:, -1:]), axis=1)
             shortest, doubt = tableau[:, -1:], 4 * gaps[:, -1:] + noise[:, -1:]
             # a single place may show no noise by chance
             usual = self.usual_noise * np.maximum(1.0, np.abs(upper) / self._usual_size)
@@ -169,7 +173,9 @@ class Slopes:
                 previous = tableau
                 tableau = (base**order * previous[:, 1:] - previous[:, :-1]) / (base**order - 1)
                 change = np.maximum(np.abs(tableau - previous[:, 1:]), np.abs(tableau - previous[:, :-1]))
-                agrees = settles & (np.abs(tableau - shortest) <= doubt)
+                # nor may shorter steps of the same order contradict it: some agree by chance
+                change[:, :-1] = np.maximum(change[:, :-1], np.abs(np.diff(tableau, axis=1)))
+                agrees = settled[:, : _LEVELS - order] & (np.abs(tableau - shortest) <= doubt)
                 estimates.append(tableau)
                 errors.append(np.where(agrees, 2 * change + noise[:, order:], np.inf))
         return _best(np.concatenate(estimates, axis=1), np.concatenate(errors, axis=1))

@@ -12,7 +12,7 @@ import numpy as np
 from rectifiers.verification._calling import Array, Caller, Function, Returned
 from rectifiers.verification._slopes import FAR, Slopes, find_kinks
 
-__all__ = ["EPSILON", "LARGEST", "Expected", "Subject"]
+__all__ = ["EPSILON", "LARGEST", "Expected", "Subject", "condition"]
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 LARGEST = {"float64": 1.79e308, "float32": 3.4e38, "float16": 6.55e4, "bfloat16": 3.38e38}
@@ -113,7 +113,8 @@ class Subject:
         least = self.scale * np.clip(np.abs(expected.x), 1.0, 10.0)
         size = np.maximum(np.maximum(np.abs(expected.low), np.abs(expected.high)), least)
         rounding = _ULPS[dtype] * EPSILON[dtype] * size + 2 * self.smallest(dtype)
-        return np.asarray(2 * expected.error + rounding + 64 * self.slopes.usual_noise, dtype=np.float64)
+        rounding += 64 * self.slopes.usual_noise + condition(self.claimed, expected.x, dtype)
+        return np.asarray(2 * expected.error + rounding, dtype=np.float64)
 
     @cached_property
     def points(self) -> Array:
@@ -163,6 +164,15 @@ class Subject:
         known = np.where(np.isfinite(expected.error), expected.low, np.nan)
         parts = {"f": self.value(x), "true derivative": known, "derivative as given": claimed}
         return {"x": x.tolist(), **{key: _finite(part) for key, part in parts.items()}}
+
+
+def condition(function: Function, x: Array, dtype: str) -> Array:
+    """Return by how much values change where the input, or what it is multiplied by, is rounded."""
+    offsets = np.random.default_rng(0).uniform(-2, 2, 12)  # even ones could be those of a period
+    around = function(x[:, np.newaxis] * (1 + EPSILON[dtype] * offsets))
+    with np.errstate(all="ignore"):
+        moves = np.abs(around - function(x)[:, np.newaxis])
+    return 2 * np.where(np.isfinite(moves), moves, 0.0).max(axis=1, initial=0.0).astype(np.float64)
 
 
 def _finite(values: Array) -> list[float | None]:
