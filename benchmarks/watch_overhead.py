@@ -88,9 +88,9 @@ def mlp() -> nn.Module:
 
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "ResNet-18": (resnet, 7),
+    "ResNet-18": (resnet, 6),
     "ViT-tiny": (Transformer, 8),
-    "MLP, 5 x 1024": (mlp, 40),
+    "MLP, 5 x 1024": (mlp, 100),
 }
 """What builds it, and rounds."""
 
@@ -188,7 +188,7 @@ def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
 
 
 ARMS: dict[str, tuple[Any, int, str]] = {
-    "plain": (plain, 4, "torch"),
+    "plain": (plain, 6, "torch"),
     "watch, every=1": (watched(1), 10, "torch"),
     "watch, every=10": (watched(10), 10, "torch"),
     "hooks, 5 means": (hooks, 3, "torch"),

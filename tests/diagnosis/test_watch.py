@@ -324,6 +324,44 @@ def test_the_gradient_is_that_of_the_loss_where_it_has_a_gradient_penalty() -> N
     assert w.figures()[1]["gradient"] == pytest.approx(gradient_at(model, x, penalty), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "losses", [(torch.mean, torch.mean), (torch.mean, torch.sum, lambda y: y.square().sum())]
+)
+def test_the_gradient_is_the_sum_over_backward_passes(losses: Any) -> None:
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(200, 8)
+    with rectifiers.watch(model, every=1) as w:
+        y = model(x)
+        for loss in losses:
+            loss(y).backward(retain_graph=True)
+    expected = gradient_at(model, x, lambda y, _: sum(loss(y) for loss in losses))
+    assert w.figures()[1]["gradient"] == pytest.approx(expected, rel=1e-4)
+    assert "in part" not in str(w)
+
+
+def test_a_backward_pass_that_comes_too_late_is_told() -> None:
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(200, 8)
+    with rectifiers.watch(model, every=1) as w:
+        y = model(x)
+        y.mean().backward(retain_graph=True)
+        (y.mean() + model(x).mean()).backward()
+    assert "Gradients are in part" in str(w)
+
+
+def test_samples_at_every_place_of_a_batch_are_seen() -> None:
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(1, 2048), nn.ReLU(), nn.Linear(2048, 1)), torch.ones(64, 1)
+    with torch.no_grad():
+        model[0].weight.fill_(1.0)
+        model[0].bias.zero_()
+    x[::2] = -1.0  # pairs, one behind the other
+    with rectifiers.watch(model, every=1, window=40) as w:
+        for _ in range(40):
+            model(x).mean().backward()
+    assert w.figures()[0]["dead"] == 0
+
+
 def test_a_model_that_differentiates_in_its_forward_pass() -> None:
     class Force(Net):
         def forward(self, x: Tensor) -> Tensor:

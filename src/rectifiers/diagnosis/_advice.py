@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ __all__ = ["SQUASHING", "Advice", "advise"]
 
 Row = Mapping[str, Any]
 
-_FLAT_SIDED = {"relu", "relu6", "squared_relu", "crelu"}
 _SMOOTH = {"gelu", "silu", "mish"}
 SQUASHING = {"sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign"}
 # From where on a figure is worth a sentence; chosen so that healthy networks get none.
 _DEAD, _ONE_SIDED, _FLAT, _LOST, _UPDATES = 0.1, 0.9, 0.5, 0.1, 0.2
 _VANISHES, _EXPLODES, _SCALE = 1e-3, 1e3, 5.0
+_MAY_OVERFLOW = {"deviation": "pre-activations", "gradient": "gradients (a GradScaler skips such)"}
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,8 @@ def _of_site(row: Row) -> Iterator[Advice]:
     dead, linear, flat = (row[key] or 0 for key in ("dead", "linear", "saturation"))
     if dead >= _DEAD:
         said = f"{share(dead)} {units} are dead: the derivative of {activation} was 0 for every sample seen"
-        if activation in _FLAT_SIDED:
-            leaky = f"{said} {steps}; a leaky variant keeps their gradient."
-            yield Advice("dead", name, leaky, _compare(activation, "leaky_relu,elu"))
-        else:
-            yield Advice("dead", name, f"{said} {steps}.")
+        said += f" {steps}; a leaky variant keeps their gradient."
+        yield Advice("dead", name, said, _compare(activation, "leaky_relu,elu"))
     if linear >= _ONE_SIDED and activation not in _SMOOTH:
         said = f"{share(linear)} {units} see inputs on one side of the kink alone {steps}"
         yield Advice("one-sided", name, f"{said}: {activation} adds no non-linearity there.")
@@ -86,13 +84,12 @@ def _of_site(row: Row) -> Iterator[Advice]:
 
 
 def _not_finite(rows: Sequence[Row]) -> Iterator[Advice]:
-    for row in rows:
-        for key, what in (("deviation", "pre-activations"), ("gradient", "gradients")):
-            if not math.isfinite(row[key] or 0.0):
-                said = f"the {what} of {row['site']} are not finite in steps {row['first_step']} to "
-                said += f"{row['last_step']}{'; a GradScaler skips such' if key == 'gradient' else ''}."
-                yield Advice("exploding", row["site"], said, _init(row["activation"]))
-                return
+    for row, (key, what) in itertools.product(rows, _MAY_OVERFLOW.items()):
+        if not math.isfinite(row[key] or 0.0):
+            steps = f"steps {row['first_step']} to {row['last_step']}"
+            said = f"the {what} of {row['site']} are not finite in {steps}."
+            yield Advice("exploding", row["site"], said, _init(row["activation"]))
+            return
 
 
 def _along_depth(rows: Sequence[Row]) -> Iterator[Advice]:
@@ -171,7 +168,8 @@ def _healthy(rows: Sequence[Row]) -> str:
 
 
 def _compare(activation: str, others: str) -> str:
-    return f"rectifiers compare --model yours:build --data yours:load --arms {activation},{others}"
+    arms = ",".join(dict.fromkeys((activation, *others.split(","))))
+    return f"rectifiers compare --model yours:build --data yours:load --arms {arms}"
 
 
 def _init(activation: str) -> str:

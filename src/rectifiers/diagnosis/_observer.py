@@ -98,17 +98,12 @@ class Observer:
         self._backward: list[_Seen] = []
         self.late = False
 
-    @property
-    def watching(self) -> bool:
-        """Whether the latest training step is a watched one."""
-        return self.steps > 0 and (self.steps - 1) % self.every == 0
-
     def count(self, module: nn.Module, args: Any) -> None:
         """Decide before a forward pass of the model whether it is a watched training step."""
         self.add_backward()
         trains = self.model.training and torch.is_grad_enabled()
         self.steps += trains
-        self.interception.enabled = trains and self.watching
+        self.interception.enabled = trains and (self.steps - 1) % self.every == 0
         self._pending.clear()  # of a pass that raised
 
     def finish(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -159,7 +154,8 @@ class Observer:
         if shape[axis] != site.units:  # an axis that is not that of the units
             return None
         step = self.steps - 1
-        chosen = _positions(shape, axis, min(_MOST, max(_FEWEST, _ELEMENTS // shape[axis])))
+        limit = min(_MOST, max(_FEWEST, _ELEMENTS // shape[axis])) // (1 if self.every > 1 else 2)
+        chosen = _positions(shape, axis, limit, step // self.every)
         take = functools.partial(_part, axis=axis, chosen=chosen)
         seen = _Seen(site, step, call, take(x))  # a copy: in-place activations overwrite their input
         if torch.is_grad_enabled() and x.requires_grad and site.gradient_of != step:
@@ -222,17 +218,19 @@ def _several(patterns: Patterns) -> tuple[str | type[nn.Module], ...]:
     return (patterns,) if isinstance(patterns, str | type) else tuple(patterns)
 
 
-@functools.lru_cache(maxsize=256)
-def _positions(shape: torch.Size, axis: int, limit: int) -> tuple[slice, ...]:
-    """Return an index of so many positions at most, evenly spaced: fewer places first, samples tell more."""
+def _positions(shape: torch.Size, axis: int, limit: int, turn: int) -> tuple[slice, ...]:
+    """Return an index of so many positions at most, evenly spaced: fewer places first, samples tell more.
+
+    Other ones in every turn: what comes at the same place of each batch may be alike.
+    """
     excess = shape.numel() / shape[axis] / limit
     chosen = [slice(None)] * len(shape)
     dims = [dim for dim in range(len(shape)) if dim != axis]
     for index, dim in reversed(list(enumerate(dims))):
         if excess > 1:
             step = min(shape[dim], math.ceil(excess ** (1 / max(1, index))))
-            chosen[dim] = slice(None, None, step)
-            excess /= step
+            chosen[dim] = slice(turn % step, None, step)
+            excess, turn = excess / step, turn // step
     return tuple(chosen)
 
 

@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 
 from rectifiers import nn
 from rectifiers.activations import Activation
-from rectifiers.call_sites import run, unchanged
+from rectifiers.call_sites import aligned, run, unchanged
 from rectifiers.errors import ArgumentError, UserCodeError
 from rectifiers.initialization._gain import gain as gain_of
 from rectifiers.initialization._neighbours import Place, neighbours
@@ -78,17 +78,15 @@ class Initialisation:
     digest: str = field(repr=False)
 
     def __str__(self) -> str:
-        width = max((len(layer.name) for layer in self.layers), default=0)
-        lines = []
+        if not self.layers:
+            return "nothing to initialise: no linear or convolution layer"
+        rows = []
         for layer in self.layers:
-            text = f"{layer.name or '(model)':<{max(width, 7)}}  {layer.kind:<16} {layer.done}"
-            if layer.gain is not None:
-                text += f", gain {layer.gain:.4g}" + (f" of {layer.behind}" if layer.behind else "")
-                text += f", before {layer.before}" if layer.before else ""
-            if layer.correction is not None:
-                text += f", x {layer.correction:.4g} on the example"
-            lines.append(text)
-        return "\n".join(lines) or "nothing to initialise: no linear or convolution layer"
+            gain, x = ("" if value is None else f"{value:.4g}" for value in (layer.gain, layer.correction))
+            rows.append(
+                (layer.name or "(model)", layer.kind, layer.done, gain, x, layer.behind, layer.before)
+            )
+        return aligned(("layer", "class", "what was done", "gain", "x", "behind", "before"), rows)
 
 
 def init_(
