@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.call_sites import Call
+from rectifiers.initialization import slope_of
 
 __all__ = ["marked", "slope_at", "values_at"]
 
@@ -31,17 +32,12 @@ def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
     devices = [x.device] if x.is_cuda else []
     known = call.module is None or type(call.module).__module__.startswith(_OURS)
     with (
-        torch.enable_grad(),
         torch.autocast(x.device.type, enabled=False),
         # not those of activation checkpointing, which counts what is saved
         torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, lambda saved: saved),
         torch.random.fork_rng(devices=devices, enabled=not known),
     ):
-        leaf = x.detach().requires_grad_()
-        z = _function_of(call)(leaf.clone())
-        if not z.requires_grad:
-            return torch.zeros_like(x)
-        slope = torch.autograd.grad(z.sum(), leaf, materialize_grads=True)[0]
+        slope = slope_of(_function_of(call), x)
     return torch.where(x.isnan(), x, slope)
 
 

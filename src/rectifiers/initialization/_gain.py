@@ -28,7 +28,7 @@ from rectifiers.initialization._moments import (
     two_slopes,
 )
 
-__all__ = ["Gain", "gain"]
+__all__ = ["Gain", "gain", "slope_of"]
 
 _DRAWS = 1 << 16
 _WIDTH = 8
@@ -272,14 +272,6 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
         with torch.no_grad():
             return call(z.clone())  # it may overwrite its input
 
-    def slope(z: Tensor) -> Tensor:
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
-            y = call(z.clone())
-            if not y.requires_grad:
-                return torch.zeros_like(z)
-            return torch.autograd.grad(y.sum(), z, materialize_grads=True)[0]
-
     def by_quadrature(of: Callable[[Tensor], Tensor]) -> Measured:
         def average(z: Array) -> Array:
             columns = torch.from_numpy(z.reshape(-1, 1)).expand(-1, width).clone()
@@ -298,9 +290,19 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
     return Moments(
         lambda z: apply(z).square(),
         apply,
-        lambda z: slope(z).square(),
+        lambda z: slope_of(call, z).square(),
         by_quadrature if alone else over_draws,
     )
+
+
+def slope_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the derivative of a function of each element alone, by autograd; 0 where no gradient flows."""
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        y = function(leaf.clone())  # which it may overwrite
+        if not y.requires_grad:
+            return torch.zeros_like(x)
+        return torch.autograd.grad(y.sum(), leaf, materialize_grads=True)[0]
 
 
 def _acts_elementwise(apply: Callable[[Tensor], Tensor], x: Tensor) -> bool:

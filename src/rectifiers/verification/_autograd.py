@@ -51,8 +51,7 @@ def as_function(target: Any) -> tuple[Function, Caller, str]:
             ) from None
     elif isinstance(target, type) and issubclass(target, torch.autograd.Function):
         target = target.apply
-    module = isinstance(target, torch.nn.Module)
-    notes = []
+    module, notes = isinstance(target, torch.nn.Module), []
     with quiet(), torch.random.fork_rng(devices=[]):
         function, caller = _of_numbers(_of_any_dtype(target) if module else target)
         if module and target.training and not _repeats(function):
@@ -165,11 +164,8 @@ def _weights(x: Array) -> Tensor:
 def _backward(subject: Subject, expected: Expected) -> None:
     weights = _weights(expected.x)
     expanded = torch.full((), 2.5, dtype=torch.float64).expand(weights.shape)
-    for what, factor in (
-        ("an uneven", weights),
-        ("an expanded", expanded),
-        ("a zero", torch.zeros_like(weights)),
-    ):
+    factors = {"an uneven": weights, "an expanded": expanded, "a zero": torch.zeros_like(weights)}
+    for what, factor in factors.items():
         before = factor.clone()
         got = _gradient(subject.f, torch.tensor(expected.x, requires_grad=True), factor)
         if not torch.equal(before, factor):

@@ -168,11 +168,13 @@ class Subject:
 
 def condition(function: Function, x: Array, dtype: str) -> Array:
     """Return by how much values change where the input, or what it is multiplied by, is rounded."""
+    reach = max(EPSILON[dtype], 1e-7)  # closer by, the rounding of the function itself would count
     offsets = np.random.default_rng(0).uniform(-2, 2, 12)  # even ones could be those of a period
-    around = function(x[:, np.newaxis] * (1 + EPSILON[dtype] * offsets))
+    around = function(x[:, np.newaxis] * (1 + reach * offsets))
     with np.errstate(all="ignore"):
         moves = np.abs(around - function(x)[:, np.newaxis])
-    return 2 * np.where(np.isfinite(moves), moves, 0.0).max(axis=1, initial=0.0).astype(np.float64)
+    largest = np.where(np.isfinite(moves), moves, 0.0).max(axis=1, initial=0.0)
+    return np.asarray(2 * EPSILON[dtype] / reach * largest, dtype=np.float64)
 
 
 def _finite(values: Array) -> list[float | None]:
