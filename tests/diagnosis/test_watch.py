@@ -375,6 +375,16 @@ def test_a_model_that_differentiates_in_its_forward_pass() -> None:
     assert [row["seen"] for row in w.figures()] == [200, 200]
 
 
+def test_passes_in_a_transform_are_left_alone() -> None:
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(8, 200, 8)
+    with rectifiers.watch(model, every=1, window=3) as w:
+        model(x[0]).mean().backward()
+        torch.func.vmap(model)(x).mean().backward()
+        torch.func.grad(lambda x: model(x).mean())(x[0])
+    assert [row["seen"] for row in w.figures()] == [200, 200]
+
+
 def test_sites_that_are_not_called_any_more_and_units_that_change_in_number() -> None:
     torch.manual_seed(0)
     calls = iter(range(40))

@@ -11,7 +11,7 @@ from rectifiers.backends._eligible import set_backend, using
 from rectifiers.backends._execute import crelu, executor, maxout
 from rectifiers.backends._explain import Explanation, explain
 from rectifiers.backends._formula import formula_of
-from rectifiers.backends._torch import Execute
+from rectifiers.backends._torch import Execute, wrapped
 from rectifiers.backends.memory import keep_freed_memory
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "rebind",
     "set_backend",
     "using",
+    "wrapped",
 ]

@@ -44,7 +44,7 @@ from rectifiers.backends._formula import formula_executor
 from rectifiers.backends._kernels import Values
 from rectifiers.backends._memory_order import InMemory
 
-__all__ = ["Execute", "overwrite", "torch_crelu", "torch_executor", "torch_maxout"]
+__all__ = ["Execute", "overwrite", "torch_crelu", "torch_executor", "torch_maxout", "wrapped"]
 
 Execute: TypeAlias = Callable[..., Tensor]
 
@@ -150,7 +150,7 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     """PReLU by torch's own, whose channels are on axis 1."""
     if not isinstance(value, Channels):
         return _leaky_relu(input, value)
-    if not is_compiling() and type(input) is Tensor and _wrapped(input):
+    if not is_compiling() and type(input) is Tensor and wrapped(input):
         # torch's own (2.13) fails under nested transforms of torch.func.
         below = input.masked_fill(input > 0, 0)
         return torch.relu(input) + value.against(input) * below
@@ -166,7 +166,7 @@ def _by_channel(input: Tensor, value: Any) -> Tensor:
     return _prelu(input.transpose(1, dim), weight).transpose(1, dim)
 
 
-def _wrapped(input: Tensor) -> bool:
+def wrapped(input: Tensor) -> bool:
     """Whether a transform of torch.func wraps the tensor: it is strided and has no address."""
     if input.layout is not torch.strided or input.is_nested:
         return False
@@ -186,7 +186,7 @@ def _tensor(value: Any, input: Tensor) -> Any:
 def overwrite(function: Execute, input: Tensor, values: Values) -> Tensor:
     """Write the function's output into `input`, correctly under autograd whatever the function saves."""
     learning = any(isinstance(v, Channels) and v.weight.requires_grad for v in values)
-    recorded = torch.is_grad_enabled() and (input.requires_grad or learning or _wrapped(input))
+    recorded = torch.is_grad_enabled() and (input.requires_grad or learning or wrapped(input))
     if recorded or is_tracing():  # what a trace is run with later may need a gradient
         return input.copy_(function(input.clone(), values))
     return input.copy_(function(input, values))

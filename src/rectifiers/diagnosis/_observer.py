@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from rectifiers.backends import wrapped
 from rectifiers.call_sites import Call, End, Interception
 from rectifiers.diagnosis._history import History
 from rectifiers.diagnosis._slope import slope_at
@@ -144,7 +145,7 @@ class Observer:
 
     def _begin(self, call: Call, x: Tensor) -> End | None:
         shape = x.shape  # every question to a tensor is intercepted, too: few are asked
-        if not (self._wanted(call) and x.is_floating_point() and shape and shape.numel()):
+        if not (self._wanted(call) and x.is_floating_point() and shape and shape.numel()) or wrapped(x):
             return None
         # the axis of the units: where the model's layers put them, or the usual one
         axis = (
