@@ -173,23 +173,23 @@ def test_weights_have_the_variance_of_the_gain_over_fan_in() -> None:
 def test_the_hash_and_the_draws_do_not_depend_on_the_gain_nor_on_the_slopes() -> None:
     models = [network(nn.ReLU(), nn.ReLU()), network(nn.PReLU(64), nn.PReLU(300))]
     hashes = [
-        init_(model, gain_, generator=torch.Generator().manual_seed(5), first_gain=first).digest
-        for model, gain_, first in zip(models, (1.5, 0.5), (1.0, 2.0), strict=True)
+        init_(model, gain_, generator=torch.Generator().manual_seed(5)).digest
+        for model, gain_ in zip(models, (1.5, 0.5), strict=True)
     ]
     assert hashes[0] == hashes[1]
     assert len(hashes[0]) == 64
     torch.testing.assert_close(models[0][3].weight / 1.5, models[1][3].weight / 0.5)
-    torch.testing.assert_close(models[0][0].weight, models[1][0].weight / 2)
+    torch.testing.assert_close(models[0][0].weight, models[1][0].weight)
     assert (models[1][1].weight == 0.25).all()
     assert init_(models[0], generator=torch.Generator().manual_seed(6)).digest != hashes[0]
 
 
 def test_transposed_convolutions_count_what_meets_in_one_output() -> None:
     layer = torch.nn.ConvTranspose2d(64, 32, 4, stride=2, bias=False)
-    init_(layer, generator=torch.Generator().manual_seed(0), first_gain=2.0)
-    assert layer.weight.var().item() == pytest.approx(4 / (64 * 16 / 4), rel=0.05)
+    init_(layer, generator=torch.Generator().manual_seed(0))
+    assert layer.weight.var().item() == pytest.approx(1 / (64 * 16 / 4), rel=0.05)
     y = layer(torch.randn(4, 64, 16, 16, generator=torch.Generator().manual_seed(1)))
-    assert y[..., 4:-4, 4:-4].square().mean().item() == pytest.approx(4, rel=0.1)
+    assert y[..., 4:-4, 4:-4].square().mean().item() == pytest.approx(1, rel=0.1)
 
 
 def test_draws_of_the_default_generator() -> None:

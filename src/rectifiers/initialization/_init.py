@@ -96,7 +96,6 @@ def init_(
     example: Any = None,
     mode: Literal["fan_in", "fan_out"] = "fan_in",
     generator: torch.Generator | None = None,
-    first_gain: float = 1.0,
 ) -> Initialisation:
     """Draw the weights of linear and convolution layers from N(0, gain^2 / fan_in) and set their biases to 0.
 
@@ -109,7 +108,8 @@ def init_(
     gain : float, str, Activation, module or callable, optional
         Of the activation whose outputs the layers see, or the activation itself: ``init_(model, "relu")``. By
         default that of the activation each layer is behind: the last one called before it on the example, or
-        without one the last module registered before it (functions cannot be seen); 1 behind a normalisation.
+        without one the last module registered before it (functions cannot be seen); 1 behind a normalisation,
+        and of the first layer, which sees standardised data.
     example : tensor, tuple of arguments or dict of keywords, optional
         Inputs of the model. Each layer is then corrected in the order in which they run, until its outputs
         have mean square 1 on the example (layer-sequential unit variance), whatever the activations are.
@@ -119,8 +119,6 @@ def init_(
     generator : torch.Generator, optional
         Source of the draws; the default generator if None. The same seed gives the same draws whatever the
         gains.
-    first_gain : float, default 1.0
-        Of the first layer, which sees standardised data and not an activation.
 
     Returns
     -------
@@ -149,9 +147,8 @@ def init_(
     init.
     """
     scale = gain if gain is None or isinstance(gain, int | float) else float(gain_of(gain))
-    for name, value in {"gain": 1.0 if scale is None else scale, "first_gain": first_gain}.items():
-        if not 0 < value < math.inf:
-            raise ArgumentError(f"`0 < {name} < infinity` must hold, but got {name}={value!r}")
+    if not 0 < (1.0 if scale is None else scale) < math.inf:
+        raise ArgumentError(f"`0 < gain < infinity` must hold, but got gain={scale!r}")
     if mode not in ("fan_in", "fan_out"):
         raise ArgumentError(f"`mode` is 'fan_in' or 'fan_out', but got {mode!r}")
     digest = hashlib.sha256()
@@ -175,7 +172,7 @@ def init_(
             digest.update(draws.cpu().numpy().tobytes())
             place = places.get(name, Place())
             first = not place.behind if scale is None else not any(row.gain for row in done.values())
-            used = first_gain if first else place.gain if scale is None else float(scale)
+            used = 1.0 if first else place.gain if scale is None else float(scale)
             held = _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
             how = f"drawn; {held} holds the scale" if held else "drawn"
             if not held:

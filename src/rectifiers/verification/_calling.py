@@ -90,11 +90,9 @@ class Caller:
             if home in ("torch", "jax", "jaxlib"):
                 return cls("torch" if home == "torch" else "jax")
             return caller if errors else cls("numpy", caller._widest(function))
-        of_numpy, of_torch, of_number = errors
-        first = of_torch if "torch" in str(of_numpy) else of_numpy
+        first = errors[1] if "torch" in str(errors[0]) else errors[0]
         raise UserCodeError(
-            f"{label} must take an array or a number, but raised {error_line(first)} for NumPy's, "
-            f"{error_line(of_torch)} for torch's, {error_line(of_number)} for a number"
+            f"{label} must take an array or a number, but raised {error_line(first)}"
         ) from first
 
     def _widest(self, function: Function) -> str:
@@ -182,9 +180,6 @@ def is_module(function: Any) -> bool:
 
 def name_of(function: Any) -> str:
     """Return what a table calls a function: its name, or that of its class."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, type) and function.__name__ == "apply":  # of an autograd function
-        return owner.__name__
     return str(getattr(function, "__name__", type(function).__name__))
 
 
