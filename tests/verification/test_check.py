@@ -184,6 +184,15 @@ def test_our_modules_pass(module: Any) -> None:
     assert result.ok, str(result)
 
 
+def test_what_is_not_compared_is_told() -> None:
+    rows = {
+        row.test: row for row in check(lambda x: np.sin(1000 * x), lambda x: 1000 * np.cos(1000 * x)).rows
+    }
+    assert rows["ordinary points"].outcome == "note"
+    assert "of them: elsewhere the slope is not known" in rows["ordinary points"].note
+    assert {row.outcome for row in check(np.tanh, reference.tanh.df).rows} == {"right"}
+
+
 def test_kinks_are_found_and_not_told() -> None:
     assert check(torch.nn.Hardtanh(-1.5, 2.0)).kinks == (-1.5, 2.0)
     assert check(torch.nn.Hardshrink(0.5)).kinks == (-0.5, 0.5)
