@@ -88,9 +88,9 @@ def mlp() -> nn.Module:
 
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "ResNet-18": (resnet, 6),
-    "ViT-tiny": (Transformer, 8),
-    "MLP, 5 x 1024": (mlp, 100),
+    "ResNet-18": (resnet, 4),
+    "ViT-tiny": (Transformer, 6),
+    "MLP, 5 x 1024": (mlp, 60),
 }
 """What builds it, and rounds."""
 
@@ -188,9 +188,9 @@ def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
 
 
 ARMS: dict[str, tuple[Any, int, str]] = {
-    "plain": (plain, 6, "torch"),
+    "plain": (plain, 10, "torch"),
     "watch, every=1": (watched(1), 10, "torch"),
-    "watch, every=10": (watched(10), 10, "torch"),
+    "watch, every=10": (watched(10), 20, "torch"),
     "hooks, 5 means": (hooks, 3, "torch"),
     "TensorBoard histograms": (tensorboard, 1, "tensorboard"),
     "torch-module-monitor, 5 means": (module_monitor, 3, "torch_module_monitor"),

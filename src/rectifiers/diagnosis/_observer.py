@@ -24,7 +24,7 @@ __all__ = ["Observer", "Patterns", "SiteRecord"]
 Patterns: TypeAlias = str | type[nn.Module] | Sequence[str | type[nn.Module]]
 
 # taken at one site, and positions (samples, times places in an image or a sequence): fewer of wide layers
-_ELEMENTS, _MOST, _FEWEST = 8192, 1024, 8
+_ELEMENTS, _MOST, _FEWEST = 16_384, 1024, 16
 _FORWARD = tuple(quantity.forward for quantity in ALL if quantity.forward is not None)
 _BACKWARD = tuple(quantity.backward for quantity in ALL if quantity.backward is not None)
 
@@ -155,7 +155,7 @@ class Observer:
         if shape[axis] != site.units:  # an axis that is not that of the units
             return None
         step = self.steps - 1
-        limit = min(_MOST, max(_FEWEST, _ELEMENTS // shape[axis]))
+        limit = min(_MOST, max(_FEWEST, _ELEMENTS // shape[axis])) // (1 if self.every > 1 else 2)
         chosen = _positions(shape, axis, limit, step // self.every)
         take = functools.partial(_part, axis=axis, chosen=chosen)
         seen = _Seen(site, step, call, take(x))  # a copy: in-place activations overwrite their input

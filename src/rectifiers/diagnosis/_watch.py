@@ -245,7 +245,8 @@ def watch(
     training; nothing is copied to the host before it is asked for, and nothing the model computes is changed.
 
     Of a batch 1024 positions (samples times places in an image or a sequence) are taken at most, evenly
-    spaced, and other ones at every watched step; fewer where a layer has more than 8 units, but 8.
+    spaced, and other ones at every watched step; fewer where a layer has more than 16 units, but 16; half
+    as many where every step is watched.
 
     Forward passes are counted: of two in each step of a training, an even `every` watches one. A gradient is
     the sum over backward passes before the next forward pass that are not differentiated again
