@@ -373,6 +373,21 @@ def test_a_model_that_differentiates_in_its_forward_pass() -> None:
     assert [row["seen"] for row in w.figures()] == [200, 200]
 
 
+@pytest.mark.parametrize("activation, units", [(ours.Maxout(2), 4), (ours.CReLU(), 16)])
+def test_activations_with_another_number_of_outputs(activation: nn.Module, units: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), activation, nn.Linear(units, 1))
+    x = torch.randn(200, 4)
+    with rectifiers.watch(model, every=1) as w:
+        model(x).mean().backward()
+    relu, row = w.figures()
+    z = model[:3](x)
+    assert row["output_mean"] == pytest.approx(activation(z).mean().item(), rel=1e-5)
+    assert (row["mean"], row["dead"]) == (pytest.approx(z.mean().item(), rel=1e-5), None)
+    assert relu["sparsity"] == pytest.approx((model[:2](x) == 0).float().mean().item())
+    assert row["gradient"] > 0
+
+
 def test_passes_in_a_transform_are_left_alone() -> None:
     torch.manual_seed(0)
     model, x = Net(), torch.randn(8, 200, 8)

@@ -191,13 +191,15 @@ def _add(queue: Sequence[_Seen], *, forward: bool) -> None:
                 slot.add(("histogram.sum",), histogram_of(seen.x))
             slot.seen += forward * len(seen.x)
             slot.seen_backward += (not forward) * len(seen.x)
-        widths = [seen.x.shape[1] for seen in group]
         rows = {key: row for sums in found for key, row in sums.items()}
-        for ending in (".sum", ".max"):
-            if keys := tuple(key for key in rows if key.endswith(ending)):
-                table = torch.stack([rows[key] for key in keys])
-                for slot, part in zip(slots, table.split(widths, dim=1), strict=True):  # type: ignore[no-untyped-call]
-                    slot.add(keys, part)
+        kinds: dict[tuple[str, int], list[str]] = {}
+        for key, row in rows.items():
+            kinds.setdefault((key.rpartition(".")[2], len(row)), []).append(key)
+        for (_, width), keys in kinds.items():
+            table = torch.stack([rows[key] for key in keys])
+            widths = [seen.x.shape[1] for seen in group] if len(group) > 1 else [width]
+            for slot, part in zip(slots, table.split(widths, dim=1), strict=True):  # type: ignore[no-untyped-call]
+                slot.add(tuple(keys), part)
 
 
 def _alike(queue: Sequence[_Seen]) -> list[list[_Seen]]:

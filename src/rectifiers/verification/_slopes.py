@@ -197,7 +197,8 @@ class Slopes:
 
 def _best(estimates: Array, errors: Array) -> tuple[Array, Array]:
     """Return in each row the estimate with the smallest error, and that error."""
-    errors = np.where(np.isfinite(errors), errors, np.inf).astype(np.float64)
-    at = errors.argmin(axis=1)[:, np.newaxis]
-    best = np.take_along_axis(estimates, at, 1)[:, 0].astype(np.float64)
+    with np.errstate(all="ignore"):  # long doubles beyond float64
+        errors = np.where(np.isfinite(errors), errors, np.inf).astype(np.float64)
+        at = errors.argmin(axis=1)[:, np.newaxis]
+        best = np.take_along_axis(estimates, at, 1)[:, 0].astype(np.float64)
     return best, np.take_along_axis(errors, at, 1)[:, 0]
