@@ -50,7 +50,7 @@ def expect(function: Function) -> Measured:
     whole = panels(low, high)
     size = float(np.abs(whole).sum())
     tolerance = 1e-15 * size
-    total, error = 0.0, 8e-16 * size
+    total, error = 0.0, 2e-15 * size
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         left, right = panels(low, middle), panels(middle, high)

@@ -75,7 +75,7 @@ def run(subject: Subject, report: Report) -> None:
         x = subject.rounded(np.concatenate((points, near, subject.tails(dtype))), dtype)
         report.attempt(dtype, f"{x.size} points", partial(_dtype, subject, x, dtype))
     report.attempt("shapes", "0-d, empty, 2-d, transposed, every other", partial(_shapes, subject))
-    calls = f"the same {_AGAIN} times, another in between; input as before"
+    calls = f"the same {_AGAIN} times, another in between, reversed; input as before"
     report.attempt("calls", calls, partial(_calls, subject))
     report.attempt("infinities", "-inf, inf, nan", partial(_infinities, subject), optional=True)
 
@@ -192,6 +192,9 @@ def _calls(subject: Subject) -> None:
         subject.derivative(x + 1.0)
     if not subject.derivative(x).close_to(first.values, 0.0):
         raise Wrong("keeps state: another result for the same array after a call with another one")
+    reverse = subject.derivative(x[::-1].copy())
+    if first.values.shape == x.shape and not reverse.close_to(first.values[::-1], 1e-12):
+        raise Wrong("keeps state, or mixes up elements: another result for the reversed array")
 
 
 def _infinities(subject: Subject) -> str:
