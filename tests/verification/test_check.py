@@ -194,7 +194,7 @@ def test_what_is_not_compared_is_told() -> None:
     rows = {row.test: row for row in check(np.log, lambda x: 1 / x).rows}
     assert rows["ordinary points"].outcome == "note"
     assert "of them: elsewhere the slope is not known" in rows["ordinary points"].note
-    assert {row.outcome for row in check(np.tanh, reference.tanh.df).rows} == {"right"}
+    assert "not known" not in str(check(np.tanh, reference.tanh.df))
 
 
 def test_kinks_are_found_and_not_told() -> None:
