@@ -206,12 +206,8 @@ def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
         raise ArgumentError(
             f"{type(layer).__name__} has no weights yet: run one batch through the model before `init_`"
         )
-    own = [
-        parameter
-        for parameter in layer.parameters()
-        if parameter.dim() > 1 or parametrize.is_parametrized(layer)
-    ]
-    if own and not any(parameter.requires_grad for parameter in own):
+    own = [p for p in layer.parameters() if p.dim() > 1 or parametrize.is_parametrized(layer)]
+    if own and not any(p.requires_grad for p in own):
         return "left: frozen"
     if not (isinstance(layer.weight, torch.nn.Parameter) or parametrize.is_parametrized(layer, "weight")):
         raise ArgumentError(
