@@ -63,6 +63,7 @@ class Situation:
     command: str = COMMAND
     nothing_ran: bool = False
     level: float = 94.0
+    levels: dict[str, float] = field(default_factory=dict)
 
 
 def recommended(case: Situation, make_plan: Callable[..., Any]) -> Recommendation:
@@ -75,7 +76,8 @@ def recommended(case: Situation, make_plan: Callable[..., Any]) -> Recommendatio
             label,
             None
             if case.nothing_ran or case.failed.get(label) == 17
-            else case.level + next((row.difference or 0.0 for row in case.found if row.arm == label), 0.0),
+            else case.levels.get(label, case.level)
+            + next((row.difference or 0.0 for row in case.found if row.arm == label), 0.0),
             failed=case.failed.get(label, 0),
             n=0 if case.nothing_ran else 17,
         )
@@ -93,6 +95,7 @@ GO_ON = "Go on with `rectifiers compare study/plan.toml --max-seeds 80`."
 RACE = "A race would go on: leave out --seeds."
 SAME = "Go on with `rectifiers compare study/plan.toml`."
 UNKNOWN = "no arm was shown to be better than relu, but these runs do not tell what keeping it costs"
+ALL_FAILED = "17 of 17 runs of the control failed"
 EQUAL = [versus(name, -0.7, 0.8, "equivalent") for name in ("elu", "prelu", "selu", "celu", "gelu")]
 RRELU = versus("rrelu", -1.9, -0.6, "worse")
 TANH_OUT = versus("tanh", None, None, "worse", out=True, note="17 of 17 runs failed: it is out", n=0)
@@ -266,6 +269,22 @@ CASES = {
         [],
         failed={"relu": 17},
         arm="elu",
+    ),
+    "a control that diverges always, and the last arm has the highest mean": Situation(
+        "Use prelu: better than relu (17 of 17 runs of the control failed); elu is as good; relu itself "
+        "diverged in 17 of 17 runs.",
+        [versus(name, None, None, "better", note=ALL_FAILED, n=0) for name in ("elu", "prelu")],
+        [lead("prelu", "elu", "equivalent")],
+        failed={"relu": 17},
+        levels={"prelu": 95.0},
+        arm="prelu",
+    ),
+    "a race too short to decide anything": Situation(
+        "Not decided within 3 seeds: " + UNKNOWN + ". Go on with "
+        "`rectifiers compare study/plan.toml --max-seeds 40`.",
+        [versus("elu", None, None, "undecided", seeds=3)],
+        plan={"seeds": 3},
+        status="open",
     ),
     "not finished": Situation(
         f"Not finished: 17 seeds so far. Keeping relu costs at most 1.3 points; elu is open. {SAME}",

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rectifiers.records.plan import Plan
+from rectifiers.records.plan import MAX_SEEDS, Plan
 
 __all__ = ["COMPARE", "Option"]
 
@@ -109,7 +109,7 @@ COMPARE = (
            argument="initialization"),
     Option("device", HOW, "DEVICE", "Where it is trained, e.g. cuda.", str, "cpu"),
     Option("seeds", DECIDE, "N", "Exactly so many trials per arm and normalisation: no race.", int),
-    Option("max-seeds", DECIDE, "N", "At most so many in a race. [default: 40]", int, kept="seeds"),
+    Option("max-seeds", DECIDE, "N", f"At most so many in a race. [default: {MAX_SEEDS}]", int, kept="seeds"),
     Option("vary", DECIDE, "seeds|split",
            "What a seed changes: weights, order and noise; or the split into train and test, too. "
            "[default: seeds; split for own data given as one (x, y)]"),

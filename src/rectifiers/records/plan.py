@@ -12,6 +12,7 @@ from rectifiers.records._types import checked
 from rectifiers.records.trial import Phase, Trial, canonical, content_hash, trial_key
 
 __all__ = [
+    "MAX_SEEDS",
     "OBJECT",
     "PROTOCOL",
     "QUESTION",
@@ -25,6 +26,9 @@ __all__ = [
 
 # Raised whenever the same trial would be trained or measured in another way.
 PROTOCOL = 3
+
+# Deciding seeds of a race at most, where nobody says how many.
+MAX_SEEDS = 40
 
 # The fields of a plan that ask something of the trials without changing any of them: a study may grow in
 # these.

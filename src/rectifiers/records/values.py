@@ -16,6 +16,7 @@ from typing import Literal
 
 from rectifiers.records.collector import uncollected
 from rectifiers.records.plan import (
+    MAX_SEEDS,
     PROTOCOL,
     QUESTION,
     ArmSpec,
@@ -27,6 +28,7 @@ from rectifiers.records.plan import (
 from rectifiers.records.trial import Phase, Trial, content_hash
 
 __all__ = [
+    "MAX_SEEDS",
     "PROTOCOL",
     "QUESTION",
     "ArmSpec",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from rectifiers.evidence import divergence
 from rectifiers.records.command import going_on
-from rectifiers.records.values import Notice, Study
+from rectifiers.records.values import MAX_SEEDS, Notice, Study
 from rectifiers.report import words
 from rectifiers.report.facts import Advice, ArmRow, ComparisonRow, Recommendation, Status
 
@@ -118,9 +118,10 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
         return f"About {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
+    more = ["--max-seeds", str(max(MAX_SEEDS, 2 * plan.seeds))]
     if not study.command:
-        return f"Go on with --max-seeds {2 * plan.seeds}.", ""
-    return "Go on with", going_on(plan, study.command, "--max-seeds", str(2 * plan.seeds))
+        return f"Go on with {' '.join(more)}.", ""
+    return "Go on with", going_on(plan, study.command, *more)
 
 
 class _Writer:
@@ -139,7 +140,7 @@ class _Writer:
         self.control = self.plan.control
         self.digits = words.decimals(self.margin.value if self.margin else 0.2)
         self.where = "" if self.plan.norms == ("none",) else f" {words.norm_text(norm)}"
-        self.ranking = ranking
+        self.ranking = {row.arm: row for row in ranking}
         self.others = [row for row in comparisons if not row.out]
         self.out = [row for row in comparisons if row.out]
         self.leads = {row.control: row for row in leads}
@@ -151,7 +152,7 @@ class _Writer:
         if len(self.plan.arms) == 1:
             return None, self._alone(), "open"
         early = not self.finished and not self.plan.racing
-        if self.margin is None or early or all(row.mean is None for row in self.ranking):
+        if self.margin is None or early or all(row.mean is None for row in self.ranking.values()):
             return None, self._nothing(), "open"
         undecided = self._with("undecided")
         if better := self._with("better"):
@@ -164,11 +165,12 @@ class _Writer:
         return self.control, self._keep(), "decided"
 
     def _with(self, verdict: str) -> list[ComparisonRow]:
-        rows = [row for row in self.others if row.verdict == verdict]
-        return sorted(rows, key=lambda row: -(row.difference or 0.0))
+        """Return the comparisons of that verdict, best arm first."""
+        rows = {row.arm: row for row in self.others if row.verdict == verdict}
+        return [rows[arm] for arm in self.ranking if arm in rows]
 
     def _alone(self) -> str:
-        (row,) = self.ranking
+        (row,) = self.ranking.values()
         level = f"{words.number(row.mean, self.digits)} {self.plan.unit}".rstrip()
         reached = "" if row.mean is None else f" It reaches {level}."
         return f"Nothing to decide{self.where}: {self.control} is the only arm.{reached}"
@@ -257,7 +259,7 @@ class _Writer:
 
     def _possible(self) -> float:
         """Return how much better than the control an arm can be; infinite where nothing bounds the metric."""
-        control = next(row.mean for row in self.ranking if row.arm == self.control)
+        control = self.ranking[self.control].mean
         if control is None or not _BOUNDED.intersection(re.split(r"\W|_", self.plan.metric.lower())):
             return math.inf
         best = 100.0 if self.plan.unit == "%" or control > 1.0 else 1.0
@@ -273,11 +275,10 @@ class _Writer:
 
     def _sentence(self, clauses: Sequence[str]) -> str:
         """Return the clauses as a sentence, the arms that fail too often at its end."""
-        rows = {row.arm: row for row in self.ranking}
-        failed = [f"{_failing(rows[row.arm])} and is out" for row in self.out]
+        failed = [f"{_failing(self.ranking[row.arm])} and is out" for row in self.out]
         if len(failed) > _NAMED:
             failed = [f"{words.count(len(failed))} arms fail too often and are out"]
-        own = rows[self.control]
+        own = self.ranking[self.control]
         if own.diverged + own.crashed > divergence.SHARE * (own.n + own.diverged + own.crashed):
             failed.append(_failing(own, "itself "))
         return f"{'; '.join([*clauses, *failed])}."

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from rectifiers import validity
 from rectifiers.arms import Arm, parse_arms
 from rectifiers.errors import ELSEWHERE, ArgumentError, DataError, UnknownNameError
-from rectifiers.records.values import Notice, Plan
+from rectifiers.records.values import MAX_SEEDS, Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import load, to_device
 from rectifiers.study.environment import environment
@@ -29,7 +29,6 @@ __all__ = ["control_of", "make_plan", "question_of"]
 
 NORMS = ("none", "batch")
 TUNING_SEEDS = 3
-MAX_SEEDS = 40
 
 
 def make_plan(
