@@ -282,7 +282,7 @@ def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> N
         ([*TABLE, {"seed": 9, "value": 97}], {}, ArgumentError, "row 33 lacks its arm"),
         ([*TABLE, 7], {}, ArgumentError, "row 33 is '7'"),
         (TABLE[:8], {}, ArgumentError, "at least two arms"),
-        (TABLE, {"margin": 0}, ArgumentError, "margin=0"),
+        (TABLE, {"margin": 0}, ArgumentError, "number above 0, but got 0"),
         (TABLE, {"margin": "tiny"}, ArgumentError, "'tiny'"),
         (TABLE, {"confidence": 95}, ArgumentError, "confidence=95"),
         ({"relu": [1, 1, 1], "elu": [1, 2, 3]}, {}, ArgumentError, "all equal: give --margin"),

@@ -7,7 +7,6 @@ counts as planned unless the table is said to have grown while somebody looked a
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +131,7 @@ def judge(
     """
     if not 0.0 < confidence < 1.0:
         raise ArgumentError(f"`0 < confidence < 1` must hold, but got confidence={confidence!r}")
-    given = _given(margin)
+    given = margins.given(margin)
     results = _tables.read(data, arm=arm, seed=seed, value=value, wide=wide)
     name, sign = metric or results.metric, -1.0 if lower_is_better else 1.0
     values: Values = {}
@@ -164,18 +163,6 @@ def judge(
     first = "" if control else " (the first of the table)"
     taken = f"{results.name}: {len(values)} arms against {chosen}{first}, {many} each; {results.columns}"
     return Judgement(Study(plan, _runs(plan, values), margin=decided_by, warnings=warnings), taken)
-
-
-def _given(margin: str | float) -> float | None:
-    if margin == "auto":
-        return None
-    try:
-        value = float(margin)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise ArgumentError(f"a margin is a number above 0 or 'auto', but got margin={margin!r}")
-    return value
 
 
 def _control(arms: list[str], control: str | None) -> str:

@@ -19,7 +19,20 @@ from numpy.typing import ArrayLike
 from rectifiers.errors import ArgumentError
 from rectifiers.evidence._checks import not_negative, sample
 
-__all__ = ["of_accuracy", "of_runs", "of_standard_error"]
+__all__ = ["given", "of_accuracy", "of_runs", "of_standard_error"]
+
+
+def given(margin: str | float) -> float | None:
+    """Return a margin as somebody names it: a number above 0, or None for ``"auto"``."""
+    if margin == "auto":
+        return None
+    try:
+        value = float(margin)
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(margin, bool) or not 0.0 < value < math.inf:
+        raise ArgumentError(f"a margin is `auto` or a number above 0, but got {margin!r}")
+    return value
 
 
 def of_accuracy(level: float, n: int) -> float:

@@ -113,15 +113,16 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
     if not plan.trained:
         more = [(row.n, row.more_seeds) for row in comparisons if row.verdict == "undecided"]
         if any(further is None for _, further in more):
-            return "More runs may decide.", ""
+            return f"{'More runs' if plan.racing else 'A larger study'} may decide.", ""
         needed = max(n + (further or 0) for n, further in more)
-        return f"About {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
+        about = "About" if plan.racing else "A new study of about"
+        return f"{about} {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
-    more = ["--max-seeds", str(max(MAX_SEEDS, 2 * plan.seeds))]
+    further = ["--max-seeds", str(max(MAX_SEEDS, 2 * plan.seeds))]
     if not study.command:
-        return f"Go on with {' '.join(more)}.", ""
-    return "Go on with", going_on(plan, study.command, *more)
+        return f"Go on with {' '.join(further)}.", ""
+    return "Go on with", going_on(plan, study.command, *further)
 
 
 class _Writer:
@@ -187,11 +188,9 @@ class _Writer:
         waiting = [row.arm for row in open_]
         if chosen.arm != self.leader:
             stands = {"undecided": "undecided against", "equivalent": "equivalent to"}
-            own = [row.verdict for row in self.others if row.arm == self.leader and row.verdict in stands]
-            clauses += [
-                f"{self.leader} is ahead of it in the mean, but is {stands[verdict]} {self.control}"
-                for verdict in own
-            ]
+            own = next((stands.get(row.verdict) for row in self.others if row.arm == self.leader), None)
+            if own:
+                clauses.append(f"{self.leader} is ahead of it in the mean, but is {own} {self.control}")
             waiting = [arm for arm in waiting if arm != self.leader]
         else:
             worse = {row.arm for row in self._with("worse")}
@@ -212,27 +211,25 @@ class _Writer:
 
     def _keep(self) -> str:
         equal, worse = self._with("equivalent"), self._with("worse")
-        tie = "a tie, " if all(row.difference == 0.0 for row in self.others) else ""
-        count, keep = len(self.others), f"Keep {self.control}{self.where}: {tie}"
-        all_others = "both others are" if count == 2 else f"all {words.count(count)} others are"
+        count, keep = len(self.others), f"Keep {self.control}{self.where}"
         if not count:
-            return self._sentence([f"Keep {self.control}{self.where}"])
+            return self._sentence([keep])
         margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
-        within = f"equivalent within {margin}"
-        if count == 1:
-            (row,) = self.others
-            return self._sentence([f"{keep}{row.arm} is {within if equal else f'worse{self._by(row)}'}"])
-        if not worse:
-            return self._sentence([f"{keep}{all_others} {within}"])
-        none = "neither" if count == 2 else "none"
         are = f"{equal[0].arm} is" if len(equal) == 1 else f"{words.count(len(equal))} are"
-        told = [f"{are} {within}"] if equal else []
+        if count > 1 and not worse:
+            are = "both others are" if count == 2 else f"all {words.count(count)} others are"
+        told = [f"{are} equivalent within {margin}"] if equal else []
         if len(worse) < _NAMED:
             told += [f"{row.arm} is worse{self._by(row, unit=not equal)}" for row in worse]
         else:
             told.append(f"{words.count(len(worse))} are worse")
-        others = f"{keep}{none} of the {words.count(count)} others is better"
-        return self._sentence([others, ", ".join(told)])
+        if count == 1 or not worse:
+            tie = "a tie, " if all(row.difference == 0.0 for row in self.others) else ""
+            return self._sentence([f"{keep}: {tie}{told[0]}"])
+        none = "neither" if count == 2 else "none"
+        return self._sentence(
+            [f"{keep}: {none} of the {words.count(count)} others is better", ", ".join(told)]
+        )
 
     def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
         arms = [row.arm for row in undecided]

@@ -14,7 +14,6 @@ from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 __all__ = [
     "device",
     "learning_rates",
-    "margin",
     "memory",
     "names",
     "one_of",
@@ -105,18 +104,6 @@ def device(name: str) -> torch.device:
         said = str(error).splitlines()[0]
         raise ArgumentError(f"device {name!r} cannot be used here: {said}; use cpu") from None
     return found
-
-
-def margin(value: str | float) -> float | None:
-    """Return a margin above 0, or None for ``"auto"``."""
-    if value == "auto":
-        return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise ArgumentError(f"margin is `auto` or a number, but got {value!r}") from None
-    return real("margin", value, 0)
 
 
 def tuning_seeds(usual: int, seeds: int) -> int:

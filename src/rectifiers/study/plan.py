@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from rectifiers import validity
 from rectifiers.arms import Arm, parse_arms
 from rectifiers.errors import ELSEWHERE, ArgumentError, DataError, UnknownNameError
+from rectifiers.evidence import margin as margins
 from rectifiers.records.values import MAX_SEEDS, Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import load, to_device
@@ -226,7 +227,7 @@ def question_of(
         "racing": seeds is None,
         "seeds": asked,
         "tuning_seeds": arguments.whole("tuning seeds", tuning, 1),
-        "margin": arguments.margin(margin),
+        "margin": margins.given(margin),
         "confidence": arguments.real("confidence", confidence, 0, 1),
         "allow": validity.allowed(allow),
     }
