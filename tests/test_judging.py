@@ -213,9 +213,8 @@ def test_a_loss_is_compared_by_its_negative_and_its_name_says_so() -> None:
     assert found.summary.plan.metric == "minus test_loss"
     assert found.recommendation.arm == "elu"
     assert codes(found) == ["negated"]
-    other = judge(table, margin=0.3)
-    assert other.recommendation.arm == "tanh"
-    assert "--lower-is-better" in said(other, "direction")
+    with pytest.raises(ArgumentError, match="'test_loss' leaves open whether higher is better"):
+        judge(table, margin=0.3)
     assert codes(judge(table, margin=0.3, metric="score")) == []
 
 

@@ -18,6 +18,7 @@ from rectifiers import _tables, validity
 from rectifiers._tables import Measured
 from rectifiers.errors import ArgumentError, UnknownNameError
 from rectifiers.evidence import margin as margins
+from rectifiers.records.plan import is_loss
 from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Study, content_hash
 from rectifiers.report.result import Result
 
@@ -25,7 +26,6 @@ __all__ = ["Judgement", "judge"]
 
 # share of the seeds that all arms must have, for the others to be left out and not the pairing
 _COMPLETE = 0.8
-_LOSSES = {"loss", "error", "perplexity", "mse", "rmse", "mae", "nll", "ppl"}
 
 Values = dict[str, dict[str, float | None]]
 """Per arm, its metric by seed; None where that run failed."""
@@ -134,6 +134,11 @@ def judge(
     given = margins.given(margin)
     results = _tables.read(data, arm=arm, seed=seed, value=value, wide=wide)
     name, sign = metric or results.metric, -1.0 if lower_is_better else 1.0
+    if is_loss(name) and not lower_is_better:
+        raise ArgumentError(
+            f"the name {name!r} leaves open whether higher is better: say --lower-is-better "
+            f"(lower_is_better=True in Python), or another name with --metric"
+        )
     values: Values = {}
     for run in results.runs:
         values.setdefault(run.arm, {})[run.seed] = None if run.value is None else sign * run.value
@@ -225,9 +230,6 @@ def _about_reading(runs: Sequence[Measured], metric: str, lower_is_better: bool)
     if lower_is_better:
         text = f"of {metric} lower is better, so minus {metric} is shown: +0.1 is a {metric} lower by 0.1"
         found.append(Notice("negated", text))
-    elif _LOSSES.intersection(metric.lower().replace("-", "_").split("_")):
-        text = f"higher {metric} is taken as better; where lower is, say --lower-is-better"
-        found.append(Notice("direction", text))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -22,6 +23,7 @@ __all__ = [
     "Margin",
     "Plan",
     "cell_name",
+    "is_loss",
 ]
 
 # Raised whenever the same trial would be trained or measured in another way.
@@ -79,6 +81,14 @@ _DETERMINE = (
 
 # Who trains: the loop of this library, a function of the user's, or a command.
 Kind = Literal["loop", "function", "command"]
+
+
+_LOSSES = re.compile(r"(?<![a-z])(loss|error|err|perplexity|ppl|r?mse|mae|nll|[wc]er|bpc|fid)(?![a-z])")
+
+
+def is_loss(metric: str) -> bool:
+    """Return whether a metric is called like one of which lower is better."""
+    return _LOSSES.search(metric.lower()) is not None
 
 
 def cell_name(arm: str, norm: str) -> str:

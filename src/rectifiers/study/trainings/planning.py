@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from rectifiers.activations import registry
 from rectifiers.arms import code_identity, fingerprint, label_of, load_object, parse_arms, split_arms
 from rectifiers.errors import ArgumentError, ArgumentTypeError, one_line
-from rectifiers.records.plan import Kind
+from rectifiers.records.plan import Kind, is_loss
 from rectifiers.records.values import ArmSpec, Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.environment import environment
@@ -24,7 +23,6 @@ from rectifiers.study.work import Work
 __all__ = ["plan_training"]
 
 _SHARED = {"arms", "control", "device", "seeds", "max_seeds", "tuning_seeds", "margin", "confidence", "allow"}
-_LOSSES = re.compile(r"(?<![a-z])(loss|error|err|perplexity|ppl|r?mse|mae|nll|[wc]er|bpc|fid)(?![a-z])")
 
 
 def plan_training(
@@ -158,7 +156,7 @@ def _refuse_others(name: str, planned: Mapping[str, Any]) -> None:
 def _lower(metric: str, higher_is_better: bool | None) -> bool:
     if higher_is_better is not None:
         return not higher_is_better
-    if _LOSSES.search(metric.lower()):
+    if is_loss(metric):
         raise ArgumentError(
             f"the name {metric!r} leaves open whether higher is better: say so (--lower-is-better or "
             "--higher-is-better; higher_is_better= in Python)"
