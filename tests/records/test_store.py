@@ -312,6 +312,18 @@ def test_a_file_is_made_whole_or_not_at_all(file, monkeypatch):
     assert sorted(path.name for path in file.parent.iterdir()) == ["study.db", "study.db.lock"]
 
 
+def test_what_a_killed_and_deleted_file_left_is_not_played_back(file, store, plan, make_run, tmp_path):
+    store.add(make_run())
+    place = tmp_path / "again" / "study.db"
+    place.parent.mkdir()
+    for left in ("-wal", "-shm"):  # as a killed process leaves them
+        shutil.copy(file.with_name(file.name + left), place.with_name(place.name + left))
+    with Store.create(place) as made:
+        assert made.plan() is None
+        made.write_plan(plan, ENVIRONMENT)
+        assert made.study().runs == ()
+
+
 def test_an_empty_store_has_no_plan_and_no_study(file):
     with Store.create(file) as store:
         assert store.plan() is None

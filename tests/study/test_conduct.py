@@ -316,8 +316,11 @@ def test_a_number_of_seeds_that_is_chosen_after_some_were_analysed_is_warned_of(
         return [notice.code for notice in study.warnings]
 
     assert codes(conduct(prepare(seeds=2))) == []
+    with pytest.raises(Stop):  # before it is said
+        conduct(prepare(seeds=3), Recorder(StudyStarted, 0))
     assert codes(conduct(prepare(seeds=3))) == ["analysed-before"]
     assert codes(conduct(prepare(seeds=3))) == ["analysed-before"]
+    assert codes(conduct(prepare(seeds=3, arms="relu,tanh,elu"))) == ["analysed-before"]
     assert codes(conduct(prepare(seeds=None, max_seeds=4))) == []
 
 
@@ -337,10 +340,13 @@ def test_more_comparisons_may_open_an_arm_again_and_that_is_said(prepare, conduc
     words = {"task": "digits", "epochs": 1, "seeds": None, "max_seeds": 9, "margin": 6}
     few = conduct(prepare(**words, arms="relu,leaky_relu"))
     assert against_control(few)["leaky_relu", "none"].verdict == "equivalent"
-    many = conduct(prepare(**words, arms="relu,leaky_relu,elu,selu,tanh,silu,gelu,mish", confidence=0.9999))
-    if against_control(many)["leaky_relu", "none"].verdict == "undecided":
-        (notice,) = [notice for notice in many.warnings if notice.code == "reopened"]
-        assert notice.text.startswith("leaky_relu was equivalent and is open again: more comparisons")
+    words |= {"arms": "relu,leaky_relu,elu,selu,tanh,silu,gelu,mish", "confidence": 0.9999}
+    with pytest.raises(Stop):  # before it is said
+        conduct(prepare(**words), Recorder(MarginFixed, 0))
+    many = conduct(prepare(**words))
+    assert against_control(many)["leaky_relu", "none"].verdict == "undecided"
+    (notice,) = [notice for notice in many.warnings if notice.code == "reopened"]
+    assert notice.text.startswith("leaky_relu was equivalent and is open again: more comparisons")
 
 
 def test_a_budget_ends_a_study_cleanly_and_the_same_command_goes_on(prepare, conduct, measured, tmp_path):

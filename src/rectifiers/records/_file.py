@@ -47,6 +47,8 @@ def make(path: Path) -> None:
                 "INSERT INTO meta VALUES (?, ?)",
                 [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", now())],
             )
+    for left in ("-wal", "-shm"):  # of a file that was killed and then deleted: SQLite would play it back
+        path.with_name(path.name + left).unlink(missing_ok=True)
     draft.replace(path)
 
 

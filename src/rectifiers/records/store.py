@@ -68,6 +68,7 @@ class Store:
         self._told: Any = None  # the rows it was made of
         self._read: list[Run] = []  # rows never change
         self._last = 0  # position of the last of them
+        self._study: Study | None = None  # one object as long as it says the same, as of the plan
 
     @classmethod
     def create(cls, path: str | Path) -> Self:
@@ -215,23 +216,53 @@ class Store:
 
     def plan(self) -> Plan | None:
         """Return the protocol with the question that was asked last, or None while none is written."""
-        rows = self._select("SELECT name, value FROM protocol")
+        rows, arms = self._question("(SELECT max(session) FROM question)")
         if not rows:
             return None
-        last = "(SELECT max(session) FROM question)"
-        rows += self._select(f"SELECT name, value FROM question WHERE session = {last}")
-        arms = self._select(f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {last} ORDER BY position")
         if (rows, arms) == self._told:
             return self._plan
+        found = self._plan_of(rows, arms)
+        self._plan = self._plan if found == self._plan else found
+        self._told = rows, arms
+        return self._plan
+
+    def _question(self, session: Any) -> tuple[list[Any], list[Any]]:
+        """Return the rows of the protocol and of what a session asked, and those of its arms."""
+        rows = self._select("SELECT name, value FROM protocol")
+        rows += self._select(f"SELECT name, value FROM question WHERE session = {session}")
+        arms = f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {session} ORDER BY position"
+        return rows, self._select(arms)
+
+    def _plan_of(self, rows: list[Any], arms: list[Any]) -> Plan:
         with _file.understood(self.path):
             fields = {name: json.loads(value) for name, value in rows}
             fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
             for arm in fields["arms"]:
                 arm["curve"] = arm["curve"] and json.loads(arm["curve"])
-            found = Plan.from_json(fields)
-        self._plan = self._plan if found == self._plan else found
-        self._told = rows, arms
-        return self._plan
+            return Plan.from_json(fields)
+
+    def before(self) -> Study | None:
+        """Return what there was, without curves, when the present question was asked; None if nothing.
+
+        It is the same however often the study was stopped since.
+        """
+        asked = self._select("SELECT DISTINCT session FROM question ORDER BY session DESC LIMIT 2")
+        if len(asked) < 2:
+            return None
+        (now,), (then,) = asked
+        keys = {key for (key,) in self._select("SELECT key FROM run WHERE session < ?", now)}
+        rates = self._select(
+            "SELECT arm, norm, learning_rate FROM rate WHERE session < ? ORDER BY session", now
+        )
+        margins = "SELECT value, rule FROM margin WHERE session < ? ORDER BY session DESC LIMIT 1"
+        warnings = self._select("SELECT code, text, severity FROM warning WHERE session < ?", now)
+        return Study(
+            plan=self._plan_of(*self._question(then)),
+            runs=tuple(run for run in self._runs(False) if run.trial.key in keys),
+            rates={(arm, norm): rate for arm, norm, rate in rates},
+            margin=next((Margin(*row) for row in self._select(margins, now)), None),
+            warnings=tuple(Notice(*row) for row in warnings),
+        )
 
     def add(self, run: Run) -> None:
         """Write one run, whole or not at all.
@@ -309,7 +340,7 @@ class Store:
             "OR session = (SELECT max(session) FROM session) ORDER BY position"
         )
         environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
-        return Study(
+        found = Study(
             plan=plan,
             runs=self._runs(curves),
             rates={(arm, norm): rate for arm, norm, rate in rates},
@@ -318,6 +349,10 @@ class Store:
             environment=dict(self._select(environment, session)),
             command=command,
         )
+        if curves:
+            return found
+        self._study = self._study if found == self._study else found
+        return self._study
 
     @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:

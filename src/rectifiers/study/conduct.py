@@ -26,7 +26,7 @@ from rectifiers.records.events import (
     Warned,
 )
 from rectifiers.records.store import Store
-from rectifiers.records.values import Notice, Plan, Run, Study, Trial, cell_name
+from rectifiers.records.values import Margin, Notice, Plan, Run, Study, Trial, cell_name
 from rectifiers.study import margins
 from rectifiers.study.race import Race, reopened
 from rectifiers.study.runners import InProcess, Runner
@@ -85,12 +85,12 @@ def run(
         If the disk refuses.
     """
     deadline = clock() + (math.inf if budget is None else budget)
-    before = store.study(curves=False) if store.plan() is not None else None
+    known = store.study(curves=False) if store.plan() is not None else None
     store.write_plan(work.plan, work.environment, command)
     conductor = _Conductor(work, store, on_event, runner or InProcess(), lambda: clock() >= deadline)
-    conductor.begin(before)
+    conductor.begin(known)
     if not validity.withheld(work.warnings, work.plan) and not (
-        conductor.choose_rates() and conductor.fix_margin(before) and conductor.decide()
+        conductor.choose_rates() and conductor.fix_margin() and conductor.decide()
     ):
         # not kept: the same command may go on and finish
         spent = f"the budget of {budget:g} s is spent: the same command goes on"
@@ -114,6 +114,7 @@ class _Conductor:
         self.work, self.plan, self.store = work, work.plan, store
         self.runner, self.over, self._on_event = runner, over, on_event
         self._known = store.study(curves=False)
+        self._before = store.before()
         self._runs = dict(self._known.by_key)
         self._opens: str | None = None  # the first trial of this session
 
@@ -125,13 +126,19 @@ class _Conductor:
         if self.store.add_warning(notice):
             self.tell(Warned(notice))
 
-    def begin(self, before: Study | None) -> None:
-        """Say what is to come, and what the reader must know already."""
+    def begin(self, known: Study | None) -> None:
+        """Say what is to come, and what the reader must know already.
+
+        Parameters
+        ----------
+        known : Study or None
+            As this session found it.
+        """
         plan = self.plan
         each = plan.seeds + (trials_at_most(plan.learning_rates, plan.tuning_seeds) if plan.tuned else 0)
         ahead = len(plan.cells) * each + (margins.RUNS * len(plan.norms) if plan.margin is None else 0)
         self.tell(StudyStarted(plan, ahead, self._known.asked))
-        found = (*_elsewhere(before, self.work), *_analysed_before(before, plan))
+        found = (*_elsewhere(known, self.work), *_analysed_before(self._before, plan))
         for notice in (*self.work.warnings, *found):
             self.warn(notice)
 
@@ -183,7 +190,7 @@ class _Conductor:
             return of_accuracy(metric, plan.validation_size or plan.train_size)
         return run.standard_error or 0.0
 
-    def fix_margin(self, before: Study | None) -> bool:
+    def fix_margin(self) -> bool:
         """Fix the margin, and say which arms a grown question opens again; False when the budget is over."""
         if wanted := list(margins.trials(self.store.study(curves=False))):
             self.tell(PhaseStarted("margin"))
@@ -196,16 +203,18 @@ class _Conductor:
         self.tell(MarginFixed(margin))
         if notice := margins.too_fine(study):
             self.warn(notice)
-        now = dataclasses.replace(study, margin=margin)
-        if (
-            before is not None
-            and before.margin is not None
-            and (before.plan, before.margin) != (now.plan, margin)
-            and (arms := reopened(before, now))
-        ):
+        if arms := self._reopened(study, margin):
             why = "more comparisons, or another margin or confidence, take more seeds"
             self.warn(Notice("reopened", f"{'; '.join(arms)}: {why}"))
         return True
+
+    def _reopened(self, study: Study, margin: Margin) -> list[str]:
+        """Return which arms were decided when the present question was asked, and are not by this one."""
+        before = self._before
+        if before is None or before.margin is None or (before.plan, before.margin) == (study.plan, margin):
+            return []
+        then = [run for run in study.runs if run.trial.phase != "test" or run.trial.key in before.by_key]
+        return reopened(before, dataclasses.replace(study, margin=margin, runs=tuple(then)))
 
     def decide(self) -> bool:
         """Make the trials that decide; return False when the budget is over before all are made."""
@@ -289,15 +298,15 @@ class _Conductor:
 
 def _analysed_before(before: Study | None, plan: Plan) -> list[Notice]:
     """Say where a fixed number of seeds was chosen by somebody who had seen what some of them gave."""
-    if plan.racing or before is None or (before.plan.racing, before.plan.seeds) == (False, plan.seeds):
-        return []
-    if not before.of("test"):
+    if plan.racing or before is None:
         return []
     text = (
         f"{plan.seeds} seeds were asked for after some of them had been analysed: Student's intervals do not "
         f"allow for that; leave out --seeds for a race, whose intervals do"
     )
-    return [Notice("analysed-before", text)]
+    notice = Notice("analysed-before", text)
+    other = (before.plan.racing, before.plan.seeds) != (False, plan.seeds) and before.of("test")
+    return [notice] if other or notice in before.warnings else []
 
 
 def _elsewhere(before: Study | None, work: Work) -> list[Notice]:
