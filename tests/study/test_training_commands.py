@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ import rectifiers
 from rectifiers.cli import main
 from rectifiers.comparison import ComparisonResult
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError
+from rectifiers.records.values import Run, Trial
+from rectifiers.study import Threads
 
 SCRIPT = """
 import json, os, random, sys, time
@@ -81,6 +86,33 @@ def test_no_label_is_read_by_a_shell(compare) -> None:
     (run,) = result.study.of("test", odd)
     assert run.outcome == "finished"
     assert not os.path.exists("pwned")
+
+
+def test_a_command_ends_with_whoever_runs_it_however_that_ends(tmp_path) -> None:
+    code = (
+        "from rectifiers.study.trainings.command import Command, _run\n"
+        "_run(['sh', '-c', 'sleep 60 & echo begun; wait'], None, lambda: True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout.readline() == "begun\n"
+        driver.kill()
+        clock = time.monotonic()
+        assert driver.stdout.read() == ""  # until nobody holds it any more
+    assert time.monotonic() - clock < 50
+
+
+def test_a_trial_that_nobody_waits_for_has_not_crashed_however_long_it_takes_to_end() -> None:
+    end = time.monotonic() + 0.1
+
+    def train(trial, wanted):
+        assert not wanted(trial)
+        while time.monotonic() < end:
+            pass
+        return iter(())
+
+    work: Any = SimpleNamespace(train=train, lost=lambda trial, reason: Run(trial, "crashed", reason))
+    trial = Trial("key", "test", "relu", "none", 0.1, 0)
+    assert [told for told in Threads(1, timeout=0.05).run(work, [trial], lambda _: False) if told] == [trial]
 
 
 def test_rates_are_tuned(compare) -> None:

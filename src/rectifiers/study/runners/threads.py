@@ -39,11 +39,17 @@ class Threads:
         finished: queue.SimpleQueue[Future[Run | None]] = queue.SimpleQueue()
 
         def carry_out(trial: Trial) -> Run | None:
-            end = time.monotonic() + self.timeout
-            told = list(work.train(trial, lambda t: not closed and wanted(t) and time.monotonic() < end))
+            end, late = time.monotonic() + self.timeout, False
+
+            def still(trial: Trial) -> bool:
+                nonlocal late  # not where nobody waits any more, however long it takes to end
+                needed = wanted(trial) and not closed
+                late = needed and time.monotonic() >= end
+                return needed and not late
+
+            told = list(work.train(trial, still))
             if told and isinstance(told[-1], Run):
                 return told[-1]
-            late = time.monotonic() >= end
             return (
                 work.lost(trial, f"took longer than {self.timeout:g} s (--trial-timeout)") if late else None
             )

@@ -33,6 +33,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _FIELDS = ("arm", "lr", "seed", "out", "device")
 _SCRIPTS = (".py", ".sh", ".R", ".jl", ".pl", ".rb", ".js", ".lua", ".m")
 _TICK = 0.05  # seconds between two looks at a process
+_GUARD = ("sh", "-c", "read _; kill -KILL 0")
 _GRACE = 5.0  # seconds between asking a process to end and ending it
 _LAST_LINES, _LAST_CHARACTERS = 3, 300
 
@@ -279,9 +280,15 @@ def _text(file: Path) -> str:
 
 
 def _run(words: list[str], stream: Any, wanted: Any) -> int | None:
-    """Run a command in a process group of its own; return its exit code, None if it was stopped."""
+    """Run a command in a process group of its own; return its exit code, None if it was stopped.
+
+    However this process ends, the group ends with it: a guard among them waits for the end of its input.
+    """
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        words, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, process_group=0
+    )
+    guard = subprocess.Popen(
+        _GUARD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=process.pid
     )
     try:
         while True:
@@ -291,6 +298,8 @@ def _run(words: list[str], stream: Any, wanted: Any) -> int | None:
                 if not wanted():
                     return None
     finally:
+        guard.kill()
+        guard.communicate()
         _end(process)
 
 
