@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
+import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,9 +325,54 @@ def test_a_trial_that_nobody_waits_for_is_stopped_and_leaves_no_record(compare) 
             trial.report(epoch, loss=1.0)
         return value
 
-    result = compare(train, seeds=1, margin=1.0, running={"budget": 0.3})
-    assert result.study.runs == ()
-    assert result.recommendation.status == "open"
+    def going_on(trial) -> float:
+        with contextlib.suppress(Exception):
+            train(trial)
+        return 90.0
+
+    for function in (train, going_on):
+        result = compare(function, seeds=1, margin=1.0, running={"budget": 0.3})
+        assert result.study.runs == ()
+        assert result.recommendation.status == "open"
+
+
+@pytest.mark.parametrize("swallowed", [lambda: None, sys.exit])
+def test_ctrl_c_that_a_training_swallows_stops_the_study_and_leaves_no_record(
+    compare, swallowed, tmp_path
+) -> None:
+    done = str(tmp_path / "done")
+
+    def train(trial) -> float:
+        if trial.arm == "tanh" and not Path(done).exists():
+            Path(done).touch()
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:  # as Lightning does
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                swallowed()
+                return 10.0
+        return noisy(trial)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(rectifiers.comparison.Interrupted, match="1 of at most 4 trials"):
+        compare(train, seeds=2, margin=1.0)
+    assert signal.getsignal(signal.SIGINT) is handler
+    result = compare(train, seeds=2, margin=1.0)
+    assert [run.outcome for run in result.study.runs] == ["finished"] * 4
+    assert 10.0 not in {run.metric for run in result.study.runs}
+
+
+@pytest.mark.parametrize("told", [{"loss": float("nan")}, {"loss": 1.0, "error": float("inf")}])
+def test_what_is_told_and_not_finite_has_diverged_and_can_be_read_again(compare, told) -> None:
+    def train(trial) -> float:
+        if trial.arm == "tanh":
+            trial.report(0, **told)
+        return noisy(trial)
+
+    result = compare(train, seeds=1, margin=1.0)
+    (run,) = ComparisonResult.load(result.store).study.of("test", "tanh")
+    assert (run.outcome, run.train_error) == ("diverged", ())
+    assert re.fullmatch(r"(loss is nan|error is inf) at epoch 0", run.reason)
 
 
 LOADER = """

@@ -92,7 +92,7 @@ class FunctionWork(OwnWork):
             "init_hash": witness.digest,
             "measures": tuple(measures.items()),
         }
-        if given.stopped and outcome != "finished":
+        if given.stopped:  # whatever came of it, the function may have gone on as if it had been trained
             return
         for epoch, loss in enumerate(given.losses, 1):
             yield EpochFinished(trial, epoch, len(given.losses), loss, None)
@@ -123,7 +123,7 @@ class FunctionWork(OwnWork):
             return "crashed", str(error) if ours else error_line(error, _LONGEST_REASON), {}
         if given.diverged:
             return "diverged", given.diverged, {}
-        if given.stopped and not measures:
+        if given.stopped:
             return "crashed", "stopped", {}
         for name, value in measures.items():
             if not math.isfinite(value):

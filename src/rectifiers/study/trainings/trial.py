@@ -127,7 +127,8 @@ class Trial:
         epoch : int
             Its number, from 0 or 1: the text of an error. The order of the calls is that of the curve.
         loss : number
-            Mean training loss over the epoch; one that is not finite ends the trial, which has then diverged.
+            Mean training loss over the epoch. One that is not finite, or such an `error`, ends the trial,
+            which has then diverged.
         error : number, optional
             Training error in %; kept if every call has it.
 
@@ -137,13 +138,15 @@ class Trial:
             The trial has diverged, or nobody waits for its result any more: the race is over, or the budget.
             Let it through.
         """
-        value = number("the loss of trial.report", loss)
-        if not math.isfinite(value):
-            self.diverged = f"loss is {value:g} at epoch {epoch}"
-            raise Stopped(self.diverged)
-        self.losses.append(value)
+        given = {"loss": loss, **({} if error is None else {"error": error})}
+        told = {name: number(f"the {name} of trial.report", value) for name, value in given.items()}
+        for name, value in told.items():
+            if not math.isfinite(value):
+                self.diverged = f"{name} is {value:g} at epoch {epoch}"
+                raise Stopped(self.diverged)
+        self.losses.append(told["loss"])
         if error is not None:
-            self.errors.append(number("the error of trial.report", error))
+            self.errors.append(told["error"])
         if not self._wanted():
             self.stopped = True
             raise Stopped(f"nobody waits for this trial of {self.arm} any more")
