@@ -11,20 +11,39 @@ import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 SMALL = {"object_store_memory": 100 * 2**20}
+HEAD = {"num_cpus": 0, "include_dashboard": False, **SMALL}
 
 
 class Nodes:
     """A head without processors, and nodes that tests add and kill."""
 
-    def __init__(self, cluster: Any) -> None:
-        self._cluster, self.address = cluster, cluster.address
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._cluster = Cluster(initialize_head=True, head_node_args=HEAD)
+        self.address: str = self._cluster.address
         self.there: list[tuple[int, Any]] = []
+
+    def restart(self) -> None:
+        """Kill the head and all nodes, and start another head in its place, without nodes."""
+        self.only(0)
+        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+        self._cluster.add_node(**HEAD, gcs_server_port=int(self.address.rpartition(":")[2]))
 
     def add(self, cpus: int) -> None:
         self.there.append((cpus, self._cluster.add_node(num_cpus=cpus, **SMALL)))
 
     def kill_first(self) -> None:
         self._cluster.remove_node(self.there.pop(0)[1], allow_graceful=False)
+
+    def shutdown(self) -> None:
+        self._cluster.shutdown()
+
+    def only(self, cpus: int) -> None:
+        """Kill all nodes, and add one."""
+        while self.there:
+            self.kill_first()
+        self.have(cpus)
 
     def have(self, cpus: int) -> None:
         """Add what is missing."""
@@ -35,11 +54,8 @@ class Nodes:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Nodes]:
     ray = pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 0, "include_dashboard": False, **SMALL}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    yield Nodes(made)
+    made = Nodes()
+    yield made
     ray.shutdown()
     made.shutdown()
 

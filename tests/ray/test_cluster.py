@@ -16,7 +16,7 @@ from rectifiers.cli import main
 from rectifiers.comparison import ComparisonResult
 from rectifiers.errors import ClusterError
 from rectifiers.records.values import Notice, Run
-from rectifiers.study import InProcess, Ray
+from rectifiers.study import Execution, InProcess, Ray
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own code, and of processes it leaves behind
 
@@ -61,17 +61,26 @@ rectifiers.compare(
 """
 
 
-def test_a_driver_that_is_killed_goes_on_where_it_was(nodes, measured, tmp_path):
+@pytest.mark.parametrize("what", ["the driver is killed", "the head is restarted"])
+def test_a_study_goes_on_where_it_was(what, nodes, measured, tmp_path):
     words = {"seeds": 4, "epochs": 4, "width": 16, "learning_rate": 0.1, "margin": 1, "report": False}
     whole = rectifiers.compare("digits", "relu,elu,rrelu", out=tmp_path / "whole", **words)
     line = [sys.executable, "-c", DRIVER, nodes.address, str(tmp_path / "out")]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as driver:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
         for _ in range(3):
             driver.stdout.readline()
-        driver.send_signal(signal.SIGKILL)
+        if what == "the driver is killed":
+            driver.send_signal(signal.SIGKILL)
+        else:
+            nodes.restart()
+        said = driver.communicate()[1].splitlines()
+    if what == "the head is restarted":
+        assert any(line.startswith("rectifiers.errors.ClusterError: Ray's head at") for line in said), said
+        nodes.have(2)
     kept = ComparisonResult.load(tmp_path / "out").study.runs
     assert 3 <= len(kept) < 12
-    subprocess.run(line, check=True, capture_output=True)
+    again = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
     study = ComparisonResult.load(tmp_path / "out").study
     assert study.runs[: len(kept)] == kept
     assert len(study.runs) == len(whole.study.runs)
@@ -79,7 +88,7 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(nodes, measured, tmp_path)
 
 
 USERS = """
-import os, threading, torch
+import os, threading, time, torch
 from shape import scale
 def soft(x):
     return torch.relu(x) * scale
@@ -98,6 +107,13 @@ def slow(trial):
     return 1.0
 def reads(trial):
     return float(open("nowhere.txt").read())
+def fills(trial):
+    trial.activation()(torch.zeros(2))
+    kept = []
+    while trial.seed == 1 and len(kept) < 75:  # in steps, so that Ray sees it
+        kept.append(torch.ones(10 * 2**20))
+        time.sleep(0.02)
+    return 90 + trial.seed
 """
 
 
@@ -139,6 +155,26 @@ def test_training_functions_run_on_nodes_and_a_process_that_dies_is_a_crash(node
     assert "on 3 tries" in next(run.reason for run in killed.runs if run.reason)
     with pytest.raises(ClusterError, match=r"lacks what a trial reads \(FileNotFoundError.*every node"):
         rectifiers.compare(train="users:reads", out="reads", execution=execution, **words)
+
+
+@pytest.mark.parametrize("who", ["the limit of a trial", "Ray"])
+def test_a_trial_that_fills_the_memory_has_crashed_and_the_others_go_on(who, nodes, mine, monkeypatch):
+    execution, reason = Execution(runner=Ray(nodes.address), memory_per_trial="500MB"), "allocate memory"
+    if who == "Ray":  # on a node that has a few hundred MB left
+        import psutil
+
+        memory = psutil.virtual_memory()
+        most = 1 - (memory.available - 800 * 2**20) / memory.total
+        monkeypatch.setenv("RAY_memory_usage_threshold", f"{most:.4f}")
+        nodes.only(1)
+        execution, reason = Execution(runner=Ray(nodes.address)), "for want of memory on its node on 3 tries"
+    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False}
+    found = rectifiers.compare(train="users:fills", execution=execution, **words).study.runs
+    nodes.only(2)
+    crashed = {run.trial.seed: run.reason for run in found if run.outcome == "crashed"}
+    assert crashed.keys() == {1}
+    assert reason in crashed[1]
+    assert len(found) == 6
 
 
 def test_a_trial_that_takes_too_long_has_crashed_and_an_unwanted_one_is_stopped(nodes, mine):

@@ -79,10 +79,9 @@ class Execution:
             What is there already, of the same protocol.
         """
         timeout, budget = self._limits
-        if self._memory is not None and (self.runner is not None or work.parallel != "processes"):
+        if self._memory is not None and work.parallel != "processes":
             raise ArgumentError(
-                "a limit of memory holds for worker processes of this machine: leave it out, and let Ray or "
-                "the command limit its own"
+                "a limit of memory holds for worker processes: leave it out; a command limits its own"
             )
         if self.runner is not None:
             if work.parallel != "processes":
@@ -90,7 +89,7 @@ class Execution:
                     "Ray takes the built-in loop and training functions to its nodes, but got a command: use "
                     "--train, or leave out the runner"
                 )
-            ray = replace(self.runner, jobs=self.jobs, timeout=timeout)
+            ray = replace(self.runner, jobs=self.jobs, timeout=timeout, memory=self._memory)
             return Settled(1, work.parallel, timeout, budget, estimate(work, 1, known), ray)
         jobs = self.jobs or work.usual_jobs or _cores()
         alone = estimate(work, 1, known)

@@ -33,7 +33,7 @@ from rectifiers.study.runners.in_process import InProcess
 from rectifiers.study.runners.parcels import by_value
 from rectifiers.study.work import TRIES, Wanted, Work, always
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "limit"]
 
 _LONGEST_START = 120.0  # seconds: torch on a slow disk
 _TICK = 0.2  # seconds between two chances to stop
@@ -252,18 +252,22 @@ def _begin(payload: bytes, shared: dict[str, Any], stops: str, memory: int | Non
         _work, _stops = dataclasses.replace(cloudpickle.loads(payload), **shared), Path(stops)
         _problem = _work.changed()
         if memory is not None:
-            _limit(memory)
+            limit(memory)
     except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
         _problem = f"the arms or the model cannot be rebuilt in another ({error_line(error, 200)})"
 
 
-def _limit(memory: int) -> None:
-    """Let this process take so much memory more."""
+def limit(memory: int | None) -> None:
+    """Let this process take so much memory more; on None, as much as the system lets it."""
+    if not sys.platform.startswith("linux"):
+        return
     import resource
 
     said = re.search(r"^VmData:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert said is not None
-    resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(said[1]) + memory,) * 2)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    least = most if memory is None else 1024 * int(said[1]) + memory
+    resource.setrlimit(resource.RLIMIT_DATA, (least, most))
 
 
 def _end_with_parent() -> None:

@@ -6,10 +6,12 @@ import contextlib
 import math
 import os
 import signal
+import socket
+import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self
@@ -19,7 +21,9 @@ from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study import arguments
 from rectifiers.study.environment import environment
+from rectifiers.study.runners.in_process import interruptions
 from rectifiers.study.runners.parcels import Parcel, packed
+from rectifiers.study.runners.processes import limit
 from rectifiers.study.work import TRIES, Wanted, Work, always
 
 __all__ = ["Ray"]
@@ -27,6 +31,7 @@ __all__ = ["Ray"]
 _TICK = 0.2  # seconds between two chances to stop
 _LOOK = 2.0  # seconds between two counts of the cluster's processors
 _TASK = 2.0  # seconds a task takes where several trials make one
+_LONGEST_SILENCE = 10.0  # seconds until the head is taken for gone
 _TELL = 0.5  # seconds between two epochs that are told
 _SAME = ("rectifiers", "torch", "numpy")  # versions on which the numbers of a trial depend
 _ABSENT = ("FileNotFoundError", "ModuleNotFoundError")
@@ -52,6 +57,8 @@ class Ray:
         Tasks at a time; by default as many as the nodes can carry, which may become more.
     timeout : float, optional
         Seconds after which a trial counts as crashed.
+    memory : int, optional
+        Bytes a process may take beyond what it has when it begins: asking for more fails, and ends the trial.
     """
 
     address: str | None = None
@@ -60,6 +67,7 @@ class Ray:
     batch: int = 8
     jobs: int | None = None
     timeout: float | None = None
+    memory: int | None = None
     _joined: bool = field(default=False, init=False, repr=False)
     _work: Work | None = field(default=None, init=False, repr=False)
     _box: Any = field(default=None, init=False, repr=False)
@@ -114,6 +122,19 @@ class Ray:
                 f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
             )
 
+    def check_head(self) -> None:
+        """Raise where Ray's head has gone: Ray itself ends this process, at once or after a minute."""
+        address = _ray().get_runtime_context().gcs_address
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_LONGEST_SILENCE).close()
+        except OSError as error:
+            self._joined = False  # to leave Ray properly takes the head
+            raise ClusterError(
+                f"Ray's head at {address} has gone ({error.strerror or error}): what is finished is kept; "
+                "once Ray runs again, the same command goes on"
+            ) from error
+
     def room(self) -> int:
         """Return how many trials there is room for at a time."""
         if self.jobs is not None:
@@ -127,13 +148,15 @@ class Ray:
 class _Task:
     """Trials on their way, in order.
 
-    `since` is when the first of them began, `late` the key of one that took too long.
+    `since` is when the first of them began, `late` the key of one that took too long. One that is `cancelled`
+    may go on for a while, one that is `ended` may not.
     """
 
     trials: list[Trial]
     since: float = math.inf
     late: str = ""
     cancelled: bool = False
+    ended: bool = False
 
 
 class _Session:
@@ -147,17 +170,20 @@ class _Session:
         self._tries: Counter[str] = Counter()
         self._seconds = [s for cell in work.plan.cells if (s := work.seconds(*cell)) is not None]
         self._nodes: set[str] = set()
-        self._room, self._looked = runner.room(), time.monotonic()
+        self._room, self._looked, self._heard = runner.room(), time.monotonic(), 0.0
         self._remote = ray.remote(num_cpus=runner.cpus, num_gpus=runner.gpus, max_retries=0)(_carry_out)
         self._remote = self._remote.options(num_returns="streaming")
-        self._versions = {name: work.environment[name] for name in _SAME}
-        self._node = ray.get_runtime_context().get_node_id()
+        versions = {name: work.environment[name] for name in _SAME}
+        self._fixed = versions, ray.get_runtime_context().get_node_id(), runner.memory
 
     def run(self, source: Iterator[Trial]) -> Generator[Trial | EpochFinished | Run | Notice | None]:
         """Keep as many tasks under way as there is room for, until there is nothing left."""
         ray = _ray()
         try:
             while True:
+                if time.monotonic() - self._heard > _TICK:
+                    self._runner.check_head()
+                    self._heard = time.monotonic()
                 yield from self._fill(source)
                 if not self._tasks:
                     return
@@ -192,7 +218,7 @@ class _Session:
                 self._start(drawn[first : first + size])
 
     def _start(self, trials: list[Trial]) -> None:
-        self._tasks[self._remote.remote(self._box, self._versions, self._node, trials)] = _Task(trials)
+        self._tasks[self._remote.remote(self._box, *self._fixed, trials)] = _Task(trials)
 
     def _next(self, stream: Any) -> Iterator[EpochFinished | Run | Notice]:
         """Take in the next that a task tells, or its end."""
@@ -209,6 +235,8 @@ class _Session:
             yield from self._end(stream, "")
         except exceptions.RayTaskError as error:
             raise ClusterError(f"a node cannot carry out trials: {error_line(error.cause, 300)}") from error
+        except exceptions.OutOfMemoryError:
+            yield from self._end(stream, "Ray ended its process for want of memory on its node")
         except exceptions.RayError as error:
             yield from self._end(stream, f"its process ended unexpectedly ({one_line(error, 120)})")
         else:
@@ -218,6 +246,8 @@ class _Session:
                 case dict():
                     task.since = time.monotonic()
                     yield from self._seen(told)
+                case Run() if task.cancelled:  # what was made of it may be no result
+                    pass
                 case Run():
                     task.since = time.monotonic()
                     task.trials.remove(told.trial)
@@ -246,12 +276,12 @@ class _Session:
         """Stop tasks whose present trial is not wanted any more, or takes too long."""
         limit = math.inf if self._runner.timeout is None else self._runner.timeout
         for stream, task in self._tasks.items():
-            if task.cancelled or not task.trials:
+            if task.ended or not task.trials:
                 continue
             late = time.monotonic() - task.since > limit
-            task.late = task.trials[0].key if late else ""
-            if late or not self._wanted(task.trials[0]):
-                task.cancelled = True
+            if late or not (task.cancelled or self._wanted(task.trials[0])):
+                task.late = "" if task.cancelled or not late else task.trials[0].key
+                task.cancelled, task.ended = True, late
                 _ray().cancel(stream, force=late)
 
     def _seen(self, there: dict[str, str]) -> Iterator[Notice]:
@@ -265,10 +295,12 @@ class _Session:
 
 
 def _ray() -> Any:
+    hook = sys.excepthook
     try:
         import ray
     except ImportError:
         raise MissingDependencyError("the runner needs Ray: pip install 'rectifiers[ray]'") from None
+    sys.excepthook = hook  # Ray's own waits for a head that has gone before it shows an error
     return ray
 
 
@@ -302,22 +334,32 @@ _ready: tuple[str, Work | str, dict[str, str]] = ("", "", {})
 
 
 def _carry_out(
-    box: list[Any], versions: dict[str, str], driver: str, trials: list[Trial]
+    box: list[Any], versions: dict[str, str], driver: str, memory: int | None, trials: list[Trial]
 ) -> Iterator[dict[str, str] | EpochFinished | Run | str]:
     """Tell what the process runs on, then of every trial; text where this node cannot carry them out."""
     global _ready
     ray = _ray()
     if _ready[0] != box[0].hex():
         _ready = box[0].hex(), *_begin(box, versions)
+        limit(memory)
     _, work, there = _ready
     place = ray.util.get_node_ip_address()
     if isinstance(work, str):
         yield f"node {place} cannot carry out trials: {work}"
         return
     yield there
+    with interruptions() as interrupt:
+        yield from _told(work, trials, driver, place, interrupt)
+
+
+def _told(
+    work: Work, trials: list[Trial], driver: str, place: str, interrupt: Callable[[], None]
+) -> Iterator[EpochFinished | Run | str]:
+    ray = _ray()
     for trial in trials:
         told = time.monotonic()
         for event in work.train(trial):
+            interrupt()
             if isinstance(event, Run):
                 strange = ray.get_runtime_context().get_node_id() != driver
                 if strange and event.outcome == "crashed" and event.reason.startswith(_ABSENT):
