@@ -192,13 +192,16 @@ def _ray() -> Any:
 
 
 def _ray_tune(count: int) -> tuple[str, str, str]:
+    import ray
     from ray import tune
 
+    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     clock = time.perf_counter()
     space = {"i": tune.grid_search([*range(count)])}
     tune.Tuner(lambda config: {"metric": config["i"]}, param_space=space).fit()
     seconds = time.perf_counter() - clock
-    return "Ray Tune", f"{count:,} in {seconds:.1f} s: {count / seconds:.0f} a second", ""
+    ray.shutdown()
+    return "Ray Tune", f"{count:,} in {seconds:.1f} s: {count / seconds:.1f} a second", ""
 
 
 def _memory() -> int:
@@ -206,44 +209,60 @@ def _memory() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def store(trials: int) -> list[str]:
+    columns = []
+    for arms in (10, 100):
+        with tempfile.TemporaryDirectory() as place:
+            columns.append(measure(arms, trials // arms, Path(place)))
+    rows = [(name, first, second) for (name, first), (_, second) in zip(*columns, strict=True)]
+    return ["One store", "", "| | | |", "|---|---|---|", *map(_row, rows)]
+
+
+def short(_: int) -> list[str]:
+    rows = [trivial("this process", 2000), trivial("two processes", 10_000)]
+    rows += [trivial("Ray, two CPUs", 2000), _ray_tune(50)] if RAY else []
+    return [
+        "Trivial trials",
+        "",
+        "xor, two epochs, batches of 4; memory is that of the driver, grown over the last four",
+        "fifths. The trials of Ray Tune return at once.",
+        "",
+        "| runner | trials | memory |",
+        "|---|---|---|",
+        *map(_row, rows),
+    ]
+
+
+def longer(_: int) -> list[str]:
+    return [
+        "Trials that take longer",
+        "",
+        "Of digits, 100 epochs; their pace against that of one process per core.",
+        "",
+        "| runner | trials | efficiency |",
+        "|---|---|---|",
+        *map(_row, efficiency(40)),
+    ]
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+PARTS = {"store": store, "trivial": short, "longer": longer}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=100_000)
-    parser.add_argument("--only", choices=["store", "runners"])
+    parser.add_argument("--only", choices=PARTS)
     asked = parser.parse_args()
     page = Path(__file__).with_name("SCALE.md")
-    parts = dict.fromkeys(("store", "runners"), "")
+    parts = dict.fromkeys(PARTS, "")
     if page.exists():
-        parts = dict(zip(parts, page.read_text().split("\n## ")[1:], strict=True))
-    if asked.only != "runners":
-        columns = []
-        for arms in (10, 100):
-            with tempfile.TemporaryDirectory() as place:
-                columns.append(measure(arms, asked.trials // arms, Path(place)))
-        table = [f"| {a} | {b} | {c} |" for (a, b), (_, c) in zip(*columns, strict=True)]
-        parts["store"] = "\n".join(["One store", "", "| | | |", "|---|---|---|", *table])
-    if asked.only != "store":
-        found = [trivial("this process", 2000), trivial("two processes", 10_000)]
-        if RAY:
-            found += [trivial("Ray, two CPUs", 2000), _ray_tune(50)]
-        head = [
-            "Trivial trials",
-            "",
-            "xor, two epochs, batches of 4; memory is that of the driver, grown over the last four",
-            "fifths. The trials of Ray Tune return at once.",
-            "",
-            "| runner | trials | memory |",
-            "|---|---|---|",
-        ]
-        tail = [
-            "",
-            "Trials that take longer, of digits, and their pace against that of one process per core:",
-            "",
-            "| runner | trials | efficiency |",
-            "|---|---|---|",
-        ]
-        rows = [[f"| {' | '.join(row)} |" for row in some] for some in (found, efficiency(40))]
-        parts["runners"] = "\n".join([*head, *rows[0], *tail, *rows[1]])
+        parts |= zip(PARTS, page.read_text().split("\n## ")[1:], strict=False)
+    for name in [asked.only] if asked.only else PARTS:
+        parts[name] = "\n".join(PARTS[name](asked.trials))
     lines = ["# What one store and one driver carry", "", "Written by `make bench-scale`.", ""]
     lines += [
         f"- system: {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores",

@@ -171,7 +171,8 @@ def _measured(result: ComparisonResult) -> dict[str, Any]:
 def _said(result: ComparisonResult) -> dict[str, Any]:
     """Return what it says, but for what the clock says, where it is, and what ran ahead."""
     said = {**result.to_json(), "report": None, "store": None}
-    said["trials"]["speculated"] = 0
+    said["trials"]["speculated"] = 0  # what ran ahead may also spare an arm from being opened again
+    said["warnings"] = [warning for warning in said["warnings"] if warning["code"] != "reopened"]
     for arm in said["arms"]:
         del arm["seconds_per_trial"]
     sentence = said["recommendation"]["sentence"]

@@ -302,7 +302,7 @@ class Store:
     def add_warning(self, notice: Notice) -> bool:
         """Write a warning unless this session wrote it already; return whether it is new.
 
-        What an earlier session warned of counts no more, unless it is about how the study came to be.
+        What an earlier session warned of counts no more, but that it ran elsewhere.
         """
         with self._writing() as connection:
             cursor = connection.execute(
@@ -336,7 +336,6 @@ class Store:
         rates = self._select("SELECT arm, norm, learning_rate FROM rate ORDER BY session")
         warnings = self._select(
             "SELECT code, text, severity FROM warning WHERE code = 'elsewhere' "
-            "OR code IN ('reopened', 'analysed-before') AND session >= (SELECT max(session) FROM question) "
             "OR session = (SELECT max(session) FROM session) ORDER BY position"
         )
         environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
