@@ -6,29 +6,22 @@ Its tables are documented in ``docs/records.md``; any SQLite tool reads them whi
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
-import json
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
-from rectifiers.records import _file
+from rectifiers.records import _file, _rows
 from rectifiers.records.collector import uncollected
 from rectifiers.records.differences import differences
-from rectifiers.records.values import QUESTION, ArmSpec, Margin, Notice, Plan, Run, Study, Trial
+from rectifiers.records.values import Margin, Notice, Plan, Run, Study, Trial
 
 __all__ = ["NAME", "Store", "make_directory"]
 
 NAME = "study.db"
-
-_ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
-_TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
-# of the others the trial is spread over columns, and the last three have tables of their own
-_MEASURED = tuple(field.name for field in dataclasses.fields(Run)[1:-3])
 
 
 def make_directory(path: str | Path) -> Path:
@@ -193,15 +186,14 @@ class Store:
                 "INSERT INTO session (started, command) VALUES (?, ?)", (_file.now(), command)
             )
             self._session = cursor.lastrowid
-            _insert(connection, "environment", [(self._session, *item) for item in environment.items()])
+            _rows.insert(connection, "environment", [(self._session, *item) for item in environment.items()])
             if known is None:
-                _insert(connection, "protocol", _fields(plan, question=False))
+                _rows.insert(connection, "protocol", _rows.fields_of(plan, question=False))
             if known != plan:
-                asked = _fields(plan, question=True)
-                _insert(connection, "question", [(self._session, *field) for field in asked])
-                _insert(
-                    connection, "arm", [(self._session, i, *_arm(arm)) for i, arm in enumerate(plan.arms)]
-                )
+                asked = _rows.fields_of(plan, question=True)
+                _rows.insert(connection, "question", [(self._session, *field) for field in asked])
+                arms = [(self._session, i, *_rows.arm_of(arm)) for i, arm in enumerate(plan.arms)]
+                _rows.insert(connection, "arm", arms)
         self._plan = plan
 
     def check(self, plan: Plan) -> Plan | None:
@@ -221,7 +213,8 @@ class Store:
             return None
         if (rows, arms) == self._told:
             return self._plan
-        found = self._plan_of(rows, arms)
+        with _file.understood(self.path):
+            found = _rows.plan_of(rows, arms)
         self._plan = self._plan if found == self._plan else found
         self._told = rows, arms
         return self._plan
@@ -230,16 +223,8 @@ class Store:
         """Return the rows of the protocol and of what a session asked, and those of its arms."""
         rows = self._select("SELECT name, value FROM protocol")
         rows += self._select(f"SELECT name, value FROM question WHERE session = {session}")
-        arms = f"SELECT {', '.join(_ARM)} FROM arm WHERE session = {session} ORDER BY position"
+        arms = f"SELECT {', '.join(_rows.ARM)} FROM arm WHERE session = {session} ORDER BY position"
         return rows, self._select(arms)
-
-    def _plan_of(self, rows: list[Any], arms: list[Any]) -> Plan:
-        with _file.understood(self.path):
-            fields = {name: json.loads(value) for name, value in rows}
-            fields["arms"] = [dict(zip(_ARM, row, strict=True)) for row in arms]
-            for arm in fields["arms"]:
-                arm["curve"] = arm["curve"] and json.loads(arm["curve"])
-            return Plan.from_json(fields)
 
     def before(self) -> Study | None:
         """Return what there was, without curves, when the present question was asked; None if nothing.
@@ -256,8 +241,10 @@ class Store:
         )
         margins = "SELECT value, rule FROM margin WHERE session < ? ORDER BY session DESC LIMIT 1"
         warnings = self._select("SELECT code, text, severity FROM warning WHERE session < ?", now)
+        with _file.understood(self.path):
+            plan = _rows.plan_of(*self._question(then))
         return Study(
-            plan=self._plan_of(*self._question(then)),
+            plan=plan,
             runs=tuple(run for run in self._runs(False) if run.trial.key in keys),
             rates={(arm, norm): rate for arm, norm, rate in rates},
             margin=next((Margin(*row) for row in self._select(margins, now)), None),
@@ -272,11 +259,11 @@ class Store:
         StoreError
             If that trial is written already, or the disk refuses.
         """
-        columns = ("session", *_TRIAL, *_MEASURED)
+        columns = ("session", *_rows.TRIAL, *_rows.MEASURED)
         values = (
             self._session,
-            *(getattr(run.trial, name) for name in _TRIAL),
-            *(getattr(run, name) for name in _MEASURED),
+            *(getattr(run.trial, name) for name in _rows.TRIAL),
+            *(getattr(run, name) for name in _rows.MEASURED),
         )
         errors = run.train_error or (None,) * len(run.train_loss)
         curve = zip(run.train_loss, errors, strict=True)
@@ -284,20 +271,20 @@ class Store:
             connection.execute(
                 f"INSERT INTO run ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values
             )
-            _insert(
+            _rows.insert(
                 connection, "curve", [(run.trial.key, epoch, *point) for epoch, point in enumerate(curve, 1)]
             )
-            _insert(connection, "measure", [(run.trial.key, *pair) for pair in run.measures])
+            _rows.insert(connection, "measure", [(run.trial.key, *pair) for pair in run.measures])
 
     def add_rate(self, arm: str, norm: str, learning_rate: float, *, at_edge: bool) -> None:
         """Write the learning rate this session chose for an arm under a norm; the last one written counts."""
         with self._writing() as connection:
-            _insert(connection, "rate", [(self._session, arm, norm, learning_rate, at_edge)])
+            _rows.insert(connection, "rate", [(self._session, arm, norm, learning_rate, at_edge)])
 
     def add_margin(self, margin: Margin) -> None:
         """Write the margin this session decides by; the last one written counts."""
         with self._writing() as connection:
-            _insert(connection, "margin", [(self._session, margin.value, margin.rule)])
+            _rows.insert(connection, "margin", [(self._session, margin.value, margin.rule)])
 
     def add_warning(self, notice: Notice) -> bool:
         """Write a warning unless this session wrote it already; return whether it is new.
@@ -355,7 +342,7 @@ class Store:
 
     @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:
-        columns, since = ", ".join((*_TRIAL, *_MEASURED)), 0 if with_curves else self._last
+        columns, since = ", ".join((*_rows.TRIAL, *_rows.MEASURED)), 0 if with_curves else self._last
         rows = self._select(
             f"SELECT position, {columns} FROM run WHERE position > ? ORDER BY position", since
         )
@@ -365,7 +352,7 @@ class Store:
             for key, name, value in self._select(f"SELECT key, name, value {later}", since):
                 measures.setdefault(key, []).append((name, value))
         curves = self._curves() if with_curves else {}
-        found, first = [], 1 + len(_TRIAL)
+        found, first = [], 1 + len(_rows.TRIAL)
         with _file.understood(self.path):
             for row in rows:
                 trial = Trial(*row[1:first])
@@ -411,19 +398,3 @@ class Store:
         kept = _file.rescue(self.path, self._connection) if not self.path.exists() else None
         saved = f"what it held is there again ({kept})" if kept else "its runs are lost"
         raise StoreLostError(f"{self.path} was deleted or replaced while in use: {saved}; start again")
-
-
-def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    for row in rows:
-        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
-
-
-def _fields(plan: Plan, *, question: bool) -> list[tuple[str, str]]:
-    """Return name and value, as JSON, of what a plan asks, or of its protocol; without arms."""
-    fields = plan.to_json().items()
-    return [(n, json.dumps(v)) for n, v in fields if (n in QUESTION) is question and n != "arms"]
-
-
-def _arm(arm: ArmSpec) -> tuple[Any, ...]:
-    curve = None if arm.curve is None else json.dumps(dataclasses.asdict(arm.curve))
-    return arm.label, arm.identity, arm.name, arm.gain, arm.width, curve
