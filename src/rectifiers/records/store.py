@@ -236,9 +236,7 @@ class Store:
             return None
         (now,), (then,) = asked
         keys = {key for (key,) in self._select("SELECT key FROM run WHERE session < ?", now)}
-        rates = self._select(
-            "SELECT arm, norm, learning_rate FROM rate WHERE session < ? ORDER BY session", now
-        )
+        rates = "SELECT arm, norm, learning_rate FROM rate WHERE session < ? ORDER BY session"
         margins = "SELECT value, rule FROM margin WHERE session < ? ORDER BY session DESC LIMIT 1"
         warnings = self._select("SELECT code, text, severity FROM warning WHERE session < ?", now)
         with _file.understood(self.path):
@@ -246,7 +244,7 @@ class Store:
         return Study(
             plan=plan,
             runs=tuple(run for run in self._runs(False) if run.trial.key in keys),
-            rates={(arm, norm): rate for arm, norm, rate in rates},
+            rates={(arm, norm): rate for arm, norm, rate in self._select(rates, now)},
             margin=next((Margin(*row) for row in self._select(margins, now)), None),
             warnings=tuple(Notice(*row) for row in warnings),
         )
@@ -335,10 +333,10 @@ class Store:
             environment=dict(self._select(environment, session)),
             command=command,
         )
-        if curves:
-            return found
-        self._study = self._study if found == self._study else found
-        return self._study
+        if not curves:
+            found = found if self._study is None or self._study != found else self._study
+            self._study = found
+        return found
 
     @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:
