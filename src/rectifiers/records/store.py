@@ -61,7 +61,6 @@ class Store:
         self._told: Any = None  # the rows it was made of
         self._read: list[Run] = []  # rows never change
         self._last = 0  # position of the last of them
-        self._study: Study | None = None  # one object as long as it says the same, as of the plan
 
     @classmethod
     def create(cls, path: str | Path) -> Self:
@@ -324,7 +323,7 @@ class Store:
             "OR session = (SELECT max(session) FROM session) ORDER BY position"
         )
         environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
-        found = Study(
+        return Study(
             plan=plan,
             runs=self._runs(curves),
             rates={(arm, norm): rate for arm, norm, rate in rates},
@@ -333,10 +332,6 @@ class Store:
             environment=dict(self._select(environment, session)),
             command=command,
         )
-        if not curves:
-            found = found if self._study is None or self._study != found else self._study
-            self._study = found
-        return found
 
     @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:

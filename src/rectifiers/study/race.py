@@ -37,10 +37,10 @@ class Race:
             assert rate is not None
             self._trials[cell] = [plan.trial("test", *cell, rate, seed) for seed in range(plan.seeds)]
         self._cell = {trial.key: cell for cell, trials in self._trials.items() for trial in trials}
-        self._runs: dict[str, Run] = {}
+        self._runs = {key: run for key, run in study.by_key.items() if key in self._cell}
         self._series: dict[Cell, list[float | None]] = {cell: [] for cell in self._trials}
-        for run in study.runs:
-            self._take(run)
+        for cell in self._trials:
+            self._further(cell)
         self.standings: dict[Cell, Standing] = {
             cell: self._judged(cell) for cell in self._trials if cell[0] != plan.control
         }
@@ -71,10 +71,16 @@ class Race:
         if cell is None or run.trial.key in self._runs:
             return None
         self._runs[run.trial.key] = run
-        series, trials = self._series[cell], self._trials[cell]
-        while len(series) < len(trials) and (found := self._runs.get(trials[len(series)].key)):
-            series.append(found.metric)
+        self._further(cell)
         return cell
+
+    def _further(self, cell: Cell) -> None:
+        """Let a series go on as far as there are runs without a gap."""
+        series, trials = self._series[cell], self._trials[cell]
+        for i in range(len(series), len(trials)):
+            if (run := self._runs.get(trials[i].key)) is None:
+                return
+            series.append(run.metric)
 
     def needs(self, trial: Trial) -> bool:
         """Return whether a trial under way can still decide anything; so can what is no part of the race."""

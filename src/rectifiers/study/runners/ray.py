@@ -113,7 +113,10 @@ class Ray:
                 try:
                     ray.init(address, log_to_driver=False, logging_level="ERROR", **alone)
                 except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-                    raise ClusterError(f"cannot join Ray at {address}: {error_line(error, 300)}") from error
+                    raise ClusterError(
+                        f"cannot join Ray at {address}: {error_line(error, 300)}; where it wants a token, "
+                        "set RAY_AUTH_MODE=token"
+                    ) from error
             self._joined = True
         if self.jobs is None and self.room() == 0:
             there = ray.cluster_resources()
