@@ -318,16 +318,17 @@ def test_a_metric_called_accuracy_is_not_taken_for_one_in_percent() -> None:
     assert planned(data=data, metric=accuracy, higher_is_better=True).plan.metric == "accuracy (own)"
 
 
-def test_a_metric_that_needs_every_class_is_not_tried_on_the_first_samples_of_a_file() -> None:
+def test_a_metric_that_needs_every_class_is_tried_on_many_samples() -> None:
     def needs_all(outputs: Tensor, targets: Tensor) -> Tensor:
         if len({*targets.tolist()}) < 2:
             raise ValueError("only one class")
         return (outputs.argmax(1) == targets).double().mean()
 
-    order = CLASSES.argsort()
+    rare = (torch.arange(N) == N - 1).long()
     planned(
-        data=(X[order], CLASSES[order], X, CLASSES), metric=needs_all, higher_is_better=True, batch_size=8
-    )
+        data=(X, rare, X, CLASSES > 1), metric=needs_all, higher_is_better=True, batch_size=8,
+        model=lambda act: net(act, outputs=2),
+    )  # fmt: skip
 
 
 def test_names_of_torch_are_losses_and_metrics() -> None:
@@ -368,6 +369,95 @@ def test_a_loss_alone_is_given_targets_in_their_own_units() -> None:
     finished(prepared)
     assert prepared.plan.metric == "R2"
     assert torch.cat(seen).mean() > 5
+
+
+def squared(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs - targets) ** 2).mean()
+
+
+def squared_by_row(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs[:, 0] - targets) ** 2).mean()
+
+
+def share_right(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs > 0) == targets).double().mean()
+
+
+def share_right_by_row(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs[:, 0] > 0) == targets).double().mean()
+
+
+@pytest.mark.parametrize(
+    "targets, fitting",
+    [(X[:, 0], squared_by_row), (CLASSES, squared_by_row), (LABELS[:, 0], share_right_by_row)],
+)
+def test_outputs_are_not_set_against_the_targets_of_others(targets: Tensor, fitting: Any) -> None:
+    words = {"data": (X, targets), "model": lambda act: net(act, outputs=1), "higher_is_better": True}
+    finished(planned(loss=squared_by_row, metric=fitting, **words))
+    with pytest.raises(ShapeError, match=r"a loss .* outputs \(45, 1\) and targets \(45,\) each against all"):
+        planned(loss=squared, metric=fitting, **words)
+    with pytest.raises(ShapeError, match="a metric sets each output"):
+        planned(loss=squared_by_row, metric=squared if fitting is squared_by_row else share_right, **words)
+
+
+def test_the_largest_output_is_not_set_against_the_labels_of_others() -> None:
+    def right(outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs.argmax(1) == targets).double().mean()
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs, targets[:, 0])
+
+    with pytest.raises(ShapeError, match="a metric sets each output"):
+        planned(data=(X, CLASSES[:, None]), loss=loss, metric=right, higher_is_better=True)
+
+
+class Running:
+    """The share of right answers in all calls so far."""
+
+    def __init__(self) -> None:
+        self.right = self.seen = 0
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> float:
+        self.right += int((outputs.argmax(1) == targets).sum())
+        self.seen += len(targets)
+        return self.right / self.seen
+
+
+def test_a_metric_remembers_nothing_of_other_epochs() -> None:
+    words = {"data": data, "patience": 9, "epochs": 8, "higher_is_better": True}
+    metric = finished(planned(metric=Running(), **words)).metric
+    errors = finished(planned(metric=mean_error, **words | {"higher_is_better": False})).metric
+    assert metric == pytest.approx(1 + (errors or 0))
+    running = Running()
+    with pytest.raises(ArgumentError, match="a metric gives the same number"):
+        planned(metric=lambda o, t: running(o, t), **words)
+
+
+def test_a_loss_remembers_nothing_of_other_arms() -> None:
+    annealed = Annealed()
+    with pytest.raises(ArgumentError, match="a loss gives the same number"):
+        planned(data=data, loss=lambda o, t: annealed(o, t))
+
+
+def test_what_a_metric_writes_to_is_its_own() -> None:
+    def spoils(outputs: Tensor, targets: Tensor) -> float:
+        right = float((outputs.argmax(1) == targets).double().mean())
+        targets.fill_(0)
+        outputs.fill_(0)
+        return right
+
+    spoilt = finished(planned(data=data, metric=spoils, higher_is_better=True))
+    assert spoilt.balanced == finished(planned(data=data)).balanced
+
+
+def test_a_metric_sees_small_differences_of_large_targets() -> None:
+    y = X[:, :1].double() * 1e-2 + 1e9
+
+    def error(outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).abs().mean()
+
+    words = {"data": (X, y), "model": lambda act: net(act, outputs=1)}
+    assert -0.1 < finished(planned(metric=error, higher_is_better=False, **words)).metric < -1e-5  # type: ignore[operator]
 
 
 class Annealed(nn.Module):
@@ -561,6 +651,32 @@ def test_early_stopping_measures_the_best_epoch() -> None:
     assert sorted(torch.cat((train, validation, test)).tolist()) == list(range(N))
 
 
+class Centred(nn.Module):
+    """A network with a buffer that its state dict leaves out."""
+
+    def __init__(self, activation: Any) -> None:
+        super().__init__()
+        self.rest = net(activation)
+        self.register_buffer("steps", torch.zeros(()), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+        return self.rest(x)
+
+
+def test_the_best_epoch_is_restored_as_a_whole() -> None:
+    made: list[Centred] = []
+
+    def build(activation: Any) -> nn.Module:
+        made.append(Centred(activation))
+        return made[-1]
+
+    run = finished(planned(model=build, data=data, patience=2, epochs=30, learning_rate=0.3))
+    assert run.epochs < len(run.train_loss)
+    assert made[-1].steps == run.epochs * (run.steps // len(run.train_loss))
+
+
 def test_bfloat16_and_compiled_models_train(monkeypatch: pytest.MonkeyPatch) -> None:
     half = finished(planned(data=data, precision="bf16"))
     full = finished(planned(data=data))
@@ -699,7 +815,22 @@ LOADERS = {
         (
             {"loss": nn.CrossEntropyLoss(ignore_index=2)},
             ArgumentError,
-            "the loss ignores targets of 2, and accuracy would count them: give a metric",
+            "losses ignore targets of 2, and accuracy would count them: give a metric as well",
+        ),
+        (
+            {"loss": functools.partial(nn.functional.cross_entropy, ignore_index=2)},
+            ArgumentError,
+            "losses ignore targets of 2",
+        ),
+        (
+            {"loss": nn.functional.cross_entropy, "data": (X, CLASSES.masked_fill(X[:, 2] > 1, -100))},
+            ArgumentError,
+            "losses ignore targets of -100",
+        ),
+        (
+            {"loss": nn.BCEWithLogitsLoss(), "data": (X, LABELS.float())},
+            ArgumentError,
+            "R2, which means nothing for targets of 0 and 1: give a metric as well, or loss='several-labels'",
         ),
         ({"loss": Learns}, ArgumentError, "a loss learns nothing, but Learns has parameters"),
         (
@@ -708,12 +839,12 @@ LOADERS = {
             r"outputs \(n, length, classes\) for",
         ),
         ({"loss": "CrossEntropyLoss(weigth=3)"}, UserCodeError, "making loss CrossEntropyLoss"),
-        ({"loss": lambda o, y: o - 1}, ShapeError, "a loss returns one number, but this one returned 48"),
+        ({"loss": lambda o, y: o - 1}, ShapeError, "a loss returns one number, but this one returned 135"),
         ({"loss": lambda o, y: nn.functional.mse_loss(o, y[:, None, None].float())}, RectifiersError, "targ"),
         (
             {"loss": nn.MSELoss(), "data": (X, CLASSES)},
             RectifiersError,
-            r"outputs \(16, 3\) and targets \(16,\)",
+            r"outputs \(45, 3\) and targets \(45,\)",
         ),
         ({"metric": lambda o, y: o.mean(0), "higher_is_better": True}, ArgumentError, "returned 3 numbers"),
         ({"metric": lambda o, y: None, "higher_is_better": True}, ArgumentError, "returned NoneType"),
@@ -726,8 +857,13 @@ LOADERS = {
                 "metric": "L1Loss",
                 "higher_is_better": False,
             },
-            ShapeError,
-            r"of as many numbers have one shape, but got \(16, 1\) and \(16,\): reshape the targets",
+            UserCodeError,
+            r"the loss, of outputs \(45, 1\) and targets \(45,\), raised UserWarning: Using a target size",
+        ),
+        (
+            {"metric": lambda y_true, y_pred: 0.0, "higher_is_better": True},
+            ArgumentTypeError,
+            "a metric takes outputs, then targets, but .* takes y_true first: give lambda",
         ),
         ({"augment": lambda x: x[:3]}, RectifiersError, "a training step"),
         ({"precision": "fp8"}, RectifiersError, "unknown precision 'fp8'"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from rectifiers.arms import user_code
-from rectifiers.errors import ArgumentError, ShapeError
+from rectifiers.errors import ArgumentError, ShapeError, UserCodeError
 from rectifiers.records.values import Notice, Plan
 from rectifiers.study.isolation import Isolation
 from rectifiers.study.memory import peak_of_step
@@ -19,12 +22,15 @@ from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
 from rectifiers.study.training import forward_of
 from rectifiers.tasks import models
-from rectifiers.tasks._samples import changes
+from rectifiers.tasks._samples import changes, seeded
 from rectifiers.tasks._trees import mapped
+from rectifiers.tasks.losses import Loss
 
 __all__ = ["try_every_arm"]
 
 _TIMED = 2
+_TRIED = 1024  # samples for a metric: it may need every class, and some are rare
+_ORDERS = 8  # of targets: a count of the right ones is the same in another order once in a few
 
 
 def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[Notice, ...]]:
@@ -51,9 +57,9 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     plan = prepared.plan
     if prepared.augment is not None:
         with user_code("augment", ArgumentError):
-            changes(lambda: prepared.batch(_first_batch(plan)), "augment")
+            changes(lambda: prepared.batch(_first_samples(plan, plan.batch_size)), "augment")
     cells: dict[tuple[str, str], Cell] = {}
-    warnings: list[Notice] = []
+    notices: list[Notice] = []
     for norm in plan.norms:
         proofs: dict[str, tuple[list[torch.Size], str]] = {}
         for spec in plan.arms:
@@ -73,7 +79,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
             proofs[spec.label] = [p.shape for p in model.parameters() if p.ndim > 1], digest
             del model  # before the next one is built: it may be large
         shapes, proof = proofs[plan.control]
-        warnings += [
+        notices += [
             Notice(
                 "other-weights",
                 f"{label}: starts from other weights than {plan.control} at the same seed: "
@@ -82,7 +88,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
             for label, (own_shapes, own_proof) in proofs.items()
             if own_shapes == shapes and own_proof != proof
         ]
-    return cells, tuple(dict.fromkeys(warnings))
+    return cells, tuple(dict.fromkeys(notices))
 
 
 def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> tuple[int | None, float]:
@@ -91,7 +97,7 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         copy.deepcopy(prepared.objective),
         forward_of(model, prepared.plan),
     )
-    inputs, labels = prepared.batch(_first_batch(plan))
+    inputs, labels = prepared.batch(_first_samples(plan, plan.batch_size))
     what = (
         f"a training step of {plan.model} with arm {arm!r} on {mapped(lambda one: tuple(one.shape), inputs)}"
     )
@@ -99,8 +105,6 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
 
     def step() -> Tensor:
         targets, outputs = labels.clone(), forward(mapped(Tensor.clone, inputs))
-        if not loss_of.inferred:
-            _check_shapes(outputs, targets)
         loss = loss_of.loss(outputs, targets)
         chosen.zero()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -109,10 +113,11 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
 
     with user_code(what, ArgumentError):
         chosen = Optimiser(plan.optimizer, model, plan.weight_decay, plan.momentum)
-        loss = float(step())
-        if not loss_of.inferred:  # a metric that does not fit is said now
+        if arm == plan.control and not loss_of.inferred:
             with torch.no_grad():
-                loss_of.score(*loss_of.rows(forward(mapped(Tensor.clone, inputs)), labels))
+                some, answers = prepared.batch(_first_samples(plan, _TRIED))
+                _check_given(loss_of, forward(some), answers)
+        loss = float(step())
         if arm == plan.control and not abs(loss) < float("inf"):
             norms = "" if norm == "none" else f" with {norm} norm"
             raise ArgumentError(
@@ -125,20 +130,54 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         return peak, min(_seconds(step, prepared.device) for _ in range(_TIMED))
 
 
-def _first_batch(plan: Plan) -> Tensor:
+def _first_samples(plan: Plan, number: int) -> Tensor:
     """Return samples drawn at random: the first of a file may all be of one class."""
     order = torch.randperm(plan.train_size, generator=torch.Generator().manual_seed(0))
-    return order[: plan.batch_size]
+    return order[:number]
 
 
-def _check_shapes(outputs: Tensor, targets: Tensor) -> None:
-    """Raise where a loss would set every output against every target: (n, 1) against (n,)."""
-    alike = outputs.numel() == targets.numel() and targets.is_floating_point()
-    if alike and outputs.shape != targets.shape:
-        raise ShapeError(
-            f"outputs and targets of as many numbers have one shape, but got {tuple(outputs.shape)} and "
-            f"{tuple(targets.shape)}: reshape the targets, y[:, None], or the model's output"
-        )
+def _check_given(given: Loss, outputs: Tensor, targets: Tensor) -> None:
+    """Raise unless a loss and a metric give the same twice, and know which target is whose."""
+    numbers: dict[str, Callable[[Tensor, Tensor], float]] = {
+        "loss": lambda o, t: float(copy.deepcopy(given).loss(o.clone(), t.clone())),
+        "metric": lambda o, t: given.score(*given.rows(o, t)),
+    }
+    shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
+    for what, number in numbers.items():
+        with seeded(0), warnings.catch_warnings():
+            warnings.filterwarnings("error", "Using a target size")  # torch's, where shapes do not fit
+            first = number(outputs, targets)
+            number(outputs.flip(0), targets)  # a mean over calls would not change for the same once more
+        with seeded(0):
+            again = number(outputs, targets)
+        if not (_alike(first, again) or first != first):
+            raise ArgumentError(
+                f"a {what} gives the same number for the same {shapes}, but gave {first:.6g}, then "
+                f"{again:.6g}: keep no state outside; that of an object is copied for every run"
+            )
+        broadcast = outputs.shape != targets.shape and 1 in (*outputs.shape[1:], *targets.shape[1:])
+        if broadcast and _ignores_order(number, outputs, targets):
+            raise ShapeError(
+                f"a {what} sets each output against its target, but this one sets {shapes} each against "
+                "all: give both one shape, y[:, None] or outputs[:, 0]"
+            )
+
+
+def _ignores_order(number: Callable[[Tensor, Tensor], float], outputs: Tensor, targets: Tensor) -> bool:
+    """Return whether a number stays the same in whatever order the targets come: (n, 1) - (n,) is (n, n)."""
+    source = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(len(targets), generator=source).to(targets.device) for _ in range(_ORDERS)]
+    same = []
+    for draw in (torch.rand, torch.randn):  # for losses of probabilities, and for metrics of signs
+        tried = draw(outputs.shape, generator=source).to(outputs)
+        with contextlib.suppress(UserCodeError):
+            first = number(tried, targets)
+            same.append(all(_alike(number(tried, targets[order]), first) for order in orders))
+    return bool((targets != targets[:1]).any()) and all(same) and bool(same)
+
+
+def _alike(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-5)
 
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:

@@ -123,7 +123,7 @@ class _Training:
         self.init_hash = ""
         self.best_epoch: int | None = None
         self.stopped = False
-        self._best: tuple[float, dict[str, Tensor]] | None = None
+        self._best: tuple[float, list[Tensor]] | None = None
         self.outcome: Outcome = "finished"
         self.reason = ""
         self.measured: Score | None = None
@@ -230,7 +230,8 @@ class _Training:
                 f"more than {HOPELESS:g} times that of a constant answer ({limit / HOPELESS:.3g})"
             )
         if self._best is not None:
-            self._model.load_state_dict(self._best[1])
+            for tensor, best in zip(self._state(), self._best[1], strict=True):
+                tensor.data.copy_(best)
         self.measured = self._score(self._held_out)
 
     def _score(self, indices: Tensor) -> Score:
@@ -248,9 +249,13 @@ class _Training:
         epoch, metric = len(self.losses), self._score(self._stop).metric
         if self._best is None or metric > self._best[0]:
             self.best_epoch = epoch
-            self._best = metric, {name: value.clone() for name, value in self._model.state_dict().items()}
+            self._best = metric, [tensor.detach().clone() for tensor in self._state()]
         elif self.best_epoch is not None and epoch - self.best_epoch >= self._plan.patience:
             self.stopped = True
+
+    def _state(self) -> list[Tensor]:
+        """Return what training changes in a model: buffers too that its state dict leaves out."""
+        return [*self._model.parameters(), *self._model.buffers()]
 
     def tell(self) -> None:
         """End the watch, if there is one, and keep what it found."""

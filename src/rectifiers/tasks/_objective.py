@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +29,8 @@ from rectifiers.tasks.presets import PRESETS
 __all__ = ["Own", "objective"]
 
 _TORCH_LOSSES: dict[str, Any] = {name: cls for name, cls in vars(torch.nn).items() if name.endswith("Loss")}
-_METRICS = ("", ".classification", ".regression", ".segmentation", ".text")  # rooms of torchmetrics
+_METRICS = ("", ".classification", ".regression", ".segmentation", ".text")  # parts of torchmetrics
+_TARGETS_FIRST = ("y_true", "true", "target", "targets", "label", "labels")
 
 
 def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | None:
@@ -83,6 +86,14 @@ def _callable(kind: str, value: Any) -> Any:
         raise ArgumentTypeError(
             f"a {kind} is a function of (outputs, targets) or a name, but got {type(value).__name__}"
         )
+    first = ""
+    with contextlib.suppress(TypeError, ValueError):  # what is built in has no signature
+        first = next(iter(inspect.signature(value).parameters), "")
+    if first in _TARGETS_FIRST:  # scikit-learn's
+        raise ArgumentTypeError(
+            f"a {kind} takes outputs, then targets, but {label_of(value)} takes {first} first: give "
+            "lambda outputs, targets: ..., which calls it the other way round"
+        )
     return value
 
 
@@ -98,20 +109,15 @@ def _by_name(kind: str, text: str) -> Any:
 
 
 def _of_torchmetrics(name: str) -> dict[str, type]:
-    """Return the classes of torchmetrics by name; where several rooms have one, that of the first."""
-    found: dict[str, type] = {}
-    for room in _METRICS:
-        try:
-            module = importlib.import_module(f"torchmetrics{room}")
-        except ModuleNotFoundError:
-            if room:
-                continue
-            raise MissingDependencyError(
-                f"metric {name!r} is looked for in torchmetrics, which is not installed: "
-                "pip install 'rectifiers[metrics]', or give a function"
-            ) from None
-        found = {n: cls for n, cls in vars(module).items() if isinstance(cls, type)} | found
-    return found
+    """Return the classes of torchmetrics by name: those of its parts before deprecated ones at its top."""
+    try:
+        modules = [importlib.import_module(f"torchmetrics{part}") for part in _METRICS]
+    except ModuleNotFoundError:
+        raise MissingDependencyError(
+            f"metric {name!r} is looked for in torchmetrics, which is not installed: "
+            "pip install 'rectifiers[metrics]', or give a function"
+        ) from None
+    return {n: cls for module in modules for n, cls in vars(module).items() if isinstance(cls, type)}
 
 
 @dataclass(eq=False)
@@ -167,12 +173,13 @@ class Own(Loss):
         ArgumentError
             The loss ignores some of the targets, which the metric of the data would count.
         """
-        ignored = getattr(self.given, "ignore_index", None)
-        if self.measure is None and ignored is not None and bool((targets == ignored).any()):
+        keywords = getattr(self.given, "keywords", {})  # of a partial
+        ignored = getattr(self.given, "ignore_index", keywords.get("ignore_index", -100))
+        if self.measure is None and data.classes is not None and bool((targets == ignored).any()):
             raise ArgumentError(
-                f"the loss ignores targets of {ignored}, and accuracy would count them: give a metric"
+                f"losses ignore targets of {ignored}, and accuracy would count them: give a metric as well"
             )
-        means = torch.tensor((data.target_mean, data.target_deviation))
+        means = torch.tensor((data.target_mean, data.target_deviation), dtype=torch.float64)
         return replace(
             self, base=by_name(data.loss), scale=(means[0], means[1]) if data.target_mean else None
         )
@@ -204,12 +211,13 @@ class Own(Loss):
         """Return the metric, negated where lower is better."""
         if self.measure is None:
             return self.follows.score(outputs, targets)
-        if self.scale is not None:
-            mean, deviation = (one.to(outputs) for one in self.scale)
+        outputs, targets = outputs.clone(), targets.clone()  # which it may write to
+        if self.scale is not None:  # in float64: a deviation may be far below its mean
+            mean, deviation = (one.to(outputs.device) for one in self.scale)
             outputs, targets = (one * deviation + mean for one in (outputs, targets))
-        metric: Any = self.measure
-        if isinstance(metric, torch.nn.Module):  # torchmetrics' keep what they have seen
-            metric = copy.deepcopy(metric).to(outputs.device)
+        metric: Any = copy.deepcopy(self.measure)  # it may keep what it has seen
+        if isinstance(metric, torch.nn.Module):
+            metric.to(outputs.device)
         with user_code(f"the metric, of outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)},"):
             value = metric(outputs, targets)
         number = float(_one_number("metric", value))

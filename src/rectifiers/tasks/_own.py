@@ -218,6 +218,11 @@ def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> _Code
     """Return targets with mean 0 and variance 1; in their own units for a loss of the user's."""
     question = _question(train.y, path)
     y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
+    if own_units and bool(((y == 0) | (y == 1)).all()):
+        raise ArgumentError(
+            f"{path}: a loss alone is measured by R2, which means nothing for targets of 0 and 1: give a "
+            "metric as well, or loss='several-labels'"
+        )
     for name, part in (("training", y), ("test", test_y)):
         if bool((part == part[0]).all()):
             raise ArgumentError(f"{path}: all {name} targets are the same ({part[0].tolist()})")

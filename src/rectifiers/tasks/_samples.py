@@ -101,7 +101,8 @@ def source_of(part: Any, name: str) -> Source:
         source = Source(part.dataset, name, collate, part.batch_size)
     if not (hasattr(source.dataset, "__getitem__") and hasattr(source.dataset, "__len__") and len(source)):
         raise ArgumentTypeError(
-            f"{name}: a data set has items, and their number is its length, but got {kind(source.dataset)}"
+            f"{name}: a data set has at least one item, by number, but got {kind(source.dataset)}: check "
+            "where it reads them; a stream is for a training function (`train=`)"
         )
     return source
 

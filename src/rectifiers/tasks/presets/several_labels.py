@@ -24,7 +24,8 @@ class SeveralLabels(Ratios):
         if targets.ndim != 2 or not bool(((targets == 0) | (targets == 1)).all()):
             raise ArgumentError(
                 f"{name}: several-labels takes targets (n, labels) of 0 and 1, but got shape "
-                f"{tuple(targets.shape)} and numbers from {targets.min():g} to {targets.max():g}"
+                f"{tuple(targets.shape)} and numbers from {targets.min():g} to {targets.max():g}: leave the "
+                "loss out for one label a sample"
             )
         return targets.shape[1]
 

@@ -37,7 +37,7 @@ class TokenLabels(Ratios):
             raise ArgumentError(
                 f"{name}: {self.name} takes targets {self.layout.replace(', classes', '')} of whole numbers, "
                 f"classes from 0 on and not all ignore_index={self.ignore_index}, but got {targets.dtype} of "
-                f"shape {tuple(targets.shape)}"
+                f"shape {tuple(targets.shape)}: leave the loss out for one label a sample"
             )
         return 0
 
