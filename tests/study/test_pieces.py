@@ -857,8 +857,8 @@ LOADERS = {
                 "metric": "L1Loss",
                 "higher_is_better": False,
             },
-            UserCodeError,
-            r"the loss, of outputs \(45, 1\) and targets \(45,\), raised UserWarning: Using a target size",
+            ShapeError,
+            r"this one sets outputs \(45, 1\) and targets \(45,\) each against all: give both one shape",
         ),
         (
             {"metric": lambda y_true, y_pred: 0.0, "higher_is_better": True},
