@@ -312,8 +312,12 @@ INF[0, 0] = 1e300
             ArgumentTypeError,
             r"an item of a data set is a pair \(inputs, target\), but got list of 3",
         ),
-        ((5, 6), ArgumentTypeError, "a data set has items, and their number is its length, but got int"),
-        ((Pairs([], []), Pairs([], [])), ArgumentTypeError, "their number is its length, but got Pairs of 0"),
+        ((5, 6), ArgumentTypeError, "a data set has at least one item, by number, but got int"),
+        (
+            (Pairs([], []), Pairs([], [])),
+            ArgumentTypeError,
+            "at least one item, by number, but got Pairs of 0: check where",
+        ),
         ((X, Y[:7], TEST_X, TEST_Y), ShapeError, "train of own_data:load has 8 samples and labels of shape"),
         ((X, Y, TEST_X, TEST_Y[0]), ShapeError, "test of own_data:load has 4 samples"),
         (
