@@ -264,7 +264,32 @@ def recomputed_by_hooks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tens
         return function(x)
 
 
-@pytest.mark.parametrize("own", [RecomputedByHand.apply, recomputed_by_hooks])
+class RecomputedFromOutput(RecomputedByHand):
+    """As reversible networks write theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, given: tuple[Callable[[Tensor], Tensor], Tensor], x: Tensor) -> Tensor:
+        ctx.function = given[0]
+        ctx.save_for_backward(x)
+        return given[1].clone()
+
+
+def recomputed_without_gradients(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = function(x)
+    return RecomputedFromOutput.apply((function, y), x)
+
+
+def recomputed_when_compiled(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    torch._dynamo.graph_break()
+    return RecomputedByHand.apply(function, x)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about autograd functions
+@pytest.mark.parametrize(
+    "own",
+    [RecomputedByHand.apply, recomputed_by_hooks, recomputed_without_gradients, recomputed_when_compiled],
+)
 def test_another_checkpointing_that_is_turned_on_later_is_refused_when_it_runs(own: Any) -> None:
     class Later(nn.Module):
         late = False
@@ -283,8 +308,34 @@ def test_another_checkpointing_that_is_turned_on_later_is_refused_when_it_runs(o
     with torch.autograd.graph.save_on_cpu():  # around the whole forward
         assert torch.equal(net(X), right)
     net.late = True
-    with pytest.raises(ArgumentError, match="checkpoint whole modules"):
+    if own is recomputed_when_compiled:
+        torch._dynamo.reset()
+        net = torch.compile(net, backend="aot_eager")
+    with pytest.raises(ArgumentError, match=r"called relu within .*checkpoint whole modules"):
         net(X.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.autograd.graph.save_on_cpu])
+def test_what_a_forward_has_put_around_its_calls_from_the_start_stays(around: Any) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.relu = nn.Linear(6, 6), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            with around():
+                x = self.relu(F.relu(self.fc(x)))
+            return self.relu(self.fc(x))
+
+    net = made(Model)
+    rectifiers.swap_(net, "elu", X)
+    got = torch.autograd.grad(net(X).square().sum(), [*net.parameters()])
+    with around():
+        h = F.elu(F.elu(net.fc(X)))
+    right = torch.autograd.grad(F.elu(net.fc(h)).square().sum(), [*net.parameters()])
+    assert all(map(torch.equal, got, right))
+    net.eval()
+    assert torch.equal(net(X), F.elu(net.fc(h)))
 
 
 @pytest.mark.parametrize("own", [RecomputedByHand.apply, recomputed_by_hooks])
@@ -409,6 +460,43 @@ def test_in_place_stays_in_place() -> None:
         torch.testing.assert_close(net(X), right)
         net(X).sum().backward()
         rectifiers.unswap_(net)
+
+
+class Autoencoder(nn.Module):
+    """Whose parts are called by themselves, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.relu = nn.Linear(6, 6), nn.ReLU()
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.relu(F.relu(self.fc(x)))
+
+    def decode(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.relu(self.act(self.fc(x))))
+
+    def act(self, x: Tensor) -> Tensor:
+        return F.gelu(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.decode(self.encode(x)))
+
+
+def test_methods_that_are_called_without_forward_run_what_was_swapped() -> None:
+    net = made(Autoencoder)
+    before = state_of(net)
+    rectifiers.swap_(net, "elu", X, where=["relu", "gelu"])
+    rectifiers.swap_(net, "tanh", X, where="sigmoid")
+    encoded = F.elu(F.elu(net.fc(X)))
+    decoded = torch.tanh(F.elu(F.elu(net.fc(encoded))))
+    for again in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert torch.equal(again.encode(X), encoded)
+        assert torch.equal(again.decode(encoded), decoded)
+        assert torch.equal(again(X), F.elu(decoded))
+        with pytest.raises(ArgumentError, match=r"\(gelu, sigmoid, gelu\), but called gelu"):
+            again.act(X)
+    rectifiers.unswap_(net)
+    assert_same(state_of(net), before)
 
 
 def test_threads_that_run_one_model_do_not_count_each_others_calls() -> None:

@@ -9,8 +9,6 @@ from rectifiers.call_sites._interception import Begin as Begin
 from rectifiers.call_sites._interception import Call as Call
 from rectifiers.call_sites._interception import End as End
 from rectifiers.call_sites._interception import Interception as Interception
-from rectifiers.call_sites._interception import caller as caller
-from rectifiers.call_sites._interception import in_checkpointed_function as in_checkpointed_function
 from rectifiers.call_sites._known import BASE as BASE
 from rectifiers.call_sites._known import Functions as Functions
 from rectifiers.call_sites._known import activation_of_function as activation_of_function
@@ -20,6 +18,9 @@ from rectifiers.call_sites._running import random_states as random_states
 from rectifiers.call_sites._running import refuse_closed as refuse_closed
 from rectifiers.call_sites._running import run as run
 from rectifiers.call_sites._running import unchanged as unchanged
+from rectifiers.call_sites._stack import caller as caller
+from rectifiers.call_sites._stack import setting as setting
+from rectifiers.call_sites._stack import within as within
 from rectifiers.call_sites._table import Site as Site
 from rectifiers.call_sites._table import Sites as Sites
 from rectifiers.call_sites._table import Table as Table

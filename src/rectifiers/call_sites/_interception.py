@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 import torch
@@ -18,44 +14,16 @@ from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_
 
 from rectifiers.call_sites._features import Features
 from rectifiers.call_sites._known import activation_of_function, activation_of_module
+from rectifiers.call_sites._stack import below
 
-__all__ = ["Begin", "Call", "End", "Interception", "below", "caller", "in_checkpointed_function"]
+__all__ = ["Begin", "Call", "End", "Interception"]
 
-_PACKAGES = tuple(
-    str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
-)
-_RUN = str(Path(__file__).with_name("_running.py"))
-_CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
-_FUNCTION = str(Path("torch", "autograd", "function.py"))
-_MODULE = str(Path("torch", "nn", "modules", "module.py"))
 _ANY = (torch.empty(0),)  # by which a mode that is on is told
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of an activation, at a place in the forward pass.
-
-    Attributes
-    ----------
-    name : str
-        Of the place: ``"layer1.0.relu"`` for a module, by its path; ``"layer1.0:relu"`` for a function called
-        in the forward of ``layer1.0``. The second and third call in one pass of the caller end in ``#2`` and
-        ``#3``.
-    activation : str
-        ``"relu"``, ``"gelu"``, ...; the class of a module that is none of the known ones.
-    channels, axis : int or None
-        Features of the input, and on which axis they are (-1: the last); None where that cannot be known.
-    owner : str
-        Path of the module whose forward makes the call; ``""`` for the model itself.
-    module : nn.Module or None
-        What is called; None for a function.
-    function : callable or None
-        What is called, as a function of the input alone; None for a module.
-    index : int
-        How many activation functions the owner's forward has called before.
-    recomputed : bool
-        Whether it is made again, in backward, for activation checkpointing.
-    """
+    """One call of an activation, at a place in the forward pass; `Site` says what its attributes are."""
 
     name: str
     activation: str
@@ -63,9 +31,10 @@ class Call:
     axis: int | None
     owner: str = field(repr=False)
     module: nn.Module | None = field(default=None, repr=False, compare=False)
+    # of the input alone; None for a module
     function: Callable[[Tensor], Any] | None = field(default=None, repr=False, compare=False)
-    index: int = field(repr=False)
-    recomputed: bool = field(repr=False)
+    index: int = field(repr=False)  # how many activation functions the owner's forward has called before
+    recomputed: bool = field(repr=False)  # whether it is made again, in backward, for checkpointing
 
 
 End = Callable[[Any], None]
@@ -90,19 +59,9 @@ class Interception(TorchFunctionMode):
     `DistributedDataParallel`, and changes neither results nor random state. Scripted modules are closed to
     it; a compiled model has to run as it was written (``torch.compiler.set_stance("force_eager")``).
 
-    Parameters
-    ----------
-    model : nn.Module
-    begin : callable
-        ``begin(call, input)`` is called before the activation, with its input not yet overwritten. What it
-        returns, if not None, is called with the output.
-    also : iterable of nn.Module
-        Modules that count as an activation each, whatever they do.
-
-    Attributes
-    ----------
-    enabled : bool
-        False turns it off from the next forward pass on; what remains is one condition per module.
+    ``begin(call, input)`` is called before the activation, with its input not yet overwritten; what it
+    returns, if not None, is called with the output. Modules in `also` count as an activation each. `enabled`
+    turns it off from the next forward pass on; what remains is one condition per module.
     """
 
     def __init__(self, model: nn.Module, begin: Begin, also: Iterable[nn.Module] = ()) -> None:
@@ -150,7 +109,7 @@ class Interception(TorchFunctionMode):
         if not self._running:
             self._closed = False
             self._features = Features()
-            self._recomputing = module is not self._model and below(_CHECKPOINT)
+            self._recomputing = module is not self._model and below()
             self.__enter__()  # type: ignore[no-untyped-call]  # as a mode, which sees functions
         running = _Running(module, path)
         if not self._closed and (name := self._activations.get(module)) is not None:
@@ -226,43 +185,3 @@ class Interception(TorchFunctionMode):
         if end is not None:
             self._call_back(end, output)
         return output
-
-
-def _stack() -> Iterator[FrameType]:
-    """Return what is running, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def caller() -> tuple[str, int]:
-    """Return file and line of the model's code that is running; ``("", 0)`` where all of it is torch's."""
-    for frame in _stack():
-        file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGES):
-            return file, frame.f_lineno
-        if file == _RUN:  # what called the model is not part of it
-            break
-    return "", 0
-
-
-def below(file: str, function: str = "") -> bool:
-    """Return whether a file's functions, or one of them, are on the stack; `file` is the end of its path."""
-    codes = (frame.f_code for frame in _stack())
-    return any(c.co_filename.endswith(file) and function in ("", c.co_name) for c in codes)
-
-
-def in_checkpointed_function(*, of_module: bool) -> bool:
-    """Return whether a function that is checkpointed is between an activation and the forward that calls it.
-
-    `of_module` says that the activation is a module, whose own call is on the stack, too.
-    """
-    left, inside = 0, False  # calls of modules that the walk has left, and whether it is within one
-    for frame in _stack():
-        file = frame.f_code.co_filename
-        left += inside and not file.endswith(_MODULE)
-        inside = file.endswith(_MODULE)
-        if left == of_module and (inside or file.endswith((_CHECKPOINT, _FUNCTION))):
-            return not inside
-    return False

@@ -16,7 +16,7 @@ from rectifiers.activations import registry
 
 __all__ = ["BASE", "Functions", "activation_of_function", "activation_of_module"]
 
-BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made from
+BASE = "_rectifiers_base"  # of a class made on the fly: the class it was made from, and its methods replaced
 _OF_TORCH = ("threshold", "hardshrink", "softshrink", "tanhshrink")
 _NAMES = (*(name for name in registry if name != "softmax"), *_OF_TORCH)  # softmax is part of attention
 _FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")}
@@ -35,10 +35,7 @@ _REACH = 3.0
 def activation_of_function(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> str | None:
-    """Return which activation a call of a torch function is: ``clamp(min=0)`` is relu; None for others.
-
-    One of integers is none, nor is one that writes to ``out=``.
-    """
+    """Return which activation a call of a torch function is; None for others, integers and ``out=``."""
     x = args[0] if args else kwargs.get("input")
     if kwargs.get("out") is not None or x is None or (isinstance(x, Tensor) and not x.is_floating_point()):
         return None
@@ -61,7 +58,7 @@ def activation_of_module(module: nn.Module) -> str | None:
     an activation if it has no submodules, each output depends on its own input alone, and not along one
     line. It has the name of the activation function that makes its output of its input, or else of its class.
     """
-    kind = getattr(type(module), BASE, type(module))
+    kind, _ = getattr(type(module), BASE, (type(module), ()))
     if kind in _MODULES:
         return _MODULES[kind]
     record = getattr(module, "record", None)

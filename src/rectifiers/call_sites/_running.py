@@ -26,13 +26,7 @@ __all__ = ["describe", "mapped", "random_states", "refuse_closed", "run", "uncha
 
 
 def run(model: nn.Module, example: Any) -> Any:
-    """Return what a model makes of a copy of an example: a tensor, a tuple of arguments, a dict of keywords.
-
-    Raises
-    ------
-    UserCodeError
-        If the model raises.
-    """
+    """Return what a model makes of a copy of an example."""
     copied = mapped(_copied, example)
     args = () if isinstance(example, Mapping) else copied if isinstance(example, tuple) else (copied,)
     kwargs = copied if isinstance(example, Mapping) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,15 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from rectifiers.call_sites._features import share_memory
-from rectifiers.call_sites._interception import (
-    Call,
-    End,
-    Interception,
-    below,
-    caller,
-    in_checkpointed_function,
-)
+from rectifiers.call_sites._interception import Call, End, Interception
 from rectifiers.call_sites._running import refuse_closed, run, unchanged
+from rectifiers.call_sites._stack import Setting, below, caller, methods, setting, within
 from rectifiers.errors import ArgumentError
 
 __all__ = ["Site", "Sites", "Table", "aligned", "observe", "sites"]
@@ -57,9 +52,10 @@ class Site(Call):
         Path of the module whose forward makes the call.
     module : nn.Module or None
         What is called; None for a function.
-    checkpointed : bool
-        Whether activation checkpointing recomputes the call without the owner's forward: it is in a function
-        that is checkpointed there.
+    within : {"", "a checkpointed function", "hooks on saved tensors", "no_grad"}
+        What the owner's forward has put around the call.
+    methods : tuple
+        Modules and names of their methods through which the owner's forward makes the call.
     """
 
     kind: str
@@ -69,7 +65,8 @@ class Site(Call):
     in_place: bool = False
     calls: int = 0
     shared: tuple[str, ...] = ()
-    checkpointed: bool = field(repr=False)
+    within: str = field(repr=False)
+    methods: tuple[tuple[nn.Module, str], ...] = field(repr=False, compare=False)
 
     @property
     def place(self) -> str:
@@ -166,6 +163,10 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
     `also` are modules that count as one activation each, whatever they do.
     """
     found: dict[str, Site] = {}
+    begun: dict[nn.Module, Setting] = {}
+
+    def enter(module: nn.Module, _: Any) -> None:
+        begun[module] = setting()
 
     def begin(call: Call, x: Tensor) -> End:
         if (known := found.get(call.name)) is None:
@@ -175,10 +176,11 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
                     f"{call.activation} called at {Path(file).name}:{line} is in a compiled function, which "
                     "hides what it calls: hand over the model without torch.compile"
                 )
-            is_module = call.module is not None
+            is_module, owner = call.module is not None, model.get_submodule(call.owner)
+            around = within(begun.get(owner, setting()), of_module=is_module)
             known = Site(
                 **vars(call), kind="module" if is_module else "function", file=file, line=line,
-                shape=tuple(x.shape), checkpointed=in_checkpointed_function(of_module=is_module),
+                shape=tuple(x.shape), within=around, methods=methods(owner),
             )  # fmt: skip
         if known.activation != call.activation or known.module is not call.module:
             raise ArgumentError(
@@ -193,7 +195,9 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
 
         return end
 
-    with Interception(model, begin, also).installed():
+    with contextlib.ExitStack() as hooks, Interception(model, begin, also).installed():
+        for module in model.modules():
+            hooks.enter_context(module.register_forward_pre_hook(enter))
         output = run(model, example)
 
     def others(site: Site) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from rectifiers.call_sites import BASE
 from rectifiers.errors import ArgumentError
+from rectifiers.swapping._counting import counting
 
 __all__ = ["Changes"]
 
@@ -25,7 +26,10 @@ class Changes:
     def set(self, module: nn.Module, name: str, value: Any) -> None:
         """Set an attribute, a child or ``__class__``; one that was None is taken for one that was not."""
         _, dtype = _kind(module)
-        self._done.append((module, name, getattr(module, name, None), dtype))
+        before = getattr(module, name, None)
+        if name == "__class__":
+            before = getattr(before, BASE, before)  # a class made on the fly cannot be pickled
+        self._done.append((module, name, before, dtype))
         setattr(module, name, value)
 
     def scale(self, module: nn.Module, name: str, factor: float) -> None:
@@ -61,7 +65,8 @@ class Changes:
                     before.train(getattr(module, name).training)
                     device, dtype = _kind(module)
                     before.to(device, dtype if about not in (None, dtype) else None)
-                setattr(module, name, before)
+                made_on_the_fly = name == "__class__" and isinstance(before, tuple)
+                setattr(module, name, counting(*before) if made_on_the_fly else before)
 
 
 def _kind(module: nn.Module) -> tuple[torch.device | None, torch.dtype | None]:

@@ -16,13 +16,7 @@ Where = str | Iterable[str] | Callable[[Site], bool] | None
 
 
 def choose(found: Sites, where: Where) -> list[Site]:
-    """Return the sites that are meant.
-
-    Raises
-    ------
-    ArgumentError
-        If a pattern matches nothing, or different activations.
-    """
+    """Return the sites that are meant."""
     if not found:
         raise ArgumentError("there is nothing to swap: the model calls no activation on this example")
     patterns = ["*"] if where is None else [where] if isinstance(where, str) or callable(where) else [*where]

@@ -10,42 +10,47 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from rectifiers.call_sites import BASE, activation_of_function, in_checkpointed_function
+from rectifiers.call_sites import BASE, activation_of_function, setting, within
 from rectifiers.errors import ArgumentError
 
-__all__ = ["CHECKPOINTED", "PLAN", "REPLACED", "Plan", "Split", "counting"]
+__all__ = ["OUTSIDE", "PLAN", "REPLACED", "Plan", "Split", "counting", "described"]
 
 PLAN = "_rectifiers_calls"  # of an owner: what its forward is expected to call
 REPLACED = "swapped_activations"  # of an owner: what replaces its functions, by the number of the call
-CHECKPOINTED = (
-    "is in a checkpointed function, or under hooks on saved tensors that the same forward sets: backward "
-    "would recompute it outside that forward, where it is not swapped: checkpoint whole modules, or make it "
-    "a module of its own"
+OUTSIDE = (
+    "backward would recompute it outside that forward, where it is not swapped: checkpoint whole modules, or "
+    "make it a module of its own"
 )
 
-# Which activations are called in one pass, in training and in evaluation: functions under "", those of a
-# split module under its name.
-Plan = dict[str, tuple[tuple[str, ...], ...]]
+Part = dict[str, tuple[int, int]]  # from which call to which, under each key
+
+
+class Plan(NamedTuple):
+    """What an owner calls in one pass: functions under ``""``, a split module under its name."""
+
+    calls: dict[str, tuple[tuple[str, ...], ...]]  # in training and in evaluation
+    parts: dict[str, Part]  # by its forward, and by its other methods
+
 
 _HERE = threading.local()  # `scope`: of the owner whose own code is running in this thread
 
 
 class Scope(TorchFunctionMode):
-    """One pass of an owner's forward."""
+    """One pass of an owner's forward, or of a method that is called outside it."""
 
-    def __init__(self, owner: nn.Module, plan: Plan) -> None:
+    def __init__(self, owner: nn.Module, plan: Plan, part: Part) -> None:
         super().__init__()
-        self._owner, self._plan = type(owner).__name__, plan
+        self.owner, self._part = owner, part
+        self._calls = {key: tuple(calls[slice(*part[key])] for calls in plan.calls[key]) for key in part}
         self._replaced = getattr(owner, REPLACED, {})
-        self.called: dict[str, list[str]] = {key: [] for key in plan}
-        self._hooked = not torch.compiler.is_compiling() and _saving_is_hooked()
+        self.called: dict[str, list[str]] = {key: [] for key in part}
+        self._begun = setting()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -55,23 +60,19 @@ class Scope(TorchFunctionMode):
         if activation is not None and getattr(_HERE, "scope", None) is self:  # a child has its own
             number = self.count("", activation)
             if number in self._replaced:
-                return self.apply(self._replaced[number], args[0] if args else kwargs["input"], "")
+                return self.apply(self._replaced[number], args[0] if args else kwargs["input"])
         return func(*args, **kwargs)
 
     def count(self, key: str, activation: str) -> str:
         """Return the number of a call, one of those that the owner made when it was swapped."""
-        called = self.called[key]
-        called.append(activation)
-        if not any(sequence[: len(called)] == tuple(called) for sequence in self._plan[key]):
+        called, around = self.called[key], within(self._begun, of_module=bool(key))
+        called.append(described(activation, around))
+        if not any(_begins_as(called, calls) for calls in self._calls[key]):
             raise self._differs(key)
-        return str(len(called) - 1)
+        return str(self._part[key][0] + len(called) - 1)
 
-    def apply(self, module: nn.Module, x: Tensor, key: str) -> Any:
+    def apply(self, module: nn.Module, x: Tensor) -> Any:
         """Apply a module, whose calls are not the owner's."""
-        if not torch.compiler.is_compiling() and (
-            in_checkpointed_function(of_module=bool(key)) or _saving_is_hooked() != self._hooked
-        ):
-            raise ArgumentError(f"{key or 'an activation'} called by {self._owner} {CHECKPOINTED}")
         _HERE.scope = None
         try:
             return module(x)
@@ -81,32 +82,47 @@ class Scope(TorchFunctionMode):
     def finish(self) -> None:
         """Raise if the pass did not call all that it did when it was swapped."""
         for key, called in self.called.items():
-            if tuple(called) not in self._plan[key]:
+            if not any(_begins_as(called, calls) and len(called) == len(calls) for calls in self._calls[key]):
                 raise self._differs(key)
 
     def _differs(self, key: str) -> ArgumentError:
-        expected = " or ".join(", ".join(sequence) or "none" for sequence in self._plan[key])
+        expected = " or ".join(dict.fromkeys(", ".join(calls) or "none" for calls in self._calls[key]))
+        called = ", ".join(self.called[key]) or "none"
         return ArgumentError(
-            f"the forward of {self._owner} must call its activations as when they were swapped "
-            f"({key and key + ': '}{expected}), but called {', '.join(self.called[key]) or 'none'}: they "
-            "depend on the data or have been changed; make them modules, or `unswap_` first"
+            f"{type(self.owner).__name__} must call its activations as when they were swapped "
+            f"({key and key + ': '}{expected}), but called {called}: "
+            + (
+                f"{OUTSIDE}, or swap it as it is now"
+                if " within " in called
+                else "they depend on the data or have been changed; make them modules, or `unswap_` first"
+            )
         )
 
 
-def _saving_is_hooked() -> bool:
-    """Return whether hooks on saved tensors are set, as checkpointing does that recomputes them."""
-    try:
-        with torch.autograd.graph.disable_saved_tensors_hooks(""):
-            return False
-    except RuntimeError:
-        return True
+def _begins_as(called: list[str], calls: tuple[str, ...]) -> bool:
+    """Whether calls are those that were planned so far; within nothing they are right anywhere."""
+    pairs = zip(called, calls, strict=False)
+    return len(called) <= len(calls) and all(now in (was, was.partition(" within ")[0]) for now, was in pairs)
 
 
-def _forward(original: Callable[..., Any], self: nn.Module, args: Any, kwargs: Any) -> Any:
-    """Run an owner's forward, its own calls counted; one without a plan only keeps its calls its own."""
-    plan = vars(self).get(PLAN)
-    scope = None if plan is None else Scope(self, plan)
-    outer = getattr(_HERE, "scope", None)
+def described(activation: str, around: str) -> str:
+    """Return what is called, and within what."""
+    return f"{activation} within {around}" if around else activation
+
+
+def _run(name: str, original: Callable[..., Any], self: nn.Module, args: Any, kwargs: Any) -> Any:
+    """Run a method, the calls of its owner counted; a forward without a plan only keeps its calls its own."""
+    plan, outer = vars(self).get(PLAN), getattr(_HERE, "scope", None)
+    part = None if plan is None else plan.parts.get(name)
+    if name != "forward":
+        if outer is not None and (part is None or outer.owner is self):
+            return original(self, *args, **kwargs)
+        if part is None:
+            raise ArgumentError(
+                f"{name} of {type(self).__name__} calls activations that are swapped in another forward, and "
+                "must be called by it: make them modules, or `unswap_` first"
+            )
+    scope = None if plan is None or part is None else Scope(self, plan, part)
     _HERE.scope = scope
     try:
         with scope if scope is not None and "" in scope.called else contextlib.nullcontext():
@@ -118,21 +134,30 @@ def _forward(original: Callable[..., Any], self: nn.Module, args: Any, kwargs: A
         _HERE.scope = outer
 
 
-_MADE: dict[type, type[nn.Module]] = {}
+_MADE: dict[tuple[type, tuple[str, ...]], type[nn.Module]] = {}
 
 
-def counting(cls: type[nn.Module]) -> type[nn.Module]:
-    """Return a class like `cls`, of the same name, whose forward counts its own calls of activations."""
-    if cls in _MADE:
-        return _MADE[cls]
-    original = cls.forward
+def counting(cls: type[nn.Module], methods: Iterable[str] = ()) -> type[nn.Module]:
+    """Return a class like `cls`, of the same name, whose forward counts its own calls of activations.
 
-    @functools.wraps(original)
-    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return _forward(original, self, args, kwargs)
+    So do `methods` where they are called outside it.
+    """
+    cls, names = vars(cls).get(BASE, (cls, ()))
+    key = cls, tuple(sorted({*names, *methods}))
+    if key in _MADE:
+        return _MADE[key]
+
+    def counted(name: str) -> Callable[..., Any]:
+        original = getattr(cls, name)
+
+        @functools.wraps(original)
+        def method(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return _run(name, original, self, args, kwargs)
+
+        return method
 
     def reduce(self: nn.Module, protocol: Any) -> tuple[Any, ...]:
-        return _restore, (cls,), self.__getstate__()  # type: ignore[no-untyped-call]
+        return _restore, key, self.__getstate__()  # type: ignore[no-untyped-call]
 
     def refuse_script(self: nn.Module) -> None:
         raise ArgumentError(
@@ -141,27 +166,18 @@ def counting(cls: type[nn.Module]) -> type[nn.Module]:
         )
 
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-    body |= {"forward": forward, "__reduce_ex__": reduce, BASE: cls, "__prepare_scriptable__": refuse_script}
-    return _MADE.setdefault(cls, type(cls.__name__, (cls,), body))
+    body |= {name: counted(name) for name in ("forward", *key[1])}
+    body |= {"__reduce_ex__": reduce, "__prepare_scriptable__": refuse_script, BASE: key}
+    return _MADE.setdefault(key, type(cls.__name__, (cls,), body))
 
 
-def _restore(cls: type[nn.Module]) -> nn.Module:
-    made = counting(cls)
+def _restore(cls: type[nn.Module], methods: tuple[str, ...] = ()) -> nn.Module:
+    made = counting(cls, methods)
     return made.__new__(made)
 
 
 class Split(nn.Module):
-    """Stands for one module that its owner calls several times: one module for each call.
-
-    Parameters
-    ----------
-    key : str
-        Under which the owner's pass counts its calls.
-    activation : str
-        That the module was.
-    choices : list of nn.Module
-        For each call in a pass.
-    """
+    """Stands for one module that its owner calls several times: one module for each call."""
 
     def __init__(self, key: str, activation: str, choices: list[nn.Module]) -> None:
         super().__init__()
@@ -173,5 +189,7 @@ class Split(nn.Module):
         """Apply the module of the next call."""
         scope: Scope | None = getattr(_HERE, "scope", None)
         if scope is None or self.key not in scope.called:
-            raise ArgumentError(f"{self.key} stands for several calls of one forward and {CHECKPOINTED}")
-        return scope.apply(self.choices[scope.count(self.key, self.activation)], x, self.key)
+            raise ArgumentError(
+                f"{self.key} stands for several calls of one forward, but is called outside it: {OUTSIDE}"
+            )
+        return scope.apply(self.choices[scope.count(self.key, self.activation)], x)

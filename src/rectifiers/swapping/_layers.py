@@ -66,20 +66,10 @@ def deviations(model: nn.Module, example: Any) -> dict[str, float]:
 def match_scale(
     model: nn.Module, example: Any, wanted: Mapping[str, float], made: Iterable[nn.Module], changes: Changes
 ) -> dict[str, float]:
-    """Multiply the layer right before each site so that its input deviates as it did.
+    """Multiply the layer right before each site so that its input deviates as it did; return the factors.
 
-    Parameters
-    ----------
-    wanted : mapping of str to float
-        `deviations` before the swap; sites run in the same order behind it.
-    made : iterable of nn.Module
-        What was put in.
-
-    Returns
-    -------
-    dict
-        By what the layer before each site was multiplied. A site that no layer of torch feeds right away, or
-        one whose weight is shared, frozen or parametrized, is not there.
+    `wanted` are the `deviations` before the swap; sites run in the same order behind it. A site that no layer
+    of torch feeds right away, or one whose weight is shared, frozen or parametrized, has no factor.
     """
     shared = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
     last: deque[tuple[nn.Module, Tensor]] = deque(maxlen=1)

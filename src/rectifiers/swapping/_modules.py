@@ -41,14 +41,7 @@ class OnAxis(nn.Module):
 
 
 def make(arm: Arm, site: Site, model: nn.Module) -> nn.Module:
-    """Return a fresh module for a site.
-
-    Raises
-    ------
-    ArgumentError
-        If the arm has a number for each feature, and the site's features cannot be known; or if what is there
-        changes the number of features.
-    """
+    """Return a fresh module for a site."""
     if site.activation in _WIDTHS:
         raise ArgumentError(
             "an activation that keeps the number of features is swapped, but "

@@ -11,7 +11,7 @@ from rectifiers.arms import Arm
 from rectifiers.call_sites import BASE, Site
 from rectifiers.errors import ArgumentError, ShapeError
 from rectifiers.swapping._changes import Changes
-from rectifiers.swapping._counting import CHECKPOINTED, PLAN, REPLACED, Plan, Split, counting
+from rectifiers.swapping._counting import OUTSIDE, PLAN, REPLACED, Plan, Split, counting, described
 from rectifiers.swapping._modules import make
 from rectifiers.swapping._proof import Found, every
 
@@ -19,29 +19,15 @@ __all__ = ["Placing"]
 
 
 class Placing:
-    """Puts other modules in the place of sites; what cannot be swapped is left, if `partial`.
-
-    Attributes
-    ----------
-    made : dict of str to nn.Module
-        What was put there, by the names of the sites.
-    left : dict of str to str
-        Why a site was left as it is.
-    """
+    """Puts other modules in the place of sites; what cannot be swapped is left, if `partial`."""
 
     def __init__(self, model: nn.Module, found: Found, changes: Changes, partial: bool) -> None:
         self._model, self._found, self._changes, self._partial = model, found, changes, partial
-        self.made: dict[str, nn.Module] = {}
-        self.left: dict[str, str] = {}
+        self.made: dict[str, nn.Module] = {}  # what was put there, by the names of the sites
+        self.left: dict[str, str] = {}  # why a site was left as it is
 
     def put(self, arm: Arm, chosen: list[Site]) -> None:
-        """Swap.
-
-        Raises
-        ------
-        ArgumentError
-            If a site cannot be swapped, and not `partial`.
-        """
+        """Swap."""
         wanted = {site.name for site in chosen}
         groups: dict[nn.Module | str, list[Site]] = {}  # of a module, or of the functions of an owner
         for site in every(self._found):
@@ -51,8 +37,9 @@ class Placing:
                 if site.name in wanted:
                     with self._leaving([site.name]):
                         counted = site.module is None or sum(s.owner == site.owner for s in sites) > 1
-                        if site.checkpointed and counted:
-                            raise ArgumentError(f"{site.activation} called at {site.place} {CHECKPOINTED}")
+                        if site.within == "a checkpointed function" and counted:
+                            what = f"{described(site.activation, site.within)}, called at {site.place}"
+                            raise ArgumentError(f"{what}, cannot be swapped: {OUTSIDE}")
                         self.made[site.name] = make(arm, site, self._model)
             if names := [site.name for site in sites if site.name in self.made]:
                 with self._leaving(names):
@@ -111,42 +98,59 @@ class Placing:
                 f"{sites[0].name!r} must be a module to be replaced: {type(owner).__name__} is a container "
                 "and cannot hold another one"
             )
-        plan = self._plan(path, "", sites)
+        calls = self._plan(path, "", sites)
         held = dict(getattr(owner, REPLACED).items()) if hasattr(owner, REPLACED) else {}
         # A site's index counts those that are functions still.
-        numbers = [n for n in map(str, range(max(map(len, plan[""])))) if n not in held]
+        numbers = [n for n in map(str, range(max(map(len, calls)))) if n not in held]
         held |= {numbers[site.index]: self.made[site.name] for site in sites if site.name in self.made}
         self._changes.set(owner, REPLACED, nn.ModuleDict(held))
         getattr(owner, REPLACED).training = owner.training
 
-    def _plan(self, path: str, key: str, sites: list[Site]) -> Plan:
-        """Have an owner's forward count its calls of functions, or of a module; return all it counts."""
+    def _plan(self, path: str, key: str, sites: list[Site]) -> tuple[tuple[str, ...], ...]:
+        """Have an owner's forward count its calls of functions, or of a module; return these."""
         owner, names = self._model.get_submodule(path), {site.name for site in sites}
         # in the order of the calls, as sites are
-        calls = tuple(tuple(s.activation for s in found if s.name in names) for found in self._found.values())
-        plan = {key: calls, **vars(owner).get(PLAN, {})}  # those of before go on counting what they did
-        self._count(owner, path)
-        self._changes.set(owner, PLAN, plan)
-        return plan
+        calls = tuple(
+            tuple(described(s.activation, s.within) for s in found if s.name in names)
+            for found in self._found.values()
+        )
+        part = {"forward": (0, max(map(len, calls)))}
+        for number, site in enumerate(s for s in self._found[True] or self._found[False] if s.name in names):
+            for module, method in site.methods:
+                self._count(module, method)
+                if module is owner:
+                    part[method] = part.get(method, (number, 0))[0], number + 1
+        # What was counted before goes on being counted as it was.
+        before: Plan = vars(owner).get(PLAN, Plan({}, {}))
+        every_call = {key: calls, **before.calls}
+        nothing = dict.fromkeys(every_call, (0, 0))
+        parts = {
+            method: {**nothing, key: part.get(method, (0, 0)), **before.parts.get(method, {})}
+            for method in {**part, **before.parts}
+        }
+        self._count(owner)
+        self._changes.set(owner, PLAN, Plan(every_call, parts))
+        return every_call[key]
 
-    def _count(self, module: nn.Module, path: str) -> None:
-        if hasattr(type(module), BASE) or isinstance(module, Split):
+    def _count(self, module: nn.Module, *methods: str) -> None:
+        _, counted = getattr(type(module), BASE, (None, None))
+        if isinstance(module, Split) or (counted is not None and {*methods} <= {*counted}):
             return
         if "forward" in vars(module):
             raise ArgumentError(
-                f"a forward must be its class's, but that of {path or 'the model'!r} has been replaced"
+                f"a forward must be its class's, but that of {type(module).__name__} has been replaced"
             )
-        self._changes.set(module, "__class__", counting(type(module)))
+        self._changes.set(module, "__class__", counting(type(module), methods))
 
     def _keep_calls_apart(self) -> None:
         """Keep what children call apart from what an owner of counted functions calls itself."""
         sites = every(self._found)
         calling, called = {s.owner for s in sites}, {*(s.module for s in sites), *self.made.values()}
         for path, owner in list(self._model.named_modules()):
-            if "" in vars(owner).get(PLAN, ()):
+            if PLAN in vars(owner) and "" in vars(owner)[PLAN].calls:
                 for name, module in owner.named_modules(prefix=path):
                     if module is not owner and (name in calling or module in called):
-                        self._count(module, name)
+                        self._count(module)
 
     def _close_fast_paths(self) -> None:
         """Keep torch's encoder from a kernel that has relu or gelu built in."""

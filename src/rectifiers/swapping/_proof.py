@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rectifiers.call_sites import Functions, Interception, Sites, mapped, observe, run, unchanged
 from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line, one_line
-from rectifiers.swapping._counting import CHECKPOINTED
+from rectifiers.swapping._counting import OUTSIDE
 
 __all__ = ["Found", "every", "find", "prove"]
 
@@ -33,13 +33,7 @@ def _mode(model: nn.Module, training: bool) -> Iterator[None]:
 
 
 def find(model: nn.Module, example: Any) -> Found:
-    """Return the sites in training and in evaluation.
-
-    Raises
-    ------
-    ArgumentError
-        If the sites differ between the example and its negative, or what a site is between the modes.
-    """
+    """Return the sites in training and in evaluation, the same whatever the data."""
     found: Found = {}
     for training in (True, False):
         with _mode(model, training):
@@ -76,14 +70,7 @@ def _named(sites: Sites) -> list[str]:
 
 
 def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Module]) -> None:
-    """Run a swapped model.
-
-    Raises
-    ------
-    ArgumentError
-        If a new module ran more or less often than what it replaced, another site not as before, torch took
-        another way when nobody was looking, or backward recomputes a call where it is not swapped.
-    """
+    """Run a swapped model: every new module where something else ran, all else as before; then train it."""
     names = {new: name for name, new in made.items()}
     for training in (True, False):
         with _mode(model, training):
@@ -135,7 +122,7 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
         except Exception as error:
             raise ArgumentError(f"training must go on, but backward raised {error_line(error)}") from error
     if missed := sorted(outside & functions):
-        raise ArgumentError(f"{missed[0]} {CHECKPOINTED}")
+        raise ArgumentError(f"{missed[0]} is checkpointed by the forward that calls it: {OUTSIDE}")
 
 
 def _backward(losses: list[Tensor], mode: Any) -> None:

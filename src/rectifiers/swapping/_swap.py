@@ -35,7 +35,6 @@ class Swapped:
     scale : float or None
         By what the layer before was multiplied (`match_gain`).
     reason : str
-        Why the site was left as it is; empty where it was swapped.
     """
 
     name: str
@@ -75,10 +74,9 @@ def swap_(
 ) -> SwapReport:
     """Put another activation in the place of those that a model calls, and prove that it runs there.
 
-    Every site (`rectifiers.sites`) gets a module of its own: one that several places share is split, a
-    function is replaced where its owner's forward calls it. What overwrites its input goes on doing so.
-    Learned slopes get as many numbers as the site has features, on the axis where they are; they become part
-    of ``state_dict()``.
+    Every site (`rectifiers.sites`) gets a module of its own: a shared one is split, a function is replaced
+    where its owner calls it, in place where it was. Learned slopes get as many numbers as the site has
+    features, on the axis where they are; they become part of ``state_dict()``.
 
     Parameters
     ----------
@@ -89,12 +87,10 @@ def swap_(
     example : Tensor, tuple or dict
         What the model is called with (`rectifiers.sites`).
     where : str, list of str, or callable, optional
-        The name of an activation (``"relu"``), a pattern of sites' names (``"layer[12].*"``), several of
-        them, or a function of a `Site`. All sites by default. A pattern must not match different
-        activations: name them.
+        The name of an activation (``"relu"``), a pattern of sites' names (``"layer[12].*"``), which must not
+        match different activations, several of them, or a function of a `Site`. All sites by default.
     match_gain : bool
-        Multiply the layer before each site so that the standard deviation of its pre-activations on the
-        example stays what it was.
+        Multiply the layer before each site so that its pre-activations deviate on the example as they did.
     partial : bool
         Leave sites that cannot be swapped, and say so, instead of raising.
 
@@ -107,18 +103,16 @@ def swap_(
     ------
     ArgumentError
         `where` matches nothing, or different activations; the model is scripted or compiled; its activations
-        depend on the data; a site cannot be swapped; `activation` changes the number of features, as CReLU
-        and Maxout do (the error names the layers that would have to change with it). The model is then as it
-        was, bit for bit.
+        depend on the data; a site cannot be swapped, or backward would recompute it outside its owner's
+        forward; `activation` changes the number of features, as CReLU and Maxout do (the error names the
+        layers that would have to change with it). The model is then as it was, bit for bit.
     UserCodeError
         The example does not run.
 
     Notes
     -----
-    The proof: the model runs again on the example as it is, in evaluation and in training (a copy of it,
-    backwards as well): every new module must have run as often as what it replaced, every other site as
-    before. A function that backward recomputes outside its owner's forward (a checkpointed lambda) would get
-    wrong gradients and is refused.
+    The proof: the model runs again in evaluation and in training, and a copy of it backwards. Every new
+    module must have run as often as what it replaced, every other site as before.
 
     Examples
     --------
@@ -162,15 +156,10 @@ def swap_(
 
 
 def unswap_(model: nn.Module) -> nn.Module:
-    """Take back everything that `swap_` has done to a model, bit for bit.
+    """Take back everything that `swap_` has done to a model, bit for bit, and return the model.
 
     Weights that `match_gain` has multiplied and that were trained since keep what they learned, divided
     again.
-
-    Returns
-    -------
-    nn.Module
-        The model.
 
     Raises
     ------

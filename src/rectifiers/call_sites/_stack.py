@@ -1,0 +1,107 @@
+"""What is running around the call of an activation."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import torch
+from torch import nn
+
+__all__ = ["Setting", "below", "caller", "methods", "setting", "within"]
+
+_PACKAGES = tuple(
+    str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
+)
+_RUN = str(Path(__file__).with_name("_running.py"))
+_CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
+_FUNCTION = str(Path("torch", "autograd", "function.py"))
+_MODULE = str(Path("torch", "nn", "modules", "module.py"))
+
+Setting = tuple[bool, bool]  # whether there are gradients, and hooks on saved tensors
+
+
+def _stack() -> Iterator[FrameType]:
+    """Return what is running, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def caller() -> tuple[str, int]:
+    """Return file and line of the model's code that is running; ``("", 0)`` where all of it is torch's."""
+    for frame in _stack():
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGES):
+            return file, frame.f_lineno
+        if file == _RUN:  # what called the model is not part of it
+            break
+    return "", 0
+
+
+def below(file: str = _CHECKPOINT, function: str = "") -> bool:
+    """Return whether a file's functions, or one of them, are on the stack; `file` is the end of its path."""
+    codes = (frame.f_code for frame in _stack())
+    return any(c.co_filename.endswith(file) and function in ("", c.co_name) for c in codes)
+
+
+def methods(owner: nn.Module) -> tuple[tuple[nn.Module, str], ...]:
+    """Return the methods, other than forward, that are running since the forward of `owner` began."""
+    found = []
+    for frame in _stack():
+        code = frame.f_code
+        module = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if isinstance(module, nn.Module) and not code.co_filename.startswith(_PACKAGES):
+            if code.co_name != "forward" and inspect.isfunction(getattr(type(module), code.co_name, None)):
+                found.append((module, code.co_name))
+            elif module is owner:
+                break
+    return tuple(found)
+
+
+def setting() -> Setting:
+    """Return what a forward begins with, for `within`."""
+    return torch.is_grad_enabled(), _saving_is_hooked()
+
+
+def within(begun: Setting, *, of_module: bool) -> str:
+    """Return what a forward has put around an activation by which backward may recompute it outside.
+
+    `begun` is the `setting` in which that forward began. `of_module` says that the activation is a module,
+    whose own call is on the stack, too.
+    """
+    gradients, hooked = begun
+    if _in_checkpointed_function(of_module and not torch.compiler.is_dynamo_compiling()):
+        return "a checkpointed function"
+    if _saving_is_hooked() and not hooked:
+        return "hooks on saved tensors"
+    return "no_grad" if gradients and not torch.is_grad_enabled() else ""
+
+
+# Of compiled code, the stack is that on which it is compiled.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _in_checkpointed_function(of_module: bool) -> bool:
+    """Return whether a checkpointed function is between an activation and the forward that calls it."""
+    left, inside = 0, False  # calls of modules that the walk has left, and whether it is within one
+    for frame in _stack():
+        file = frame.f_code.co_filename
+        left += inside and not file.endswith(_MODULE)
+        inside = file.endswith(_MODULE)
+        if left == of_module and (inside or file.endswith((_CHECKPOINT, _FUNCTION))):
+            return not inside
+    return False
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _saving_is_hooked() -> bool:
+    """Return whether hooks on saved tensors are set, as checkpointing does that recomputes them."""
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks(""):
+            return False
+    except RuntimeError:
+        return True
