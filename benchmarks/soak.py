@@ -47,6 +47,7 @@ def data():
     x = torch.randn(160, 5, generator=draw)
     return x, x[:, :1] * x[:, 1:2] + 0.3 * torch.randn(160, 1, generator=draw)
 """
+DONE = (0, 3)  # 3: a check withholds verdicts, since no arm learned
 # each is asked, killed until it is done, and then asked more
 STUDIES = (
     (
@@ -127,7 +128,7 @@ def _killed(place: Path, words: str, jobs: str, kills: int, draw: random.Random,
                     _kill(worker)
                 told[kind] += 1
             driver.wait()
-        if driver.returncode == 0:
+        if driver.returncode in DONE:
             break
         assert driver.returncode == -signal.SIGKILL, f"the command ended with {driver.returncode}"
     return told
@@ -143,7 +144,8 @@ def _command(words: str, out: str, jobs: str) -> list[str]:
 
 
 def _compare(place: Path, words: str, out: str, jobs: str) -> None:
-    subprocess.run(_command(words, out, jobs), cwd=place, check=True, capture_output=True)
+    done = subprocess.run(_command(words, out, jobs), cwd=place, check=False, capture_output=True)
+    assert done.returncode in DONE, done.stderr.decode()
 
 
 def _children(pid: int) -> list[int]:
