@@ -161,12 +161,17 @@ def _bound(found: Found, ours: str, theirs: str, allowed: float) -> str:
     timing, other = found.timings[ours], found.timings[theirs]
     start, spent = statistics.median(timing.start), statistics.median(timing.whole)
     each = 1000 * (spent - start) / timing.trainings
-    verdicts = [row["verdict"] for row in found.results["d"]["comparisons"]]
     beside = 1000 * (statistics.median(other.whole) - statistics.median(other.start)) / found.job.trainings
-    return (
+    told = (
         f"The target allows ({ours}) {allowed:.1f} s. It needs {start:.1f} s to start and report, and makes "
         f"{timing.trainings} trainings in {each:.0f} ms each, two at a time; ({theirs}) makes "
-        f"{found.job.trainings} in {beside:.0f} ms each. To decide every arm takes about as many trainings "
+        f"{found.job.trainings} in {beside:.0f} ms each.\n"
+    )
+    if "d" not in found.results:
+        return told
+    verdicts = [row["verdict"] for row in found.results["d"]["comparisons"]]
+    return (
+        f"{told[:-1]} To decide every arm takes about as many trainings "
         f"as the loop makes, whose seeds leave {verdicts.count('undecided')} of {len(verdicts)} arms "
         f"undecided (see (d)): only the time of each is gained.\n"
     )

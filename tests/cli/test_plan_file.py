@@ -82,10 +82,10 @@ def test_the_command_of_an_open_recommendation_goes_on() -> None:
     few = ["--epochs", "2", "--lr", "0.1", "--max-seeds", "2", "--margin", "5", "--out", "first"]
     assert main(["compare", "xor", "--arms", "relu,tanh", *few, *rest]) == 0
     found = ComparisonResult.load("first")
-    assert found.recommendation.command == "rectifiers compare first/plan.toml --max-seeds 4"
+    assert found.recommendation.command == "rectifiers compare first/plan.toml --max-seeds 40"
     assert main([*found.recommendation.command.split()[1:], *rest]) == 0
     after = ComparisonResult.load("first").study
-    assert after.plan.seeds == 4
+    assert after.plan.seeds == 40
     assert set(found.study.runs) < set(after.runs)
 
 
