@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from rectifiers.study.evaluation import HopelessError, NotFiniteError, score
-from rectifiers.tasks import Samples, losses
+from rectifiers.tasks import losses
 
 SQUARES = losses.MeanSquaredError()
 Y = torch.tensor([-1.0, 1.0] * 8)[:, None]
 
 
+def reading(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], tuple[Any, torch.Tensor]]:
+    return lambda chosen: (x[chosen], y[chosen])
+
+
 def scored(offset: float, held_out: list[int], y: torch.Tensor = Y) -> float:
     """Measure answers that are all off by `offset`."""
     answers = nn.Identity()
-    return score(answers, Samples(y + offset, y), torch.tensor(held_out), SQUARES).metric
+    return score(answers, reading(y + offset, y), torch.tensor(held_out), SQUARES, y).metric
 
 
 def test_answers_far_worse_than_a_constant_are_no_result() -> None:
@@ -39,8 +46,7 @@ def test_samples_of_one_target_are_one_line() -> None:
 
 def test_accuracy_comes_with_balanced_accuracy() -> None:
     y = torch.tensor([0, 0, 0, 1])
-    found = score(
-        nn.Identity(), Samples(torch.tensor([[1.0, 0.0]] * 4), y), torch.arange(4), losses.CrossEntropy()
-    )
+    read = reading(torch.tensor([[1.0, 0.0]] * 4), y)
+    found = score(nn.Identity(), read, torch.arange(4), losses.CrossEntropy(), y)
     assert (found.metric, found.balanced) == (75.0, 50.0)
-    assert score(nn.Identity(), Samples(Y, Y), torch.arange(4), SQUARES).balanced is None
+    assert score(nn.Identity(), reading(Y, Y), torch.arange(4), SQUARES, Y).balanced is None

@@ -243,7 +243,7 @@ def test_labels_are_those_that_were_read_with_the_inputs(kind: str) -> None:
     prepared = planned(data=(loader, loader), model=lambda act: net(act, outputs=outputs))
     data = prepared.data
     for first in (0, N):
-        inputs, targets = prepared.samples.batch(torch.arange(first, first + 20))
+        inputs, targets = prepared.read(torch.arange(first, first + 20))
         for x, y in zip(inputs, targets, strict=True):
             if kind == "regression":
                 value = float(y) * data.target_deviation[0] + data.target_mean[0]
@@ -394,21 +394,29 @@ def share_right_by_row(outputs: Tensor, targets: Tensor) -> Tensor:
 def test_outputs_are_not_set_against_the_targets_of_others(targets: Tensor, fitting: Any) -> None:
     words = {"data": (X, targets), "model": lambda act: net(act, outputs=1), "higher_is_better": True}
     finished(planned(loss=squared_by_row, metric=fitting, **words))
-    with pytest.raises(ShapeError, match=r"a loss .* outputs \(45, 1\) and targets \(45,\) each against all"):
+    with pytest.raises(
+        ShapeError, match=r"a loss .* outputs \(45, 1\) and targets \(45,\) this one takes any number"
+    ):
         planned(loss=squared, metric=fitting, **words)
     with pytest.raises(ShapeError, match="a metric sets each output"):
         planned(loss=squared_by_row, metric=squared if fitting is squared_by_row else share_right, **words)
 
 
-def test_the_largest_output_is_not_set_against_the_labels_of_others() -> None:
+@pytest.mark.parametrize("column", ["target", "answer"])
+def test_the_largest_output_is_not_set_against_the_labels_of_others(column: str) -> None:
     def right(outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs.argmax(1) == targets).double().mean()
+        return (outputs.argmax(1, keepdim=column == "answer") == targets).double().mean()
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(outputs, targets[:, 0])
+        return nn.functional.cross_entropy(outputs, targets.flatten())
 
+    labels = CLASSES if column == "answer" else CLASSES[:, None]
     with pytest.raises(ShapeError, match="a metric sets each output"):
-        planned(data=(X, CLASSES[:, None]), loss=loss, metric=right, higher_is_better=True)
+        planned(data=(X, labels), loss=loss, metric=right, higher_is_better=True)
+
+
+def test_a_metric_need_not_be_of_the_targets() -> None:
+    planned(data=data, metric=lambda o, t: float(o.softmax(1).amax(1).mean()), higher_is_better=True)
 
 
 class Running:
@@ -568,8 +576,6 @@ def test_a_preset_has_its_standard_error_by_sample(preset: str, made: Any) -> No
         counts = targets != -100
         right = (outputs.argmax(-1) == targets)[counts].double().mean()
         assert loss.score(first, second) == pytest.approx(100 * float(right))
-    outputs[3] = float("nan")
-    assert not loss.rows(outputs, targets)[0].isfinite().all()
 
 
 def test_the_mean_iou_is_that_of_all_pixels() -> None:
@@ -594,9 +600,8 @@ def test_what_is_ignored_counts_nowhere() -> None:
         assert loss is not None
         padding = (targets == -100).unsqueeze(-1 if preset == "token-labels" else 1).expand_as(outputs)
         expected = loss.loss(outputs, targets), loss.score(*loss.rows(outputs, targets))
-        for filling in (50.0, float("nan")):
-            filled = outputs.masked_fill(padding, filling)
-            assert (loss.loss(filled, targets), loss.score(*loss.rows(filled, targets))) == expected
+        filled = outputs.masked_fill(padding, 50.0)
+        assert (loss.loss(filled, targets), loss.score(*loss.rows(filled, targets))) == expected
 
 
 def test_scores_over_chunks_are_those_of_the_whole() -> None:
@@ -858,14 +863,14 @@ LOADERS = {
                 "higher_is_better": False,
             },
             ShapeError,
-            r"this one sets outputs \(45, 1\) and targets \(45,\) each against all: give both one shape",
+            r"of outputs \(45, 1\) and targets \(45,\) this one takes any number each: give both one shape",
         ),
         (
             {"metric": lambda y_true, y_pred: 0.0, "higher_is_better": True},
             ArgumentTypeError,
             "a metric takes outputs, then targets, but .* takes y_true first: give lambda",
         ),
-        ({"augment": lambda x: x[:3]}, RectifiersError, "a training step"),
+        ({"augment": lambda x: x[:3]}, RectifiersError, r"for n = 16 gave \(3, 3\)"),
         ({"precision": "fp8"}, RectifiersError, "unknown precision 'fp8'"),
     ],
 )
@@ -889,6 +894,22 @@ def test_a_model_that_returns_several_things() -> None:
         UserCodeError, match=r"a model returns one tensor, but that of .* returned tuple of 2"
     ):
         planned(model=ReturnsTuple, data=data)
+
+
+def test_a_model_that_puts_out_too_much() -> None:
+    with pytest.raises(
+        UserCodeError, match=r"out a tensor \(n, 3\) for this data, but for n = 16 gave \(16, 4\)$"
+    ):
+        planned(model=lambda act: net(act, outputs=4), data=data)
+
+
+@pytest.mark.parametrize("arm, made", [("crelu", "2 features of 1"), ("maxout", "1 features of 2")])
+def test_a_model_that_forgets_what_leaves_an_activation(arm: str, made: str) -> None:
+    with pytest.raises(
+        UserCodeError, match=rf"\({made}: size layers with activation.*\) raised RuntimeE"
+    ) as caught:
+        planned(data=data, arms=f"relu,{arm}")
+    assert caught.value.frames == ""  # it happened in torch's frames, none of which is the user's
 
 
 def test_a_metric_that_is_nan_ends_the_run() -> None:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from rectifiers.errors import ShapeError
-from rectifiers.tasks import Data, Samples, losses
+from rectifiers.tasks import Data, losses
 from rectifiers.tasks._trees import Inputs
 
 __all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
@@ -66,31 +65,44 @@ def constant_score(data: Data) -> float | None:
     return 100.0 * float(torch.bincount(data.test_y.long().cpu()).max()) / len(data.test_y)
 
 
-def score(model: Callable[[Inputs], Tensor], samples: Samples, indices: Tensor, loss: losses.Loss) -> Score:
+def score(
+    model: Callable[[Inputs], Tensor],
+    read: Callable[[Tensor], tuple[Inputs, Tensor]],
+    indices: Tensor,
+    loss: losses.Loss,
+    y: Tensor,
+) -> Score:
     """Measure a model on some samples that it was not trained on. The only place where it sees them.
 
-    It is given copies: a model that writes into its input changes nobody else's samples.
+    Parameters
+    ----------
+    model : callable
+    read : callable
+        Returns copies of samples by number: a model that writes into its input changes nobody else's.
+    indices : Tensor
+    loss : Loss
+    y : Tensor
+        The targets of all samples there are.
+
+    Raises
+    ------
+    NotFiniteError
+        An answer is nan or infinite, whether or not its target counts; or the metric has no value.
     """
     found: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         for chosen in torch.split(indices, _CHUNK):
-            inputs, true = samples.batch(chosen)
-            found.append(loss.rows(model(inputs), true))
-    try:
-        outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
-    except RuntimeError:
-        shapes = " and ".join(sorted({str(tuple(one.shape[1:])) for one, _ in found}))
-        raise ShapeError(
-            f"a metric needs outputs of one shape for all samples, but got {shapes}: pad all batches alike"
-        ) from None
-    if not outputs.isfinite().all():
-        raise NotFiniteError("answers on samples that were held out are not finite")
+            inputs, true = read(chosen)
+            answers = model(inputs)
+            if not answers.isfinite().all():
+                raise NotFiniteError("answers on samples that were held out are not finite")
+            found.append(loss.rows(answers, true))
+    outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
     metric = loss.score(outputs, targets)
     if metric != metric or metric == -float("inf"):
         why = " whose targets are the same" if loss.metric in ("accuracy", "R2") else ""
         raise NotFiniteError(f"{loss.metric} has no value on {len(indices)} samples{why}")
     # Both constants, for the samples held out may be few and much alike, or unlike the others.
-    y = samples.y
     if loss.metric == "R2" and metric < 100 * (1 - HOPELESS):
         squares, constant = mse_loss(outputs, targets), mse_loss(y.mean(0).expand_as(y), y)
         if squares > HOPELESS * constant:

@@ -8,6 +8,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,14 +24,13 @@ from rectifiers.study.seeds import derive
 from rectifiers.study.training import forward_of
 from rectifiers.tasks import models
 from rectifiers.tasks._samples import changes, seeded
-from rectifiers.tasks._trees import mapped
+from rectifiers.tasks._trees import kind, mapped
 from rectifiers.tasks.losses import Loss
 
 __all__ = ["try_every_arm"]
 
 _TIMED = 2
 _TRIED = 1024  # samples for a metric: it may need every class, and some are rare
-_ORDERS, _FEW = 8, 8  # of targets: a count of the right ones is the same in another order once in a few
 
 
 def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[Notice, ...]]:
@@ -64,14 +64,6 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
         proofs: dict[str, tuple[list[torch.Size], str]] = {}
         for spec in plan.arms:
             with Isolation(derive("tune", "preflight", 0), prepared.device, prepared.threads):
-                if plan.model_code is not None:  # says more of what does not fit than a step would
-                    models.own(
-                        plan.model,
-                        prepared.arms[spec.label],
-                        function=prepared.builder,
-                        example=prepared.example,
-                        outputs=plan.outputs,
-                    )
                 model, digest = prepared.model(spec.label, norm, "test", 0)
                 cells[spec.label, norm] = Cell(
                     models.count_parameters(model), *_first_steps(prepared, model, spec.label, norm)
@@ -92,15 +84,14 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
 
 
 def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> tuple[int | None, float]:
-    plan, loss_of, forward = (
-        prepared.plan,
-        copy.deepcopy(prepared.objective),
-        forward_of(model, prepared.plan),
-    )
+    plan, loss_of = prepared.plan, copy.deepcopy(prepared.objective)
+    forward = forward_of(model, plan)
     inputs, labels = prepared.batch(_first_samples(plan, plan.batch_size))
-    what = (
-        f"a training step of {plan.model} with arm {arm!r} on {mapped(lambda one: tuple(one.shape), inputs)}"
-    )
+    shapes, made = mapped(lambda one: tuple(one.shape), inputs), prepared.arms[arm]
+    what = f"a training step of {plan.model} with arm {arm!r} on {shapes}"
+    if not made.keeps_width:
+        into = made.inputs(1)
+        what += f" ({made.outputs(into)} features of {into}: size layers with activation.outputs(channels))"
     model.train()
 
     def step() -> Tensor:
@@ -113,8 +104,9 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
 
     with user_code(what, ArgumentError):
         chosen = Optimiser(plan.optimizer, model, plan.weight_decay, plan.momentum)
-        if arm == plan.control and not loss_of.inferred:
-            with torch.no_grad():
+        with torch.no_grad():
+            _check_outputs(plan, model(mapped(Tensor.clone, inputs)), len(labels))
+            if arm == plan.control and not loss_of.inferred:
                 some, answers = prepared.batch(_first_samples(plan, _TRIED))
                 _check_given(loss_of, forward(some), answers)
         loss = float(step())
@@ -136,52 +128,57 @@ def _first_samples(plan: Plan, number: int) -> Tensor:
     return order[:number]
 
 
+def _check_outputs(plan: Plan, outputs: Any, samples: int) -> None:
+    """Raise unless a model returns one tensor, of as many numbers a sample as the data ask for."""
+    if not isinstance(outputs, Tensor):
+        raise UserCodeError(
+            f"a model returns one tensor, but that of {plan.model} returned {kind(outputs)}: return the part "
+            "that the loss and the metric are of"
+        )
+    if plan.outputs and outputs.shape != (samples, plan.outputs):
+        raise UserCodeError(
+            f"the model of {plan.model} must put out a tensor (n, {plan.outputs}) for this data, but for "
+            f"n = {samples} gave {tuple(outputs.shape)}"
+        )
+
+
 def _check_given(given: Loss, outputs: Tensor, targets: Tensor) -> None:
-    """Raise unless a loss and a metric give the same twice, and know which target is whose."""
+    """Raise unless a loss and a metric give the same twice, and set each output against its own target."""
     numbers: dict[str, Callable[[Tensor, Tensor], float]] = {
         "loss": lambda o, t: float(copy.deepcopy(given).loss(o.clone(), t.clone())),
         "metric": lambda o, t: given.score(*given.rows(o, t)),
     }
     shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
-    broadcast = outputs.shape != targets.shape and 1 in (*outputs.shape[1:], *targets.shape[1:])
     for what, number in numbers.items():
+        if outputs.shape != targets.shape and _pairs_all(number, outputs.cpu(), targets.cpu()):
+            raise ShapeError(
+                f"a {what} sets each output against its target, but of {shapes} this one takes any number "
+                "each: give both one shape, y[:, None] or outputs[:, 0]"
+            )
         with seeded(0), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Using a target size")  # torch's, where shapes do not fit
-            if broadcast and _ignores_order(number, outputs, targets):
-                raise ShapeError(
-                    f"a {what} sets each output against its target, but this one sets {shapes} each against "
-                    "all: give both one shape, y[:, None] or outputs[:, 0]"
-                )
-            warnings.filterwarnings("error", "Using a target size")
+            warnings.filterwarnings("error", "Using a target size")  # torch's, where shapes do not fit
             first = number(outputs, targets)
             number(outputs.flip(0), targets)  # a mean over calls would not change for the same once more
         with seeded(0):
             again = number(outputs, targets)
-        if not (_alike(first, again) or first != first):
+        if not _alike(first, again):
             raise ArgumentError(
                 f"a {what} gives the same number for the same {shapes}, but gave {first:.6g}, then "
                 f"{again:.6g}: keep no state outside; that of an object is copied for every run"
             )
 
 
-def _ignores_order(number: Callable[[Tensor, Tensor], float], outputs: Tensor, targets: Tensor) -> bool:
-    """Return whether a number stays the same in whatever order the targets come: (n, 1) - (n,) is (n, n)."""
-    others = (targets != targets[:1]).reshape(len(targets), -1).any(1).nonzero().flatten()
-    if not len(others):
-        return False
-    few = torch.cat((torch.arange(len(targets), device=others.device)[:_FEW], others[:_FEW]))
-    targets, source, same = targets[few], torch.Generator().manual_seed(0), []
-    orders = [torch.randperm(len(few), generator=source).to(few.device) for _ in range(_ORDERS)]
-    for draw in (torch.rand, torch.randn):  # for losses of probabilities, and for metrics of signs
-        tried = draw((len(few), *outputs.shape[1:]), generator=source).to(outputs)
-        with contextlib.suppress(UserCodeError):
-            first = number(tried, targets)
-            same.append(all(_alike(number(tried, targets[order]), first) for order in orders))
-    return bool(same) and all(same)
+def _pairs_all(number: Callable[[Tensor, Tensor], float], outputs: Tensor, targets: Tensor) -> bool:
+    """Return whether targets may be more or fewer than outputs, and still count: (n, 1) - (m,) is (n, m)."""
+    with seeded(0), warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("ignore")
+        number(outputs[1:], targets)
+        return not _alike(number(outputs, targets[1:]), number(outputs, targets[:1]))
+    return False
 
 
 def _alike(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-5)
+    return math.isclose(one, other, rel_tol=1e-5) or (one != one and other != other)
 
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:

@@ -18,9 +18,9 @@ from rectifiers.study.isolation import seed_torch
 from rectifiers.study.seeds import Parts, derive, split, stratified
 from rectifiers.study.training import train
 from rectifiers.study.work import Wanted, Work, always, now
-from rectifiers.tasks import Data, Samples, models
+from rectifiers.tasks import Data, models
 from rectifiers.tasks._samples import Drawn
-from rectifiers.tasks._trees import Inputs, mapped
+from rectifiers.tasks._trees import Inputs, mapped, take
 from rectifiers.tasks.losses import CrossEntropy, Loss
 
 __all__ = ["Cell", "Prepared"]
@@ -134,18 +134,19 @@ class Prepared(Work):
         return None
 
     @property
-    def samples(self) -> Samples:
-        """All samples, by number."""
-        return Samples(self.x, self.y, self.drawn)
-
-    @property
     def example(self) -> Inputs:
         """Two samples of zeros on the CPU, as a model is given them."""
         return mapped(lambda one: torch.zeros_like(one[:2], device="cpu"), self.x)
 
+    def read(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
+        """Return a copy of some samples of one part: inputs and targets, on the device."""
+        if self.drawn is None:
+            return take(self.x, chosen), self.y[chosen]
+        return mapped(lambda one: one.to(self.device), self.drawn.batch(chosen.tolist()))  # type: ignore[no-any-return]
+
     def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
         """Return samples to train on, augmented."""
-        inputs, targets = self.samples.batch(chosen)
+        inputs, targets = self.read(chosen)
         return inputs if self.augment is None else self.augment(inputs), targets
 
     def parts(self, phase: Phase, seed: int) -> Parts:

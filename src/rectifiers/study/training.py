@@ -238,7 +238,8 @@ class _Training:
         # Drawn from the same seed each time: alike after any epoch, wherever an arm stops.
         self._model.eval()
         with self._drawing("scored samples"):
-            found = score(self._forward, self._prepared.samples, indices, self._loss)
+            prepared = self._prepared
+            found = score(self._forward, prepared.read, indices, self._loss, prepared.y)
         self._model.train()
         return found
 

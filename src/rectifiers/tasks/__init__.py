@@ -16,13 +16,11 @@ from rectifiers.tasks import cifar10, digits, losses, mnist, mnist1d, models, xo
 from rectifiers.tasks._counts import class_counts, overlap
 from rectifiers.tasks._objective import objective
 from rectifiers.tasks._own import own
-from rectifiers.tasks._samples import Samples
 from rectifiers.tasks._task import Data, Defaults, Task
 
 __all__ = [
     "Data",
     "Defaults",
-    "Samples",
     "Task",
     "class_counts",
     "get",

@@ -1,4 +1,4 @@
-"""The samples of a task by number: in memory, or read from data sets while a model is trained."""
+"""Samples that are read from data sets by number, while a model is trained."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, defau
 from rectifiers.arms import user_code
 from rectifiers.call_sites import random_states
 from rectifiers.errors import ArgumentError, ArgumentTypeError
-from rectifiers.tasks._trees import Inputs, digest, kind, mapped, plain, take, tensor
+from rectifiers.tasks._trees import Inputs, digest, kind, plain, tensor
 
-__all__ = ["Drawn", "Samples", "Source", "changes", "seeded", "source_of"]
+__all__ = ["Drawn", "Source", "changes", "seeded", "source_of"]
 
 _TRIED = 16  # samples: a flip of half of them goes unnoticed once in 65536
 
@@ -156,32 +156,11 @@ class Drawn(NamedTuple):
     digest: str
     code: Callable[[Any], Tensor]
 
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Samples in memory, or read when they are wanted: those to train on have the first numbers.
-
-    Attributes
-    ----------
-    x : Tensor, or dictionary or tuple of tensors
-        On the device.
-    y : Tensor
-        Targets; those of the first reading where samples are `drawn`, an example if they may have any shape.
-    drawn : Drawn or None
-    """
-
-    x: Inputs
-    y: Tensor
-    drawn: Drawn | None = None
-
-    def batch(self, chosen: Tensor) -> tuple[Inputs, Tensor]:
-        """Return a copy of some samples of one part: inputs and targets, on the device."""
-        if self.drawn is None:
-            return take(self.x, chosen), self.y[chosen]
-        indices, first = chosen.tolist(), len(self.drawn.train)
+    def batch(self, indices: Sequence[int]) -> tuple[Inputs, Tensor]:
+        """Read some samples of one part: those to train on have the first numbers."""
+        first = len(self.train)
         if indices[0] < first:
-            inputs, targets = self.drawn.train.batch(indices)
+            inputs, targets = self.train.batch(indices)
         else:
-            inputs, targets = self.drawn.test.batch([i - first for i in indices])
-        device = self.y.device
-        return mapped(lambda one: one.to(device), inputs), self.drawn.code(targets).to(device)
+            inputs, targets = self.test.batch([i - first for i in indices])
+        return inputs, self.code(targets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from torch import nn
 
 from rectifiers.arms import Arm, load_object, user_code
 from rectifiers.errors import ArgumentError, UnknownNameError, UserCodeError
-from rectifiers.tasks._trees import Inputs, kind, mapped
+from rectifiers.tasks._trees import Inputs, mapped
 
 __all__ = ["NAMES", "build", "count_parameters", "match_width", "own"]
 
@@ -195,7 +194,6 @@ def own(
     *,
     function: Callable[..., Any] | None = None,
     example: Inputs = None,
-    outputs: int | None = None,
 ) -> nn.Module:
     """Build the user's own model: ``build(activation)``, where ``activation(channels)`` makes a module.
 
@@ -210,16 +208,13 @@ def own(
     example : Tensor, or dictionary or tuple of tensors, optional
         Two samples, from which lazy layers (`torch.nn.LazyLinear`) take their shapes: they draw their
         weights now.
-    outputs : int, optional
-        If given too, the model is tried once on the example: a copy of it, so that nothing in it changes. 0
-        for outputs of any shape.
 
     Raises
     ------
     ImportPathError
         If the path leads nowhere.
     UserCodeError
-        If `build` raises, does not return a module, or its model does not fit the data.
+        If `build` raises or does not return a module, or lazy layers do not fit the example.
     """
     function = load_object(path) if function is None else function
     with user_code(f"{path} with arm {activation.label!r}"):
@@ -227,10 +222,9 @@ def own(
     if not isinstance(model, nn.Module):
         raise UserCodeError(f"{path} must return a torch.nn.Module, but returned {type(model).__name__}")
     if example is not None:
-        with user_code(f"the model of {path} on samples of {_shape(example)}"):
+        shapes = mapped(lambda one: tuple(one.shape[1:]), example)
+        with user_code(f"the model of {path} on samples of shape {shapes}"):
             _give_shapes(model, example)
-        if outputs is not None:
-            _try(model, path, activation, example, outputs)
     if lazy := _lazy(model):
         raise UserCodeError(f"each layer of a model must have a shape, but {lazy[0]} of {path} has none yet")
     return model
@@ -241,12 +235,6 @@ def _lazy(model: nn.Module) -> list[str]:
     return [name for name, tensor in named if nn.parameter.is_lazy(tensor)]
 
 
-def _shape(example: Inputs) -> str:
-    """Return the shape of one sample, in words."""
-    shapes = mapped(lambda one: tuple(one.shape[1:]), example)
-    return f"shape {shapes}" if isinstance(example, torch.Tensor) else f"shapes {shapes}"
-
-
 def _give_shapes(model: nn.Module, example: Inputs) -> None:
     """Let lazy layers take their shapes from a batch of zeros; nothing else changes."""
     if _lazy(model):
@@ -255,30 +243,3 @@ def _give_shapes(model: nn.Module, example: Inputs) -> None:
             model.eval()(example)
         for module in model.modules():
             module.training = modes[module]
-
-
-def _try(model: nn.Module, path: str, activation: Arm, example: Inputs, outputs: int) -> None:
-    hint = ""
-    if not activation.keeps_width:
-        into = activation.inputs(1)
-        hint = (
-            f" (arm {activation.label!r} makes {activation.outputs(into)} features of {into}: "
-            "size the next layer with activation.outputs(channels))"
-        )
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        try:
-            with user_code(f"the model of {path} on samples of {_shape(example)}"):
-                y = copy.deepcopy(model)(example)
-        except UserCodeError as error:
-            raise UserCodeError(f"{error}{hint}", error.frames) from None
-    if not isinstance(y, torch.Tensor):
-        raise UserCodeError(
-            f"a model returns one tensor, but that of {path} returned {kind(y)}: return the part that the "
-            "loss and the metric are of"
-        )
-    shape = tuple(y.shape)
-    if outputs and shape != (2, outputs):
-        raise UserCodeError(
-            f"the model of {path} must put out a tensor (n, {outputs}) for this data, "
-            f"but for n = 2 gave {shape}{hint}"
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -48,16 +47,10 @@ class TokenLabels(Ratios):
         return functional.cross_entropy(*kept, reduction="sum") / max(1, len(kept[1]))
 
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how many tokens of each sample are right, nan where that is not known; how many count."""
+        """Return how many tokens of each sample are right, and how many count."""
         last, classes, counts = self._aligned(outputs, targets)
-        right = ((last.argmax(-1) == classes) & counts).flatten(1).sum(1, keepdim=True)
-        return right + self._unknown(last, counts), counts.flatten(1).sum(1, keepdim=True).double()
-
-    @staticmethod
-    def _unknown(last: Tensor, counts: Tensor) -> Tensor:
-        """Return nan for samples with an output that counts and is not finite, 0 for the others."""
-        bad = (~last.isfinite().all(-1) & counts).flatten(1).any(1, keepdim=True)
-        return torch.where(bad, float("nan"), 0.0).double()
+        right, counted = (one.flatten(1) for one in ((last.argmax(-1) == classes) & counts, counts))
+        return right.sum(1, keepdim=True).double(), counted.sum(1, keepdim=True).double()
 
     def _aligned(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return outputs with their classes last, targets, and which of them count; raise unless they fit."""
