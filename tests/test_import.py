@@ -62,6 +62,11 @@ def test_torch_comes_with_what_needs_it() -> None:
     assert "torch" in loaded("import rectifiers; rectifiers.nn")
 
 
+def test_a_study_does_not_load_the_compiler_of_torch() -> None:
+    """It takes longer than all else, in each worker; sympy comes along with it."""
+    assert not loaded("import rectifiers.study") & {"sympy", "triton"}
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["--help"], ["--version"], ["compare", "--help"], ["report", "-h"]]
 )

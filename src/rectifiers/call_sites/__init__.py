@@ -18,6 +18,7 @@ from rectifiers.call_sites._running import random_states as random_states
 from rectifiers.call_sites._running import refuse_closed as refuse_closed
 from rectifiers.call_sites._running import run as run
 from rectifiers.call_sites._running import unchanged as unchanged
+from rectifiers.call_sites._stack import ask_while_compiling as ask_while_compiling
 from rectifiers.call_sites._stack import caller as caller
 from rectifiers.call_sites._stack import setting as setting
 from rectifiers.call_sites._stack import within as within

@@ -12,7 +12,7 @@ from types import FrameType
 import torch
 from torch import nn
 
-__all__ = ["Setting", "below", "caller", "methods", "setting", "within"]
+__all__ = ["Setting", "ask_while_compiling", "below", "caller", "methods", "setting", "within"]
 
 _PACKAGES = tuple(
     str(Path(module.__file__ or "").parent) + os.sep for module in (torch, sys.modules["rectifiers"])
@@ -83,8 +83,6 @@ def within(begun: Setting, *, of_module: bool) -> str:
     return "no_grad" if gradients and not torch.is_grad_enabled() else ""
 
 
-# Of compiled code, the stack is that on which it is compiled.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _in_checkpointed_function(of_module: bool) -> bool:
     """Return whether a checkpointed function is between an activation and the forward that calls it."""
     left, inside = 0, False  # calls of modules that the walk has left, and whether it is within one
@@ -97,7 +95,6 @@ def _in_checkpointed_function(of_module: bool) -> bool:
     return False
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _saving_is_hooked() -> bool:
     """Return whether hooks on saved tensors are set, as checkpointing does that recomputes them."""
     try:
@@ -105,3 +102,12 @@ def _saving_is_hooked() -> bool:
             return False
     except RuntimeError:
         return True
+
+
+def ask_while_compiling() -> None:
+    """Have `within` answered when a model is compiled, on the stack on which that happens.
+
+    It loads the compiler, which takes seconds.
+    """
+    for question in (_in_checkpointed_function, _saving_is_hooked):
+        torch.compiler.assume_constant_result(question)  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from rectifiers.call_sites import BASE, activation_of_function, setting, within
+from rectifiers.call_sites import BASE, activation_of_function, ask_while_compiling, setting, within
 from rectifiers.errors import ArgumentError
 
 __all__ = ["OUTSIDE", "PLAN", "REPLACED", "Plan", "Split", "counting", "described"]
@@ -146,6 +146,7 @@ def counting(cls: type[nn.Module], methods: Iterable[str] = ()) -> type[nn.Modul
     key = cls, tuple(sorted({*names, *methods}))
     if key in _MADE:
         return _MADE[key]
+    ask_while_compiling()
 
     def counted(name: str) -> Callable[..., Any]:
         original = getattr(cls, name)
