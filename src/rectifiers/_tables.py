@@ -59,83 +59,52 @@ class Results:
     columns: str
 
 
-def read(data: Any, *, arm: str | None, seed: str | None, value: str | None, wide: bool) -> Results:
-    """Return the runs in a table; see `rectifiers.judging.judge` for the arguments and what it raises."""
+def read(data: Any, *, arm: str | None, seed: str | None, value: str | None) -> Results:
+    """Return the runs in a table; see `rectifiers.judging.judge` for the arguments and what it raises.
+
+    Without a column of arms and one of values, every column but that of the seeds is an arm.
+    """
     path = Path(data) if isinstance(data, str | Path) else None
-    name = path.name if path else "results"
+    table = path.name if path else "results"
     rows = list(_file(path) if path else _object(data))
     for place, row in rows:
         if not isinstance(row, Mapping):
             raise ArgumentError(f"every row names its columns, but row {place} is {str(row)[:40]!r}")
     if not rows:
-        raise DataError(f"{name} is empty: names of columns and a row per run are needed")
+        raise DataError(f"{table} is empty: names of columns and a row per run are needed")
     columns = list(dict.fromkeys(column for _, cells in rows for column in cells))
-    seed = _column(columns, "seed", seed)
-    if not wide:
-        arm, value = _column(columns, "arm", arm), _column(columns, "value", value)
-    if wide or (arm is None and _is_wide(rows, columns, seed)):
-        results = _wide(name, rows, columns, seed)
-    else:
-        results = _long(name, rows, columns, arm, seed, value)
-    seen: dict[tuple[str, str], Any] = {}
-    for run in results.runs:
-        if (run.arm, run.seed) in seen:
-            raise ArgumentError(
-                f"an arm has one row per seed, but {run.arm} has seed {run.seed} twice (rows "
-                f"{seen[run.arm, run.seed]} and {run.row}): keep one, or judge one task at a time"
-            )
-        seen[run.arm, run.seed] = run.row
-    return results
-
-
-def _long(
-    table: str, rows: Rows, columns: list[str], arm: str | None, seed: str | None, value: str | None
-) -> Results:
+    given = {"arm": arm, "seed": seed, "value": value}
+    arm, seed, value = (_column(columns, kind, name) for kind, name in given.items())
     rest = [name for name in columns if name not in (arm, seed) and name.lower() not in _INDEX]
-    if value is None and len(rest) == 1:
+    if arm is not None and value is None and len(rest) == 1:
         value = rest[0]
-    if arm is None or value is None:
+    if (arm is None) != (value is None):
         kind = "arm" if arm is None else "value"
-        raise ArgumentError(
-            f"which column holds the {kind}? Say --{kind}-column, or --wide if every column is an arm "
-            f"(columns: {', '.join(columns)})"
-        )
-    runs, count = [], Counter[str]()
-    for row, cells in rows:
-        name = _text(cells.get(arm))
+        named = ", ".join(columns)
+        raise ArgumentError(f"which column holds the {kind}? Say --{kind}-column (columns: {named})")
+    if arm is None or value is None:
+        found = [(row, cells, name, name) for name in rest for row, cells in rows if name in cells]
+        told, metric = "an arm per column, " + (f"seed: {seed}" if seed else "a seed per row"), "metric"
+    else:
+        found = [(row, cells, _text(cells.get(arm)), value) for row, cells in rows]
+        told = f"arm: {arm}, {f'seed: {seed}, ' if seed else ''}value: {value}"
+        metric = "metric" if value.lower() in ("value", "result") else value
+    runs, count = dict[tuple[str, str], Measured](), Counter[str]()
+    for row, cells, name, column in found:
         count[name] += 1
         key = str(count[name]) if seed is None else _text(cells.get(seed))
         if not (name and key):
             raise ArgumentError(
                 f"every run has an arm and a seed, but row {row} lacks its {arm if key else seed}"
             )
-        runs.append(Measured(name, key, _number(cells.get(value), value, row), row))
-    told = f"arm: {arm}, {f'seed: {seed}, ' if seed else ''}value: {value}"
-    metric = "metric" if value.lower() in ("value", "result") else value
-    return Results(table, metric, tuple(runs), seed is not None, told)
-
-
-def _wide(table: str, rows: Rows, columns: list[str], seed: str | None) -> Results:
-    seed = seed or next((name for name in columns if name.lower() in _INDEX), None)
-    arms = [name for name in columns if name != seed]
-    runs = tuple(
-        Measured(arm, str(i) if seed is None else _text(cells.get(seed)), _number(cells[arm], arm, row), row)
-        for arm in arms
-        for i, (row, cells) in enumerate(rows, 1)
-        if arm in cells
-    )
-    full = len(runs) == len(arms) * len(rows)
-    told = f"an arm per column, {'a seed per row' if seed is None else f'seed: {seed}'}"
-    return Results(table, "metric", runs, seed is not None or full, told)
-
-
-def _is_wide(rows: Rows, columns: list[str], seed: str | None) -> bool:
-    arms = [name for name in columns if name != seed and name.lower() not in _INDEX]
-    try:
-        numbers = [_number(cells[arm], arm, row) for row, cells in rows for arm in arms if arm in cells]
-    except ArgumentError:
-        return False
-    return len(arms) > 1 and any(number is not None for number in numbers)
+        if (name, key) in runs:
+            raise ArgumentError(
+                f"an arm has one row per seed, but {name} has seed {key} twice (rows {runs[name, key].row} "
+                f"and {row}): keep one, or judge one task at a time"
+            )
+        runs[name, key] = Measured(name, key, _number(cells.get(column), column, row, arm is None), row)
+    seeded = seed is not None or (arm is None and len(found) == len(rest) * len(rows))
+    return Results(table, metric, tuple(runs.values()), seeded, told)
 
 
 def _column(columns: list[str], kind: str, given: str | None) -> str | None:
@@ -151,14 +120,17 @@ def _column(columns: list[str], kind: str, given: str | None) -> str | None:
     return found[0] if found else None
 
 
-def _number(cell: Any, column: str, row: Any) -> float | None:
+def _number(cell: Any, column: str, row: Any, wide: bool) -> float | None:
     text = _text(cell)
     if text.lower() in _FAILED:
         return None
     try:
         value = float(text)
     except ValueError:
-        raise ArgumentError(f"column {column!r} holds numbers, but row {row} has {text[:40]!r}") from None
+        hint = "; or is it the --arm-column?" if wide else ""
+        raise ArgumentError(
+            f"column {column!r} holds numbers, but row {row} has {text[:40]!r}{hint}"
+        ) from None
     return value if math.isfinite(value) else None
 
 
@@ -169,7 +141,7 @@ def _text(cell: Any) -> str:
 
 
 def _object(data: Any) -> Iterable[tuple[Any, Any]]:
-    if hasattr(data, "to_dict") and hasattr(data, "reset_index"):  # a frame of pandas
+    if hasattr(data, "reset_index"):  # a frame of pandas
         named = data.reset_index() if any(name is not None for name in data.index.names) else data
         return zip(named.index.tolist(), named.rename(columns=str).to_dict("records"), strict=True)
     if isinstance(data, Mapping) and all(map(_is_list, data.values())):
@@ -191,40 +163,26 @@ def _file(path: Path) -> Iterable[tuple[Any, Any]]:
         raise DataError(f"there is no file {path}")
     try:
         if path.suffix == ".parquet":
-            return _object(_parquet(path))
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:  # ValueError: of pyarrow, or bytes that are no text
+            import pandas as pd
+
+            return _object(pd.read_parquet(path))
+        lines = path.read_text(encoding="utf-8-sig").strip("\n").split("\n")
+        if path.suffix in (".jsonl", ".ndjson"):
+            return enumerate(json.loads("[" + ",\n".join(lines) + "]"), 1)  # errors name the line
+    except ImportError as error:
+        raise MissingDependencyError(f"{path} is read with pyarrow: pip install pyarrow") from error
+    except (OSError, ValueError) as error:  # ValueError: of pyarrow or json, or bytes that are no text
         raise DataError(f"cannot read {path}: {error}; it should be CSV, *.jsonl or *.parquet") from error
-    if path.suffix in (".jsonl", ".ndjson"):
-        return [(i, _json(line, i)) for i, line in enumerate(lines, 1) if line.strip()]
     return _csv(path, lines)
 
 
-def _json(line: str, row: int) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        raise ArgumentError(f"every row is a JSON object, but row {row} is {line[:40]!r}") from None
-
-
-def _parquet(path: Path) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except ImportError as error:
-        raise MissingDependencyError(f"{path} is read with pyarrow: pip install pyarrow") from error
-
-
-def _csv(path: Path, lines: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    delimiter = max(",;\t", key=(lines or [""])[0].count)
-    reader = csv.DictReader(lines, delimiter=delimiter, restkey="", restval=None)
-    names = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = names
+def _csv(path: Path, lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    table = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
+    names = [name.strip() for name in next(table, ())]
     if len(set(names)) < len(names):
         raise ArgumentError(f"columns have different names, but {path} has {', '.join(names)}")
-    for cells in reader:
-        if len(cells) != len(names) or None in cells.values():
-            row = f"row {reader.line_num} of {path}"
+    for cells in filter(None, table):
+        if len(cells) != len(names):
+            row = f"row {table.line_num} of {path}"
             raise ArgumentError(f"every row has {len(names)} cells like the first, but {row} has not")
-        yield reader.line_num, cells
+        yield table.line_num, dict(zip(names, cells, strict=True))

@@ -74,7 +74,6 @@ def judge(
     arm: str | None = None,
     seed: str | None = None,
     value: str | None = None,
-    wide: bool = False,
     sequential: bool = False,
     metric: str | None = None,
     unit: str = "",
@@ -86,9 +85,9 @@ def judge(
     Parameters
     ----------
     data : path, pandas.DataFrame, mapping of columns, or iterable of mappings
-        A row per run with the columns of `arm`, `seed` and `value`; or wide, with a column per arm and a row
-        per seed. A path leads to CSV, JSON lines (``.jsonl``) or Parquet (``.parquet``). A value that is
-        empty, NaN or infinite is a run that failed.
+        A row per run with the columns of `arm`, `seed` and `value`; without a column of arms, a column per
+        arm and a row per seed. A path leads to CSV, JSON lines (``.jsonl``) or Parquet (``.parquet``). A
+        value that is empty, NaN or infinite is a run that failed.
     control : str, optional
         The arm all others are compared with; by default the first of the table.
     margin : {"auto"} or float
@@ -99,8 +98,6 @@ def judge(
     arm, seed, value : str, optional
         Columns; by default those of these names, or of one other usual name (activation, run, accuracy, ...).
         Runs pair up by seed; without seeds, or where they do not match, the arms are independent samples.
-    wide : bool
-        Whether every column but that of the seed is an arm; found out where the columns leave no doubt.
     sequential : bool
         Whether somebody looked at the results while they came in: the intervals are then valid at all times
         together. The seeds count in the order of the table.
@@ -132,7 +129,7 @@ def judge(
     if not 0.0 < confidence < 1.0:
         raise ArgumentError(f"`0 < confidence < 1` must hold, but got confidence={confidence!r}")
     given = margins.given(margin)
-    results = _tables.read(data, arm=arm, seed=seed, value=value, wide=wide)
+    results = _tables.read(data, arm=arm, seed=seed, value=value)
     name, sign = metric or results.metric, -1.0 if lower_is_better else 1.0
     if is_loss(name) and not lower_is_better:
         raise ArgumentError(
@@ -158,11 +155,7 @@ def judge(
         paired=not why,
         allow=validity.allowed(allow),
     )
-    warnings = (
-        *_about_reading(results.runs, name, lower_is_better),
-        *_about_pairing(why, incomplete),
-        *about_margin,
-    )
+    warnings = (*_about_failures(results.runs), *_about_pairing(why, incomplete), *about_margin)
     sizes = sorted({len(runs) for runs in values.values()})
     many = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) + (" run" if sizes == [1] else " runs")
     first = "" if control else " (the first of the table)"
@@ -220,17 +213,14 @@ def _margin(
     return Margin(margins.of_runs(finished), rule), [Notice("margin-from-results", text)]
 
 
-def _about_reading(runs: Sequence[Measured], metric: str, lower_is_better: bool) -> list[Notice]:
-    found = []
-    if failed := [run for run in runs if run.value is None]:
-        many = ", ".join(f"{n} of {arm}" for arm, n in Counter(run.arm for run in failed).items())
-        rows = f"row{'s' * (len(failed) > 1)} {_some([str(run.row) for run in failed])}"
-        text = f"runs without a finite number count as failed: {many} ({rows}); leave out what never ran"
-        found.append(Notice("failed-runs", text))
-    if lower_is_better:
-        text = f"of {metric} lower is better, so minus {metric} is shown: +0.1 is a {metric} lower by 0.1"
-        found.append(Notice("negated", text))
-    return found
+def _about_failures(runs: Sequence[Measured]) -> list[Notice]:
+    failed = [run for run in runs if run.value is None]
+    if not failed:
+        return []
+    many = ", ".join(f"{n} of {arm}" for arm, n in Counter(run.arm for run in failed).items())
+    rows = f"row{'s' * (len(failed) > 1)} {_some([str(run.row) for run in failed])}"
+    text = f"runs without a finite number count as failed: {many} ({rows}); leave out what never ran"
+    return [Notice("failed-runs", text)]
 
 
 def _about_pairing(why: str, incomplete: Sequence[str]) -> list[Notice]:

@@ -107,13 +107,13 @@ CASES = {
         [*EQUAL, RRELU],
     ),
     "two others": Situation(
-        "Keep relu: neither of the two others is better; elu is equivalent within 1.06 points, "
+        "Keep relu: none of the two others is better; elu is equivalent within 1.06 points, "
         "rrelu is worse by 0.6 to 1.9.",
         [EQUAL[0], RRELU],
     ),
     "three are worse": Situation(
         "Keep relu: none of the four others is better; elu is equivalent within 1.06 points, "
-        "three are worse.",
+        "rrelu, tanh and sigmoid are worse.",
         [EQUAL[0], *(versus(name, -1.9, -0.6, "worse") for name in ("rrelu", "tanh", "sigmoid"))],
     ),
     "all are equivalent": Situation("Keep relu: all five others are equivalent within 1.06 points.", EQUAL),
@@ -123,8 +123,7 @@ CASES = {
         "Keep relu: rrelu is worse by up to 1.9 points.", [versus("rrelu", -1.9, -0.01, "worse")]
     ),
     "all are worse": Situation(
-        "Keep relu: neither of the two others is better; elu is worse by 0.2 to 1.5 points, "
-        "rrelu is worse by 0.6 to 1.9 points.",
+        "Keep relu: none of the two others is better; elu and rrelu are worse.",
         [RRELU, versus("elu", -1.5, -0.2, "worse")],
     ),
     "a tie": Situation(
@@ -161,8 +160,8 @@ CASES = {
         arm="elu",
     ),
     "better, but the leader is undecided": Situation(
-        "Use elu: better than relu by 0.4 to 1.1 points; selu is ahead of it in the mean, but is undecided "
-        f"against relu. {GO_ON}",
+        "Use elu: better than relu by 0.4 to 1.1 points; selu is ahead of it in the mean, but not shown "
+        f"to be better than relu. {GO_ON}",
         [versus("elu", 0.4, 1.1, "better"), versus("selu", -0.1, 2.3, "undecided")],
         [lead("selu", "elu", "undecided"), lead("selu", "relu", "undecided")],
         arm="elu",
@@ -210,7 +209,7 @@ CASES = {
         status="open",
     ),
     "a bound beyond what is possible": Situation(
-        f"Not finished: 17 seeds so far. {UNKNOWN.capitalize()}; elu is open. {SAME}",
+        f"Not finished: 17 seeds so far. Not decided yet: {UNKNOWN}. {SAME}",
         [versus("elu", -120.5, 130.5, "undecided")],
         finished=False,
         status="open",
@@ -255,6 +254,26 @@ CASES = {
     "nobody else is left": Situation(
         "Keep relu; tanh diverged in 17 of 17 runs and is out.", [TANH_OUT], failed={"tanh": 17}
     ),
+    "a control that has always failed so far": Situation(
+        f"Not finished: 17 seeds so far. Not decided yet: {UNKNOWN}; relu itself diverged in 17 of 17 runs. "
+        f"{SAME}",
+        [versus("elu", None, None, "undecided", note="17 runs of the control failed", n=0)],
+        failed={"relu": 17},
+        finished=False,
+        arm=None,
+        status="open",
+    ),
+    "the only arm that finished is better, one that is out has the highest mean": Situation(
+        "Use elu: better than relu (17 of 17 runs of the control failed); tanh diverged in 16 of 17 runs and "
+        "is out; relu itself diverged in 17 of 17 runs.",
+        [
+            versus("elu", None, None, "better", note=ALL_FAILED, n=0),
+            versus("tanh", None, None, "worse", out=True, n=0),
+        ],
+        failed={"relu": 17, "tanh": 16},
+        levels={"tanh": 95.0},
+        arm="elu",
+    ),
     "a verdict that failures withhold": Situation(
         f"Not decided within 40 seeds: keeping relu costs at most 0.8 points over the seeds in which both "
         f"finished. {GO_ON}",
@@ -287,14 +306,15 @@ CASES = {
         status="open",
     ),
     "not finished": Situation(
-        f"Not finished: 17 seeds so far. Keeping relu costs at most 1.3 points; elu is open. {SAME}",
+        "Not finished: 17 seeds so far. Not decided yet for elu: keeping relu costs at most 1.3 points. "
+        f"{SAME}",
         [versus("elu", -0.3, 1.3, "undecided"), RRELU],
         finished=False,
         status="open",
     ),
     "not finished, one better": Situation(
         "Not finished: 17 seeds so far. Use elu: better than relu by 0.4 to 1.1 points; tanh and selu are "
-        f"open. {SAME}",
+        f"not decided yet. {SAME}",
         [
             versus("elu", 0.4, 1.1, "better"),
             versus("tanh", -1.5, 0.9, "undecided"),
@@ -306,7 +326,7 @@ CASES = {
         status="open",
     ),
     "not finished, fixed": Situation(
-        f"Not finished: 17 of 40 seeds so far. Nothing is decided before all of them are in. {SAME}",
+        f"Not finished: 17 of 40 seeds so far. Nothing is decided yet. {SAME}",
         [versus("elu", 0.4, 1.1, "undecided")],
         plan={"racing": False},
         finished=False,
@@ -331,11 +351,9 @@ CASES = {
         arm=None,
         status="open",
     ),
-    "one arm": Situation(
-        "Nothing to decide: relu is the only arm. It reaches 94.0 %.", arm=None, status="open"
-    ),
+    "one arm": Situation("Nothing to decide: relu is the only arm.", arm=None, status="open"),
     "a table": Situation(
-        "Not decided by 4 seeds: keeping relu costs at most 1.3 points. A new study of about 23 runs for "
+        "Not decided by 4 seeds: keeping relu costs at most 1.3 points. A study of about 23 runs for "
         "each arm would decide, if mean and spread stay as they are.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
         plan={"racing": False, "model": "", "seeds": 4},
@@ -343,8 +361,8 @@ CASES = {
         status="open",
     ),
     "a table that grows": Situation(
-        "Not decided within 4 seeds: keeping relu costs at most 1.3 points. About 23 runs for each arm would "
-        "decide, if mean and spread stay as they are.",
+        "Not decided within 4 seeds: keeping relu costs at most 1.3 points. A study of about 23 runs for "
+        "each arm would decide, if mean and spread stay as they are.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
         plan={"model": "", "seeds": 4},
         status="open",
@@ -392,7 +410,7 @@ def test_what_is_said(case: Situation, make_plan: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_better_is_denied_only_where_all_is_decided(case: Situation, make_plan: Callable[..., Any]) -> None:
     said = recommended(case, make_plan).sentence
-    denied = "none of" in said or "neither of" in said or "no arm is better" in said
+    denied = "none of" in said or "no arm is better" in said
     assert not (denied and any(row.verdict == "undecided" for row in case.found))
 
 

@@ -126,7 +126,7 @@ def test_what_never_ran_has_no_table(invalid: Study) -> None:
     lines = drawn(
         dataclasses.replace(invalid, runs=(), rates={}, warnings=(notice,)), 100, force_terminal=False
     )
-    assert lines[0].startswith("No verdict: the model ignores it. Nothing was trained.")
+    assert lines[0].startswith("No verdict: the model ignores it. Where it is meant")
     assert not any(line.startswith("●") for line in lines)
 
 

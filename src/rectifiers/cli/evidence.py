@@ -21,7 +21,6 @@ _OPTIONS = (
            argument="seed"),
     Option("value-column", _TABLE, "NAME", "What was measured. [default: value, accuracy, ...]",
            argument="value"),
-    Option("wide", _TABLE, "", "Every column but that of the seed is an arm.", bool, False),
     Option("metric", _TABLE, "NAME", "Name of the metric. [default: of its column]"),
     Option("unit", _TABLE, "UNIT", "Unit of the metric, e.g. %.", str, ""),
     Option("lower-is-better", _TABLE, "", "The metric is a loss: its negative is compared.", bool, False),

@@ -131,13 +131,13 @@ def sign_test(
         `more_often` is the direction at the first seed at which `sign_e_process` reached 1/alpha.
     """
     values = sign_e_process(arm_failed, control_failed)
-    n, level_reached = len(values), values >= 1.0 / level(alpha)
+    n, reached = len(values), values >= 1.0 / level(alpha)
     more = None
-    if level_reached.any():
-        first = int(level_reached.argmax()) + 1
-        more = sum(arm_failed[:first]) > sum(control_failed[:first])
+    if reached.any():
+        first = int(reached.argmax()) + 1
+        more = bool(np.sum(arm_failed[:first]) > np.sum(control_failed[:first]))
     p_value = min(1.0, 1.0 / float(values.max(initial=1.0)))
-    return FailureComparison(int(sum(arm_failed)), n, int(sum(control_failed)), n, p_value, more)
+    return FailureComparison(int(np.sum(arm_failed)), n, int(np.sum(control_failed)), n, p_value, more)
 
 
 def sign_e_process(arm_failed: Sequence[bool], control_failed: Sequence[bool]) -> NDArray[np.float64]:
@@ -206,17 +206,11 @@ def gate(
     note : str
         Why, in one line; empty when both finished every seed.
     """
-    ours, theirs = set(arm_failed) - set(control_failed), set(control_failed) - set(arm_failed)
     if not arm_failed and not control_failed:
         return verdict, ""
-    counts = f"{_runs(len(set(arm_failed)))} of the arm and {len(set(control_failed))} of the control failed"
-    if not ours and not theirs:
-        return verdict, f"{counts}, in the same seeds: the difference is over the others"
-    survivors = f"{counts}: the means speak for the survivors only"
-    if verdict == "undecided" or (verdict == "worse" and not theirs):
-        return verdict, survivors
-    return "undecided", f"{survivors}, so {verdict!r} is withheld"
-
-
-def _runs(count: int) -> str:
-    return f"{count} run" if count == 1 else f"{count} runs"
+    ours, theirs = set(arm_failed) - set(control_failed), set(control_failed) - set(arm_failed)
+    failed = f"{len(set(arm_failed))} of its runs and {len(set(control_failed))} of the control failed"
+    note = f"{failed}: the means speak for the survivors only"
+    if verdict == "undecided" or not (ours or theirs) or (verdict == "worse" and not theirs):
+        return verdict, note
+    return "undecided", f"{note}, so {verdict!r} is withheld"

@@ -6,12 +6,10 @@ number of processes and further analyses never change it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rectifiers.errors import ArgumentError
 from rectifiers.evidence import anytime, divergence, paired, unpaired
@@ -113,20 +111,17 @@ def _judge(
 ) -> Standing:
     """Judge a number of runs that was fixed beforehand."""
     ours, theirs = _failed(arm), _failed(control)
-    n, m = len(arm), len(control)
     if pairs:
         means = paired.compare(*_both(arm, control), margin=margin, alpha=alpha, resolution=resolution)
     else:
         finished = [[value for value in values if value is not None] for values in (arm, control)]
         means = unpaired.compare(*finished, margin=margin, alpha=alpha, resolution=resolution)
         theirs = {-1 - run for run in theirs}  # no run of the one belongs to a run of the other
-    failures = divergence.fisher(len(ours), n, len(theirs), m, alpha=alpha)
-    arm_out = divergence.exceeds(len(ours), n, alpha=alpha)
-    control_out = divergence.exceeds(len(theirs), m, alpha=alpha)
-    verdict, note = _settle(means.verdict, ours, theirs, n, m, arm_out, control_out, failures.more_often)
-    seeds = min(n, m)
-    decided_at = None if verdict == "undecided" else seeds
-    return Standing(means, verdict, note, seeds, decided_at, failures if ours or theirs else None, arm_out)
+    failures = divergence.fisher(len(ours), len(arm), len(theirs), len(control), alpha=alpha)
+    out = divergence.exceeds(failures.failed, failures.n, alpha=alpha)
+    control_out = divergence.exceeds(failures.control_failed, failures.control_n, alpha=alpha)
+    verdict, note = _settle(means.verdict, ours, theirs, failures, out, control_out)
+    return _stated(means, verdict, note, min(len(arm), len(control)), failures, out)
 
 
 def _race(
@@ -138,68 +133,53 @@ def _race(
     if None not in arm and None not in control:
         means = anytime.compare(*_both(arm, control), **rule, first=first)
         return Standing(means, means.verdict, "", means.n, means.decided_at, None, False)
-    flags = [[value is None for value in values] for values in (arm, control)]
-    pairs = np.cumsum(~np.any(flags, axis=0))
-    lows, highs = anytime.intervals(
-        np.subtract(*paired.pairs(*_both(arm, control))), alpha, resolution=resolution
-    )
-    arm_out_from, control_out_from = (_first(divergence.share_e_process(failed), alpha) for failed in flags)
-    uneven_from = _first(divergence.sign_e_process(*flags), alpha)
-    more = divergence.sign_test(*flags, alpha=alpha).more_often
-    verdict: Verdict = "undecided"
+    flags = np.array([[value is None for value in values] for values in (arm, control)])
+    finished = np.cumsum(~flags.any(axis=0))
+    differences = np.subtract(*paired.pairs(*_both(arm, control)))
+    lows, highs = anytime.intervals(differences, alpha, resolution=resolution)
+    outs = [np.maximum.accumulate(divergence.share_e_process(failed)) >= 1.0 / alpha for failed in flags]
     for seeds in range(min(first, n), n + 1):
-        analysed, finished = seeds >= first, int(pairs[seeds - 1])
-        arm_out = analysed and seeds >= arm_out_from
         of_means: Verdict = "undecided"
-        if analysed and finished >= 2:
-            of_means = paired.decide(lows[finished - 1], highs[finished - 1], margin)
-        verdict, note = _settle(
-            of_means,
-            _failed(arm[:seeds]),
-            _failed(control[:seeds]),
-            seeds,
-            seeds,
-            arm_out,
-            analysed and seeds >= control_out_from,
-            more if analysed and seeds >= uneven_from else None,
-        )
+        pairs, out, control_out = int(finished[seeds - 1]), False, False
+        if seeds >= first:
+            out, control_out = (bool(reached[seeds - 1]) for reached in outs)
+            of_means = paired.decide(lows[pairs - 1], highs[pairs - 1], margin) if pairs else of_means
+        failures = divergence.sign_test(*flags[:, :seeds], alpha=alpha)
+        failed = _failed(arm[:seeds]), _failed(control[:seeds])
+        verdict, note = _settle(of_means, *failed, failures, out, control_out)
         if verdict != "undecided":
             break
-    means = anytime.compare(*_both(arm[:seeds], control[:seeds]), **rule, first=max(first, finished))
-    failures = divergence.sign_test(*(failed[:seeds] for failed in flags), alpha=alpha)
-    some = failures.failed or failures.control_failed
-    decided_at = None if verdict == "undecided" else seeds
-    return Standing(means, verdict, note, seeds, decided_at, failures if some else None, arm_out)
+    means = anytime.compare(*_both(arm[:seeds], control[:seeds]), **rule, first=max(first, pairs))
+    return _stated(means, verdict, note, seeds, failures, out)
 
 
 def _settle(
     of_means: Verdict,
     arm_failed: set[int],
     control_failed: set[int],
-    n: int,
-    m: int,
-    arm_out: bool,
+    failures: FailureComparison,
+    out: bool,
     control_out: bool,
-    more_often: bool | None,
 ) -> tuple[Verdict, str]:
-    """Return the verdict that the means and the failures of `n` and `m` runs allow together, and why."""
-    ours, theirs = f"{len(arm_failed)} of {n}", f"{len(control_failed)} of {m}"
+    """Return the verdict that the means and the failures allow together, and why."""
+    ours = f"{failures.failed} of {failures.n}"
+    theirs = f"{failures.control_failed} of {failures.control_n}"
     share = f"more than {100.0 * divergence.SHARE:g} %"
-    if arm_out and control_out:
-        return "undecided", f"{ours} runs failed and {theirs} of the control: {share} fail in both"
-    if arm_out and len(control_failed) > divergence.SHARE * m and not more_often:
+    if out and failures.control_failed > divergence.SHARE * failures.control_n and not failures.more_often:
         return "undecided", f"{ours} runs failed ({share} fail), but so did {theirs} of the control"
-    if arm_out:
+    if out:
         return "worse", f"{ours} runs failed: {share} fail, so it is out"
-    if control_out and more_often is False:
+    if control_out and failures.more_often is False:
         return "better", f"{theirs} runs of the control failed: {share} fail, and the arm fails less often"
     return divergence.gate(of_means, arm_failed, control_failed)
 
 
-def _first(e_values: NDArray[np.float64], alpha: float) -> float:
-    """Return the number of seeds at which an e-process first reaches 1/alpha; infinite if it does not."""
-    reached = e_values >= 1.0 / alpha
-    return float(reached.argmax()) + 1.0 if reached.any() else math.inf
+def _stated(
+    means: PairedComparison, verdict: Verdict, note: str, seeds: int, failures: FailureComparison, out: bool
+) -> Standing:
+    decided_at = None if verdict == "undecided" else seeds
+    some = failures.failed or failures.control_failed
+    return Standing(means, verdict, note, seeds, decided_at, failures if some else None, out)
 
 
 def _failed(values: Metrics) -> set[int]:

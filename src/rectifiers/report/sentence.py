@@ -49,14 +49,11 @@ def recommend(
         why = "; and ".join(notice.text for notice in withheld)
         nothing = tuple(Advice(norm, None, f"No verdict: {why}.", "invalid", ()) for norm in plan.norms)
         codes = ",".join(dict.fromkeys(notice.code for notice in withheld))
-        before = "" if study.runs else "Nothing was trained. "
-        remedy = f"{before}Where it is meant to be so, --allow {codes} gives a verdict and says so."
+        remedy = f"Where it is meant to be so, --allow {codes} gives a verdict and says so."
         return Recommendation(None, "invalid", nothing, "", remedy, "")
     advice = []
     for norm in plan.norms:
-        versus = [row for row in comparisons if row.norm == norm]
-        mine = [row for row in leads if row.norm == norm]
-        arm, sentence, status = _Writer(study, norm, arms[norm], versus, mine, finished).advice()
+        arm, sentence, status = _Writer(study, norm, arms[norm], comparisons, leads, finished).advice()
         advice.append(Advice(norm, arm, sentence, status, best[norm]))
     named = {one.arm for one in advice}
     decided = all(one.status == "decided" for one in advice)
@@ -68,7 +65,7 @@ def recommend(
         opening = f"Not finished: {far} so far."
         remedy = "Go on with" if study.command else "The same call goes on."
         command = study.command and going_on(plan, study.command)
-    elif not decided and named != {None}:
+    elif not decided and comparisons and any(row.mean is not None for rows in arms.values() for row in rows):
         remedy, command = _remedy(study, comparisons)
     return Recommendation(
         named.pop() if len(named) == 1 else None,
@@ -91,8 +88,7 @@ def scope(study: Study, overruled: Sequence[Notice] = (), valid: bool = True) ->
         if margin is not None:
             named = f"{words.amount(margin.value, plan.unit)}, {margin.rule}"
         count = plan.comparisons
-        every = "both" if count == 2 else f"all {words.count(count)}"
-        many = f" over {every} comparisons together" if count > 1 else ""
+        many = f" over {_all(count)} comparisons together" if count > 1 else ""
         when = ", after every seed" if plan.racing else ""
         lines.append(
             f"Control: {plan.control}; margin: {named}; {100 * plan.confidence:g} % confidence{many}{when}."
@@ -113,10 +109,9 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
     if not plan.trained:
         more = [(row.n, row.more_seeds) for row in comparisons if row.verdict == "undecided"]
         if any(further is None for _, further in more):
-            return f"{'More runs' if plan.racing else 'A larger study'} may decide.", ""
-        needed = max(n + (further or 0) for n, further in more)
-        about = "About" if plan.racing else "A new study of about"
-        return f"{about} {needed:,} runs for each arm would decide, if mean and spread stay as they are.", ""
+            return "A larger study may decide.", ""
+        runs = f"{max(n + (further or 0) for n, further in more):,} runs for each arm"
+        return f"A study of about {runs} would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
     further = ["--max-seeds", str(max(MAX_SEEDS, 2 * plan.seeds))]
@@ -142,27 +137,27 @@ class _Writer:
         self.digits = words.decimals(self.margin.value if self.margin else 0.2)
         self.where = "" if self.plan.norms == ("none",) else f" {words.norm_text(norm)}"
         self.ranking = {row.arm: row for row in ranking}
-        self.others = [row for row in comparisons if not row.out]
-        self.out = [row for row in comparisons if row.out]
-        self.leads = {row.control: row for row in leads}
-        alone = next((row.arm for row in ranking if row.mean is not None), self.control)
-        self.leader = leads[0].arm if leads else alone
+        versus = [row for row in comparisons if row.norm == norm]
+        self.others = [row for row in versus if not row.out]
+        self.out = [row.arm for row in versus if row.out]
+        self.leads = {row.control: row for row in leads if row.norm == norm}
 
     def advice(self) -> tuple[str | None, str, Status]:
         """Return the arm, the sentence and whether it is decided."""
-        if len(self.plan.arms) == 1:
-            return None, self._alone(), "open"
         early = not self.finished and not self.plan.racing
-        if self.margin is None or early or all(row.mean is None for row in self.ranking.values()):
+        nothing = self.margin is None or early or all(row.mean is None for row in self.ranking.values())
+        if nothing or len(self.ranking) == 1:
             return None, self._nothing(), "open"
         undecided = self._with("undecided")
         if better := self._with("better"):
             chosen = better[0]
+            leader = next((row.arm for row in self.leads.values()), chosen.arm)
             below = {row.control for row in self.leads.values() if row.verdict == "better"}
-            open_ = [row for row in undecided if chosen.arm != self.leader or row.arm not in below]
-            return chosen.arm, self._use(chosen, open_), "open" if open_ else "decided"
+            open_ = [row for row in undecided if chosen.arm != leader or row.arm not in below]
+            return chosen.arm, self._use(chosen, leader, open_), "open" if open_ else "decided"
         if undecided:
-            return self.control, self._not_decided(undecided), "open"
+            kept = self.control if self.ranking[self.control].mean is not None else None
+            return kept, self._not_decided(undecided), "open"
         return self.control, self._keep(), "decided"
 
     def _with(self, verdict: str) -> list[ComparisonRow]:
@@ -170,89 +165,64 @@ class _Writer:
         rows = {row.arm: row for row in self.others if row.verdict == verdict}
         return [rows[arm] for arm in self.ranking if arm in rows]
 
-    def _alone(self) -> str:
-        (row,) = self.ranking.values()
-        level = f"{words.number(row.mean, self.digits)} {self.plan.unit}".rstrip()
-        reached = "" if row.mean is None else f" It reaches {level}."
-        return f"Nothing to decide{self.where}: {self.control} is the only arm.{reached}"
-
     def _nothing(self) -> str:
-        if self.finished:
-            return f"Nothing is decided{self.where}: no run finished."
-        if self.plan.racing or self.margin is None:
-            return f"Nothing is decided yet{self.where}."
-        return f"Nothing is decided{self.where} before all of them are in."
+        if len(self.ranking) == 1:
+            return f"Nothing to decide{self.where}: {self.control} is the only arm."
+        return f"Nothing is decided{self.where}{': no run finished' if self.finished else ' yet'}."
 
-    def _use(self, chosen: ComparisonRow, open_: Sequence[ComparisonRow]) -> str:
+    def _use(self, chosen: ComparisonRow, leader: str, open_: Sequence[ComparisonRow]) -> str:
         clauses = [f"Use {chosen.arm}{self.where}: better than {self.control}{self._by(chosen)}"]
-        waiting = [row.arm for row in open_]
-        if chosen.arm != self.leader:
-            stands = {"undecided": "undecided against", "equivalent": "equivalent to"}
-            own = next((stands.get(row.verdict) for row in self.others if row.arm == self.leader), None)
-            if own:
-                clauses.append(f"{self.leader} is ahead of it in the mean, but is {own} {self.control}")
-            waiting = [arm for arm in waiting if arm != self.leader]
-        else:
-            worse = {row.arm for row in self._with("worse")}
-            rivals = [row for arm, row in self.leads.items() if arm not in {self.control, *worse}]
-            equal = [row.control for row in rivals if row.verdict == "equivalent"]
-            untold = [
-                row.control for row in rivals if row.verdict == "undecided" and row.control not in waiting
-            ]
-            if equal:
-                clauses.append(f"{_names(equal)} {_are(equal)} as good")
-            if untold:
-                clauses.append(f"{_names(untold)} {_are(untold)} not told apart from it")
-            if len(self.others) > 1 and not (equal or untold or waiting):
+        waiting = [row.arm for row in open_ if row.arm != leader]
+        if chosen.arm == leader:
+            settled = {self.control, *waiting, *(row.arm for row in self._with("worse"))}
+            for verdict, told in (("equivalent", "as good"), ("undecided", "not told apart from it")):
+                arms = [arm for arm, row in self.leads.items() if row.verdict == verdict]
+                if arms := [arm for arm in arms if arm not in settled]:
+                    clauses.append(f"{_are(arms)} {told}")
+            if len(self.others) > 1 and not (clauses[1:] or waiting):
                 clauses[0] += f", and the best of all {words.count(len(self.others) + 1)}"
+        elif leader != self.control:
+            clauses.append(
+                f"{leader} is ahead of it in the mean, but not shown to be better than {self.control}"
+            )
         if waiting:
-            clauses.append(f"{_names(waiting)} {_are(waiting)} {self._undecided(open_)}")
+            clauses.append(f"{_are(waiting)} {self._undecided(open_)}")
         return self._sentence(clauses)
 
     def _keep(self) -> str:
-        equal, worse = self._with("equivalent"), self._with("worse")
-        count, keep = len(self.others), f"Keep {self.control}{self.where}"
-        if not count:
-            return self._sentence([keep])
-        margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
-        are = f"{equal[0].arm} is" if len(equal) == 1 else f"{words.count(len(equal))} are"
-        if count > 1 and not worse:
-            are = "both others are" if count == 2 else f"all {words.count(count)} others are"
-        told = [f"{are} equivalent within {margin}"] if equal else []
-        if len(worse) < _NAMED:
-            told += [f"{row.arm} is worse{self._by(row, unit=not equal)}" for row in worse]
-        else:
-            told.append(f"{words.count(len(worse))} are worse")
-        if count == 1 or not worse:
+        equal, worse, count = self._with("equivalent"), self._with("worse"), len(self.others)
+        told = []
+        if equal:
             tie = "a tie, " if all(row.difference == 0.0 for row in self.others) else ""
-            return self._sentence([f"{keep}: {tie}{told[0]}"])
-        none = "neither" if count == 2 else "none"
-        return self._sentence(
-            [f"{keep}: {none} of the {words.count(count)} others is better", ", ".join(told)]
-        )
+            are = _are([equal[0].arm]) if len(equal) == 1 else f"{words.count(len(equal))} are"
+            if len(equal) == count > 1:
+                are = f"{_all(count)} others are"
+            margin = words.amount(self.margin.value, self.plan.unit) if self.margin else ""
+            told.append(f"{tie}{are} equivalent within {margin}")
+        if worse:
+            by = self._by(worse[0], unit=not equal) if len(worse) == 1 else ""
+            told.append(f"{_are([row.arm for row in worse])} worse{by}")
+        none = f"none of the {words.count(count)} others is better; " if worse and count > 1 else ""
+        why = f": {none}{', '.join(told)}" if told else ""
+        return self._sentence([f"Keep {self.control}{self.where}{why}"])
 
     def _not_decided(self, undecided: Sequence[ComparisonRow]) -> str:
-        arms = [row.arm for row in undecided]
-        tied = [row.arm for row in undecided if row.difference == 0.0]
-        clauses = [f"{_names([self.control, *tied])} have equal means"] if tied else []
+        which = "" if len(undecided) == len(self.others) else f" for {_names([row.arm for row in undecided])}"
+        clauses = [f"{words.upper(self._undecided(undecided))}{which}{self.where}: "]
+        if tied := [row.arm for row in undecided if row.difference == 0.0]:
+            clauses[0] += f"{_names([self.control, *tied])} have equal means; "
         most = max(math.inf if row.high is None else row.high for row in self.others)
         if most >= self._possible():
-            clauses.append(
+            clauses[0] += (
                 f"no arm was shown to be better than {self.control}, but these runs do not tell what keeping "
                 f"it costs"
             )
         else:
             failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
             _, most = words.outward(0.0, max(0.0, most), self.digits)
-            costs = f"at most {words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
-            clauses.append(f"keeping {self.control} costs {costs if most > 0.0 else 'nothing'}{failed}")
-        if not self.finished:
-            where = f"{self.where.strip()}: " if self.where else ""
-            clauses[0] = words.upper(where + clauses[0])
-            return self._sentence([*clauses, f"{_names(arms)} {_are(arms)} open"])
-        which = "" if len(arms) == len(self.others) else f" for {_names(arms)}"
-        text = f"{words.upper(self._undecided(undecided))}{which}{self.where}"
-        return self._sentence([f"{text}: {clauses[0]}", *clauses[1:]])
+            costs = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
+            clauses[0] += f"keeping {self.control} costs at most {costs}{failed}"
+        return self._sentence(clauses)
 
     def _possible(self) -> float:
         """Return how much better than the control an arm can be; infinite where nothing bounds the metric."""
@@ -264,7 +234,7 @@ class _Writer:
 
     def _undecided(self, rows: Sequence[ComparisonRow]) -> str:
         if not self.finished:
-            return "open"
+            return "not decided yet"
         if not self.plan.paired:
             return "not decided by these runs"
         seeds = words.plural(max(row.seeds for row in rows), "seed")
@@ -272,31 +242,31 @@ class _Writer:
 
     def _sentence(self, clauses: Sequence[str]) -> str:
         """Return the clauses as a sentence, the arms that fail too often at its end."""
-        failed = [f"{_failing(self.ranking[row.arm])} and is out" for row in self.out]
-        if len(failed) > _NAMED:
-            failed = [f"{words.count(len(failed))} arms fail too often and are out"]
+        failed = [f"{_failed(self.ranking[arm])} and is out" for arm in self.out]
         own = self.ranking[self.control]
         if own.diverged + own.crashed > divergence.SHARE * (own.n + own.diverged + own.crashed):
-            failed.append(_failing(own, "itself "))
+            failed.append(_failed(own, "itself "))
         return f"{'; '.join([*clauses, *failed])}."
 
     def _by(self, row: ComparisonRow, unit: bool = True) -> str:
         """Return by how much an arm is better or worse, or what else decided it."""
-        end = row.low if row.verdict == "better" else None if row.high is None else -row.high
-        if end is None or row.low is None or row.high is None or end < 0.0:
-            return f" ({row.note})" if row.note else ""
+        if row.low is None or row.high is None or (row.low if row.verdict == "better" else -row.high) < 0.0:
+            return f" ({row.note})"
         least, most = sorted((abs(row.low), abs(row.high)))
         least, most = words.outward(least, most, self.digits)
-        range_ = f"up to {words.number(most, self.digits)}"
-        if least:
-            range_ = f"{words.number(least, self.digits)} to {words.number(most, self.digits)}"
-        return f" by {range_} {words.points(self.plan.unit) if unit else ''}".rstrip()
+        from_ = f"{words.number(least, self.digits)} to" if least else "up to"
+        points = words.points(self.plan.unit) if unit else ""
+        return f" by {from_} {words.number(most, self.digits)} {points}".rstrip()
 
 
-def _failing(row: ArmRow, self_: str = "") -> str:
+def _failed(row: ArmRow, self_: str = "") -> str:
     count, runs = row.diverged + row.crashed, row.n + row.diverged + row.crashed
     how = "failed" if row.diverged and row.crashed else "diverged" if row.diverged else "crashed"
     return f"{row.arm} {self_}{how} in {count} of {words.plural(runs, 'run')}"
+
+
+def _all(count: int) -> str:
+    return "both" if count == 2 else f"all {words.count(count)}"
 
 
 def _names(arms: Sequence[str]) -> str:
@@ -306,4 +276,4 @@ def _names(arms: Sequence[str]) -> str:
 
 
 def _are(arms: Sequence[str]) -> str:
-    return "is" if len(arms) == 1 else "are"
+    return f"{_names(arms)} {'is' if len(arms) == 1 else 'are'}"
