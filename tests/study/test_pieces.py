@@ -214,23 +214,18 @@ class Rotated(Dataset[Any]):
 
     def __getitem__(self, i: int) -> Any:
         times = int(torch.randint(4, ()))
-        return X[i].roll(times), "abcd"[times]
+        return X[i].roll(times), 3 * times
 
 
-def by_size(items: list[Any]) -> tuple[Tensor, Any]:
+def by_size(items: list[Any]) -> tuple[Tensor, Tensor]:
     """Join items in another order, as for sequences that are packed."""
     ordered = sorted(items, key=lambda item: float(item[0].sum()))
-    targets = [y for _, y in ordered]
-    return torch.stack([x for x, _ in ordered]), targets if isinstance(targets[0], str) else torch.tensor(
-        targets
-    )
+    return torch.stack([x for x, _ in ordered]), torch.tensor([y for _, y in ordered])
 
 
-NAMES = ["cat", "dog", "horse"]
 READ = {
     "numbers": lambda x, i: int(CLASSES[i]),
     "gaps": lambda x, i: 5 * int(CLASSES[i]) - 2,
-    "texts": lambda x, i: NAMES[int(CLASSES[i])],
     "regression": lambda x, i: float(2 * x[0] + 5),
 }
 
@@ -815,7 +810,7 @@ LOADERS = {
         (
             {"data": (X, LABELS, X, LABELS[:, :2]), "loss": "several-labels"},
             ShapeError,
-            r"one shape, but got \(3,\) and \(2,\)",
+            r"one type and shape, but got \(torch.int64, 3\) and \(torch.int64, 2\)",
         ),
         (
             {"loss": nn.CrossEntropyLoss(ignore_index=2)},
@@ -835,7 +830,7 @@ LOADERS = {
         (
             {"loss": nn.BCEWithLogitsLoss(), "data": (X, LABELS.float())},
             ArgumentError,
-            "R2, which means nothing for targets of 0 and 1: give a metric as well, or loss='several-labels'",
+            r"two values \(0 and 1\) may be classes or numbers: .*, or give a metric as well",
         ),
         ({"loss": Learns}, ArgumentError, "a loss learns nothing, but Learns has parameters"),
         (

@@ -161,6 +161,10 @@ def test_labels_are_classes_in_sorted_order(
     load: Load, train: Any, test: Any, codes: list[int], labels: tuple[str, ...], form: str
 ) -> None:
     parts = (X, train, TEST_X, test)
+    if form == "data sets" and not isinstance(train, torch.Tensor):  # as a DataLoader, which learns no texts
+        with pytest.raises(ArgumentTypeError, match="data are tensors or arrays of real numbers"):
+            load((Pairs(*parts[:2]), Pairs(*parts[2:])))
+        return
     _, data = load(parts if form == "arrays" else (Pairs(*parts[:2]), Pairs(*parts[2:])))
     assert data.train_y.tolist() == codes
     assert data.train_y.dtype == data.test_y.dtype == torch.int64
@@ -195,7 +199,7 @@ DIGITS = torch.arange(60) % 10
         (DIGITS.float(), "targets are 10 whole numbers as floating point, and are learned as a regression"),
         (DIGITS.float()[:, None], None),
         (MANY[:, 0], None),
-        (torch.eye(10)[DIGITS], "targets look one-hot"),
+        (torch.eye(10)[DIGITS], "targets are one-hot as floating point, and are learned as a regression"),
         ((MANY > 0.5).float(), None),
         ((MANY[:, :1] > 0.5).float(), None),
     ],
@@ -249,6 +253,24 @@ def test_inputs_are_standardised_on_request(load: Load, shape: tuple[int, ...]) 
     torch.testing.assert_close(found, torch.tensor([1.0, 1.0, 0.0]))
     assert torch.equal(data.train_x, data.test_x)
     assert data.notes == ("inputs are standardised by the training part (--standardize)",)
+
+
+def test_inputs_are_standardised_before_they_lose_their_differences(load: Load) -> None:
+    small = torch.rand(60, 3, dtype=torch.float64)
+    expected = (small - small.mean(0)) / small.std(0, correction=0)
+    load((small + 2e9, DIGITS, small + 2e9, DIGITS))
+    _, data = tasks.own("own_data:load", standardize=True)
+    torch.testing.assert_close(data.train_x, expected.float(), rtol=0, atol=1e-4)
+
+
+def test_targets_that_lose_their_differences_in_float32_are_refused() -> None:
+    y = torch.rand(60, 1, dtype=torch.float64)
+    raw = tasks.objective(torch.nn.MSELoss(), torch.nn.MSELoss(), False)
+    tasks.own("own data", given=(MANY, y + 1e3), objective=raw)
+    with pytest.raises(
+        ArgumentError, match="must keep their differences in float32, but data of own data has 1"
+    ):
+        tasks.own("own data", given=(MANY, y + 1e6), objective=raw)
 
 
 class Drawn(Pairs):
@@ -310,7 +332,7 @@ INF[0, 0] = 1e300
         (
             (X.tolist(), Y.tolist()),
             ArgumentTypeError,
-            r"an item of a data set is a pair \(inputs, target\), but got list of 3",
+            r"a sample is a pair \(inputs, target\), but a batch is list of 3",
         ),
         ((5, 6), ArgumentTypeError, "a data set has at least one item, by number, but got int"),
         (
@@ -326,7 +348,11 @@ INF[0, 0] = 1e300
             r"none of it 0, but train of own_data:load has \(0, 3\)",
         ),
         ((X[:, 0], Y, TEST_X, TEST_Y), ShapeError, r"shape \(n, ...\)"),
-        ((X, Y, TEST_X[:, :2], TEST_Y), ShapeError, r"must have one shape, but got \(3,\) and \(2,\)"),
+        (
+            (X, Y, TEST_X[:, :2], TEST_Y),
+            ShapeError,
+            r"have one type and shape, but got \(torch.float32, 3\) and \(torch.float32, 2\)",
+        ),
         ((NAN, Y, TEST_X, TEST_Y), ArgumentError, "inputs must be finite in float32, but train .* has 1 NaN"),
         ((X, Y, INF[:4], TEST_Y), ArgumentError, "but test of own_data:load has 1 NaN or infinite"),
         ((X, X[:, 0] / 0, TEST_X, TEST_X[:, 0]), ArgumentError, "targets must be finite"),
@@ -342,6 +368,7 @@ INF[0, 0] = 1e300
         ((X, Y * 2, TEST_X, TEST_Y * 2 - 1), ArgumentError, r"in training \(0 .. 4\), but got -1"),
         ((X, NAMES, TEST_X, [*"dcbx"]), ArgumentError, r"in training \(a .. d\), but got x"),
         ((X, NAMES, TEST_X, TEST_Y), ArgumentTypeError, "numbers, but got"),
+        (((255 * X).byte(), Y, TEST_X, TEST_Y), ShapeError, r"\(torch.uint8, 3\) and \(torch.float32, 3\)"),
         ((X, ["a"] * 8, TEST_X, ["a"] * 4), ArgumentError, r"all training labels are the same \(a\)"),
         ((X, NAMES[:7], TEST_X, NAMES[:4]), ShapeError, "has 8 samples and labels of shape"),
         (
@@ -352,20 +379,24 @@ INF[0, 0] = 1e300
         (
             (X, (Y == 0).float(), TEST_X, (TEST_Y == 0).float()),
             ArgumentError,
-            r"two values \(0 and 1\) .* whole numbers for a classification, or y\[:, None\] for a regression",
+            r"two values \(0 and 1\) .* whole numbers for a classification, y\[:, None\] for a regression",
         ),
         ((X, (Y == 0) * 2.0 - 1, TEST_X, TEST_Y * 1.0), ArgumentError, r"two values \(-1 and 1\)"),
         ((torch.zeros(8, 3, device="meta"), Y, TEST_X, TEST_Y), UserCodeError, "reading what own_data:load"),
         (
             (X, Y, TEST_X, TEST_Y * 1.0),
-            ArgumentTypeError,
-            "of one kind, but got torch.int64 and torch.float32",
+            ShapeError,
+            r"one type and shape, but got \(torch.int64,\) and \(torch.float64,\)",
         ),
         ((X, torch.eye(8).long(), TEST_X, torch.eye(8).long()[:4]), ShapeError, r"one-hot\? use argmax"),
         ((X, torch.rand(8, 2, 2), TEST_X, torch.rand(4, 2, 2)), ShapeError, r"targets must have shape"),
-        ((X, torch.rand(8, 2), TEST_X, torch.rand(4)), ShapeError, r"one shape, but got \(2,\) and \(\)"),
-        ((["a", "b"], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
-        (([[1, 2], [3]], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of numbers"),
+        (
+            (X, torch.rand(8, 2), TEST_X, torch.rand(4)),
+            ShapeError,
+            r"one type and shape, but got \(torch.float64, 2\) and \(torch.float64,\)",
+        ),
+        ((["a", "b"], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of real numbers"),
+        (([[1, 2], [3]], Y, TEST_X, TEST_Y), ArgumentTypeError, "tensors or arrays of real numbers"),
         (
             (Pairs([X[0], X[1, :2]], [0, 1]), Pairs(X, Y)),
             UserCodeError,

@@ -28,7 +28,7 @@ _DEFAULTS = Defaults(
     batch_size=64,
     learning_rates=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
 )
-_Coded = tuple[Data, Callable[[Any], Tensor]]  # and what makes its targets of those that are read
+_Coded = tuple[Data, Callable[[Tensor], Tensor]]  # and what makes its targets of those that are read
 _LONGEST = 40  # characters of a label
 _FEW = 20  # distinct values: as many classes, or ratings
 _SCALES = (0.01, 100.0)
@@ -109,63 +109,54 @@ def _data(
     partial = objective if isinstance(objective, Own) and not objective.complete else None
     raw = objective is not None and partial is None
     train, test, names, one_set, drawn, batch_size = read(returned, path, raw=raw)
-    train, test = (Part(plain(part.x), part.y) for part in (train, test))
     if raw:
         assert objective is not None
-        outputs, _ = (
-            objective.outputs(part.y, f"{name} of {path}")
-            for name, part in (("train", train), ("test", test))
-        )
+        named = {f"train of {path}": train, f"test of {path}": test}
+        outputs, _ = (objective.outputs(part.y, name) for name, part in named.items())
         source = f"the user's own: {path}"
         data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
-        code: Callable[[Any], Tensor] = plain
+        code: Callable[[Tensor], Tensor] = plain
     elif train.y.is_floating_point():
-        data, code = _regression(
-            train, test, path, own_units=partial is not None and partial.given is not None
-        )
+        own_units = partial is not None and partial.given is not None
+        data, code = _regression(train, test, path, own_units=own_units)
     else:
         data, code = _classification(train, test, names, path)
     if partial is not None:
         objective = partial.on(data, torch.cat((train.y, test.y)))
-    train_x, test_x, note = data.train_x, data.test_x, tuple[str, ...]()
-    one_tensor = isinstance(train_x, Tensor)
-    if one_tensor and not whole_numbers:
-        train_x, test_x = train_x.float(), test_x.float()
-    if standardize and (drawn is not None or not one_tensor or not train_x.is_floating_point()):
+    parts, notes = [data.train_x, data.test_x], data.notes
+    numbers = isinstance(parts[0], Tensor) and (parts[0].is_floating_point() or not whole_numbers)
+    if standardize and (drawn is not None or not numbers):
         raise ArgumentError(
             f"--standardize is for inputs that are one tensor of numbers, but {path} has others"
         )
-    if standardize:
-        (train_x, test_x), *_ = _standardised(train_x, test_x)
-        train_x, test_x = train_x.float(), test_x.float()
-        note = ("inputs are standardised by the training part (--standardize)",)
-    elif one_tensor and train_x.is_floating_point():
-        note = _about_scale(train_x)
+    if standardize:  # before they are float32, in which small differences of large numbers are lost
+        mean, deviation = _statistics(parts[0])
+        parts = [(x.double() - mean) / deviation for x in parts]
+        notes += ("inputs are standardised by the training part (--standardize)",)
+    parts = [mapped(Tensor.contiguous, x.float() if numbers else plain(x)) for x in parts]
+    if numbers and not standardize:
+        notes += _about_scale(parts[0])
     return dataclasses.replace(
         data,
-        train_x=mapped(Tensor.contiguous, train_x),
-        test_x=mapped(Tensor.contiguous, test_x),
-        notes=data.notes + note,
+        train_x=parts[0],
+        test_x=parts[1],
+        notes=notes,
         one_set=one_set,
         objective=objective,
         drawn=drawn and drawn._replace(code=code),
     ), batch_size
 
 
-def _standardised(train: Tensor, test: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
-    """Return both parts with mean 0 and variance 1 per training feature (axis 1), means and deviations."""
-    train, test = train.double(), test.double()
-    others = [axis for axis in range(train.ndim) if axis != 1]
-    mean = train.mean(others, keepdim=True)
-    deviation = train.std(others, correction=0, keepdim=True)
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of each feature (axis 1), and its standard deviation, or 1 if it is always the same."""
+    x, others = x.double(), [axis for axis in range(x.ndim) if axis != 1]
+    mean, deviation = x.mean(others, keepdim=True), x.std(others, correction=0, keepdim=True)
     # of equal numbers the deviation is not 0 but rounding
-    deviation = torch.where(deviation > 1e-12 * train.abs().amax(others, keepdim=True), deviation, 1.0)
-    return ((train - mean) / deviation, (test - mean) / deviation), mean.flatten(), deviation.flatten()
+    return mean, torch.where(deviation > 1e-12 * x.abs().amax(others, keepdim=True), deviation, 1.0)
 
 
 def _about_scale(x: Tensor) -> tuple[str, ...]:
     others = [axis for axis in range(x.ndim) if axis != 1]
-    x = x.float()
     peak = float(x.abs().max()) or 1.0  # squares overflow
     squares = (x / peak).square().sum(others, dtype=torch.float64)
     scale = peak * float((squares / (x != 0).sum(others).clamp(min=1)).max().sqrt())
@@ -178,90 +169,76 @@ def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) 
     def told(code: Tensor) -> str:
         return one_line(names[int(code)], _LONGEST) if names else str(int(code))
 
+    def code(y: Tensor) -> Tensor:
+        strange = y[~torch.isin(y, labels)]
+        if len(strange):
+            raise ArgumentError(
+                f"{path}: all labels must occur in training ({called[0]} .. {called[-1]}), but got "
+                f"{told(strange[0])}"
+            )
+        return torch.searchsorted(labels, y.long())
+
     labels = torch.unique(train.y)  # sorted
-    classes = len(labels)
+    classes, called = len(labels), tuple(map(told, labels))
     if classes == 1:
-        raise ArgumentError(f"{path}: all training labels are the same ({told(labels[0])}): nothing to learn")
+        raise ArgumentError(f"{path}: all training labels are the same ({called[0]}): nothing to learn")
     if classes > max(_FEW, len(train.y) // 2):
         raise ArgumentError(
             f"{path}: a class needs samples, but {len(train.y)} training samples have {classes} labels: "
             "return targets of a regression as floating point"
         )
-    strange = test.y[~torch.isin(test.y, labels)]
-    if len(strange):
-        raise ArgumentError(
-            f"{path}: test labels must occur in training ({told(labels[0])} .. {told(labels[-1])}), "
-            f"but got {told(strange[0])}"
-        )
-    called, notes = tuple(map(told, labels)), tuple[str, ...]()
+    train_y, test_y = code(train.y), code(test.y)
+    notes = tuple[str, ...]()
     if called == tuple(map(str, range(classes))):
         called = ()
     else:
         shown = ", ".join(called if classes <= _FEW else (*called[:3], "...", called[-1]))
         notes = (one_line(f"labels {shown} are the classes 0 .. {classes - 1}"),)
-    train_y, test_y = (torch.searchsorted(labels, y) for y in (train.y, test.y))
     source = f"the user's own: {path}"
-    data = Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called)
-    places = {label: place for place, label in enumerate(labels.tolist())}
-    places |= {names[label]: place for label, place in places.items() if names}
-
-    def code(targets: Any) -> Tensor:
-        found = targets if isinstance(targets, list) else targets.tolist()
-        if strange := {*found} - {*places}:
-            raise ArgumentError(f"{path}: labels must occur in the first reading, but got {strange.pop()}")
-        return torch.tensor([places[y] for y in found])
-
-    return data, code
+    return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called), code
 
 
 def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> _Coded:
     """Return targets with mean 0 and variance 1; in their own units for a loss of the user's."""
-    question = _question(train.y, path)
-    y, test_y = (part.y.reshape(len(part.y), -1) for part in (train, test))
-    if own_units and bool(((y == 0) | (y == 1)).all()):
-        raise ArgumentError(
-            f"{path}: a loss alone is measured by R2, which means nothing for targets of 0 and 1: give a "
-            "metric as well, or loss='several-labels'"
-        )
-    for name, part in (("training", y), ("test", test_y)):
+    notes = _question(train.y, path, own_units=own_units)
+    y = train.y.reshape(len(train.y), -1)
+    for name, part in (("training", y), ("test", test.y.reshape(len(test.y), -1))):
         if bool((part == part[0]).all()):
             raise ArgumentError(f"{path}: all {name} targets are the same ({part[0].tolist()})")
-    source = f"the user's own: {path}"
-    data = Data(train.x, y.float(), test.x, test_y.float(), None, "mean squared error", source, question)
-    if own_units:
-        return data, lambda targets: targets.float().reshape(len(targets), -1)
-    (y, test_y), mean, deviation = _standardised(y, test_y)
-    if y.shape[1] == 1:
-        rule = f"mean {mean.item():.4g}, standard deviation {deviation.item():.4g}): R2 is the same"
-    else:
+    mean, deviation = torch.zeros(1), torch.ones(1)
+    if not own_units:
+        mean, deviation = _statistics(y)
         rule = "each by itself): all count alike in R2"
-    data = dataclasses.replace(
-        data,
-        train_y=y.float(),
-        test_y=test_y.float(),
-        notes=(*question, f"targets are standardised by the training part ({rule}"),
-        target_mean=tuple(mean.tolist()),
-        target_deviation=tuple(deviation.tolist()),
-    )
-    return data, lambda y: ((y.double().reshape(len(y), -1) - mean) / deviation).float()
+        if y.shape[1] == 1:
+            rule = f"mean {mean.item():.4g}, standard deviation {deviation.item():.4g}): R2 is the same"
+        notes += (f"targets are standardised by the training part ({rule}",)
+
+    def code(targets: Tensor) -> Tensor:
+        return ((targets.double().reshape(len(targets), -1) - mean) / deviation).float()
+
+    source = f"the user's own: {path}"
+    data = Data(train.x, code(y), test.x, code(test.y), None, "mean squared error", source, notes)
+    if own_units:
+        return data, code
+    means, deviations = (tuple(one[0].tolist()) for one in (mean, deviation))
+    return dataclasses.replace(data, target_mean=means, target_deviation=deviations), code
 
 
-def _question(y: Tensor, path: str) -> tuple[str, ...]:
+def _question(y: Tensor, path: str, *, own_units: bool) -> tuple[str, ...]:
     """Return a note on targets that might be labels; refuse those that are as likely the one as the other."""
     values = torch.unique(y)
-    whole = len(values) <= _FEW and bool((values == values.round()).all())
-    if y.ndim == 2:
-        if y.shape[1] > 1 and values.tolist() == [0, 1] and bool((y.sum(1) == 1).all()):
-            return ("targets look one-hot, and are learned as a regression: return y.argmax(1) for classes",)
-    elif len(values) == 2:
+    if len(values) == 2 and (y.ndim == 1 or own_units):  # whose R2 would mean nothing
         low, high = values.tolist()
         raise ArgumentError(
             f"{path}: targets of floating point with two values ({low:g} and {high:g}) may be classes or "
-            "numbers: return whole numbers for a classification, or y[:, None] for a regression"
+            "numbers: return whole numbers for a classification, y[:, None] for a regression without a loss "
+            "of your own, or give a metric as well"
         )
-    elif whole and len(y) > _FEW:
+    one_hot = y.ndim == 2 and y.shape[1] > 1 and bool(((y == 1).sum(1) == 1).all() and len(values) == 2)
+    if one_hot or (y.ndim == 1 and len(values) <= _FEW < len(y) and bool((values == values.round()).all())):
+        what = "one-hot" if one_hot else f"{len(values)} whole numbers"
         return (
-            f"targets are {len(values)} whole numbers as floating point, and are learned as a regression: "
-            "return them as whole numbers for a classification, or as y[:, None] to say so",
+            f"targets are {what} as floating point, and are learned as a regression: return whole numbers "
+            "for a classification, or y[:, None] to say so",
         )
     return ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from rectifiers.tasks._trees import Inputs, digest, kind, leaves, mapped, plain,
 
 __all__ = ["Part", "Returned", "read"]
 
+_ROUNDED = 0.01  # of their standard deviation: as much may be lost of targets
 _EXAMPLE = 64  # samples that are read at once, the first of which are tried before training
 _ELSE = (
     "give loss='several-labels' for several a sample, 'token-labels' for one a token, or a loss and a metric"
@@ -75,16 +75,13 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
         )
     labels = [y for _, y in given]
     targets, names = ([tensor(y, path) for y in labels], ()) if raw else _coded(labels, path)
-    if targets[0].is_floating_point() != targets[-1].is_floating_point():
-        kinds = " and ".join(str(y.dtype) for y in targets)
-        raise ArgumentTypeError(f"{path}: train and test labels must be of one kind, but got {kinds}")
     prepared = [
         _prepared(Part(x, y), name, raw=raw, whole=drawn is None)
         for (x, _), y, name in zip(given, targets, called, strict=True)
     ]
     train, test = prepared if len(prepared) == 2 else _held_out(prepared[0], shuffle_only=raw)
     if drawn is None:
-        _check_alike(train.x, test.x, path)
+        _check_alike(plain(train.x), plain(test.x), path)
     if drawn is None or not raw:
         _check_alike(train.y, test.y, path)
     return Returned(train, test, names, len(prepared) == 1, drawn, batch_size)
@@ -102,13 +99,10 @@ def _of_sources(sources: Sequence[Source], *, raw: bool) -> tuple[list[tuple[Inp
             for start in range(0, len(source), _EXAMPLE):
                 x, y = source.batch(range(start, min(start + _EXAMPLE, len(source))))
                 _check_finite("inputs", leaves(x), source.name)
-                digests.append(f"{digest((x, y))} {y if isinstance(y, list) else ''}")
+                digests.append(digest((x, y)))
                 read.append((None if read else x, y))
         x, y = read[0]
-        if not raw:
-            every = [y for _, y in read]
-            y = list(itertools.chain(*every)) if isinstance(y, list) else torch.cat(every)
-        given.append((x, y))
+        given.append((x, y if raw else torch.cat([y for _, y in read])))
     return given, Drawn(sources[0], sources[1], hashlib.sha256("".join(digests).encode()).hexdigest(), plain)
 
 
@@ -121,10 +115,10 @@ def _is_one_set(returned: Any) -> bool:
 
 
 def _check_alike(train: Inputs, test: Inputs, path: str) -> None:
-    """Raise unless the samples of both parts have one structure and shape."""
-    one, other = (mapped(lambda x: tuple(x.shape[1:]), part) for part in (train, test))
+    """Raise unless the samples of both parts have one structure, type and shape."""
+    one, other = (mapped(lambda x: (x.dtype, *x.shape[1:]), part) for part in (train, test))
     if one != other:
-        raise ShapeError(f"{path}: train and test samples must have one shape, but got {one} and {other}")
+        raise ShapeError(f"{path}: train and test have one type and shape, but got {one} and {other}")
 
 
 def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
@@ -144,20 +138,19 @@ def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
             f"there must be one label for each sample, but {name} has {counted} samples and labels of "
             f"shape {tuple(part.y.shape)}"
         )
-    if any(x.is_complex() for x in inputs) or part.y.is_complex():
-        raise ArgumentTypeError(f"inputs and labels must be real, but {name} has complex numbers")
     y, numbers = part.y, part.y.is_floating_point()
-    if raw:
-        y = plain(y)
-    elif y.ndim > 1 + numbers:
+    if not raw and y.ndim > 1 + numbers:
         rule = "targets must have shape (n,) or (n, outputs)" if numbers else "labels must have shape (n,)"
         hint = "" if numbers else " (one-hot? use argmax(1))"
         raise ShapeError(f"{rule}, but {name} has {tuple(y.shape)}{hint}: {_ELSE}")
-    else:
-        y = y.double() if numbers else y.long()
     _check_finite("inputs", inputs, name)
     _check_finite("targets", [y], name)
-    return Part(part.x, y)
+    if raw and numbers and (y - y.float()).abs().max() > _ROUNDED * y.std():
+        raise ArgumentError(
+            f"targets must keep their differences in float32, but {name} has {y.flatten()[0]:.12g} and others"
+            " near: subtract their mean"
+        )
+    return Part(part.x, plain(y) if raw else y.double() if numbers else y.long())
 
 
 def _check_finite(what: str, values: Sequence[Tensor], name: str) -> None:

@@ -47,30 +47,23 @@ class Source:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def batch(self, indices: Sequence[int]) -> tuple[Inputs, Any]:
-        """Read some samples as one batch: inputs, and targets as a tensor, or as a list of texts."""
+    def batch(self, indices: Sequence[int]) -> tuple[Inputs, Tensor]:
+        """Read some samples as one batch: inputs and targets."""
         items = []
         for i in indices:
             with user_code(f"{self.name}: item {i} of the {len(self)} that the data set says it has"):
                 items.append(self.dataset[i])
-            if self.collate is None:
-                self._pair(items[-1], "an item of a data set")
         with user_code(f"making a batch of {self.name}"):
-            made = default_collate(items) if self.collate is None else self.collate(items)
-        inputs, targets = self._pair(made, "a batch")
-        if self.collate is None and isinstance(inputs, list):  # what torch makes of tuples
-            inputs = tuple(inputs)
-        if isinstance(targets, Sequence) and isinstance(targets[0], str | bytes):
-            return plain(inputs), np.array(targets).astype(str).tolist()
-        return plain(inputs), tensor(targets, self.name)
-
-    def _pair(self, value: Any, what: str) -> Sequence[Any]:
-        if not isinstance(value, Sequence) or len(value) != 2:
+            made = (self.collate or default_collate)(items)
+        if not isinstance(made, Sequence) or len(made) != 2:
             raise ArgumentTypeError(
-                f"{self.name}: {what} is a pair (inputs, target), but got {kind(value)}: a loader's "
+                f"{self.name}: a sample is a pair (inputs, target), but a batch is {kind(made)}: a loader's "
                 "collate_fn can make one"
             )
-        return value
+        inputs, targets = made
+        if self.collate is None and isinstance(inputs, list):  # what torch makes of tuples
+            inputs = tuple(inputs)
+        return plain(inputs), tensor(targets, self.name)
 
     def changes(self) -> bool:
         """Return whether items change between two reads."""
@@ -118,8 +111,7 @@ def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
     reads = []
     for seed in (0, 0, 1):
         with seeded(seed):
-            inputs, targets = read()
-            reads.append((digest((inputs, targets)), targets if isinstance(targets, list) else ()))
+            reads.append(digest(read()))
     first, again, other = reads
     if first != again:
         raise ArgumentError(
@@ -154,7 +146,7 @@ class Drawn(NamedTuple):
     train: Source
     test: Source
     digest: str
-    code: Callable[[Any], Tensor]
+    code: Callable[[Tensor], Tensor]
 
     def batch(self, indices: Sequence[int]) -> tuple[Inputs, Tensor]:
         """Read some samples of one part: those to train on have the first numbers."""

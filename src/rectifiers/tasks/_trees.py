@@ -37,14 +37,18 @@ def plain(inputs: Inputs) -> Inputs:
 
 def tensor(value: Any, path: str) -> Tensor:
     """Return one tensor or array as a dense tensor on the CPU."""
-    if isinstance(value, Tensor):
-        return value.detach().to_dense().cpu() if value.layout != torch.strided else value.detach().cpu()
     try:
-        return torch.as_tensor(np.asarray(value.toarray() if hasattr(value, "toarray") else value))  # scipy's
+        if not isinstance(value, Tensor):
+            value = torch.as_tensor(
+                np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+            )  # scipy's
+        if value.is_complex():
+            raise TypeError("complex")
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(
-            f"{path}: data are tensors or arrays of numbers, but got {type(value).__name__} ({error})"
+            f"{path}: data are tensors or arrays of real numbers, but got {type(value).__name__} ({error})"
         ) from None
+    return value.detach().to_dense().cpu()  # type: ignore[no-any-return]
 
 
 def tensors(value: Any, path: str) -> Inputs:
