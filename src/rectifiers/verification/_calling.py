@@ -30,7 +30,7 @@ class Returned:
     Attributes
     ----------
     values : array
-        In float64, or in long double where the call was made in it.
+        In float64.
     dtype : str
         As the library calls it: ``"float32"``, ``"bool"``.
     changed : bool
@@ -54,8 +54,6 @@ class Caller:
     Attributes
     ----------
     library : {"numpy", "torch", "jax"}
-    wide : str
-        The widest dtype the function computes in: ``"longdouble"`` or ``"float64"``.
     narrow : bool
         Whether it is tried in narrower dtypes than float64.
     numbers : bool
@@ -63,7 +61,6 @@ class Caller:
     """
 
     library: Literal["numpy", "torch", "jax"]
-    wide: str = "float64"
     narrow: bool = True
     numbers: bool = False
 
@@ -89,17 +86,11 @@ class Caller:
             home = type(result).__module__.partition(".")[0]
             if home in ("torch", "jax", "jaxlib"):
                 return cls("torch" if home == "torch" else "jax")
-            return caller if errors else cls("numpy", caller._widest(function))
+            return caller
         first = errors[1] if "torch" in str(errors[0]) else errors[0]
         raise UserCodeError(
             f"{label} must take an array or a number, but raised {error_line(first)}"
         ) from first
-
-    def _widest(self, function: Function) -> str:
-        with contextlib.suppress(Exception), quiet():  # the user's function may refuse it in any way
-            if function(self.give(_PROBE, "longdouble")).dtype == np.longdouble:
-                return "longdouble"
-        return "float64"
 
     @property
     def dtypes(self) -> tuple[str, ...]:
@@ -121,11 +112,10 @@ class Caller:
         return np.array(x, dtype=dtype)
 
     def take(self, result: Any) -> Array:
-        """Return a result as NumPy's array, in float64 or long double."""
+        """Return a result as NumPy's array, in float64."""
         if type(result).__module__.startswith("torch"):
             result = result.detach().cpu().double().numpy()
-        array = np.asarray(result)
-        return array.astype(np.longdouble if array.dtype == np.longdouble else np.float64)
+        return np.asarray(result, dtype=np.float64)
 
     def run(self, function: Function, given: Any) -> Any:
         """Call a function with an array of the library, and return what it returns."""
@@ -150,8 +140,8 @@ class Caller:
         return Returned(values, str(getattr(result, "dtype", values.dtype)).removeprefix("torch."), changed)
 
     def evaluate(self, function: Function, x: Array) -> Array:
-        """Return the values of a function at points of any shape, in the widest dtype."""
-        values = self.apply(function, self.give(np.ravel(x), self.wide)).values
+        """Return the values of a function at points of any shape."""
+        values = self.apply(function, self.give(np.ravel(x))).values
         return np.array(np.broadcast_to(values, np.size(x))).reshape(np.shape(x))
 
     def acts_alone(self, function: Function) -> bool:

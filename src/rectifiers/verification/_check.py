@@ -47,9 +47,9 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
 
     Notes
     -----
-    The true derivative comes from the function alone: Richardson's extrapolation of differences in long
-    double (x87) or float64, from both sides or, beside a kink, from one, never across it, with an error that
-    counts the measured rounding noise of the function. Kinks are found by scanning. At a kink any value
+    The true derivative comes from the function alone: Richardson's extrapolation of differences, from both
+    sides or, beside a kink, from one, never across it, with an error that counts the measured rounding noise
+    of the function. Kinks are found by scanning. At a kink any value
     between the slopes beside it is right. A value may be off by 256 epsilon (64 in float32, 16 in half
     precision) of itself or of the function's largest slope between -2 and 2, times abs(x) up to 10; and by
     what it changes by where x is off by 2 epsilon of itself.

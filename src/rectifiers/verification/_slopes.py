@@ -152,9 +152,9 @@ class Slopes:
             steps = np.where(widest > 0, widest, np.nan)[:, np.newaxis] / 2.0 ** np.arange(_LEVELS)
             high = x[:, np.newaxis] + (steps if side >= 0 else 0.0)
             low = x[:, np.newaxis] - (steps if side <= 0 else 0.0)
-            upper, lower = np.asarray(self.evaluate(high)), np.asarray(self.evaluate(low))
-            tableau = (upper - lower) / (high - low).astype(upper.dtype)
-            limits = np.finfo(upper.dtype)
+            upper, lower = self.evaluate(high), self.evaluate(low)
+            tableau = (upper - lower) / (high - low)
+            limits = np.finfo(np.float64)
             rounding = limits.eps * (np.abs(upper) + np.abs(lower)) + limits.smallest_subnormal
             # extrapolation from one side multiplies rounding errors by up to 8.3
             noise = 9 * (self._noise(x, steps[:, 8], side)[:, np.newaxis] + rounding) / np.abs(steps)
@@ -197,8 +197,6 @@ class Slopes:
 
 def _best(estimates: Array, errors: Array) -> tuple[Array, Array]:
     """Return in each row the estimate with the smallest error, and that error."""
-    with np.errstate(all="ignore"):  # long doubles beyond float64
-        errors = np.where(np.isfinite(errors), errors, np.inf).astype(np.float64)
-        at = errors.argmin(axis=1)[:, np.newaxis]
-        best = np.take_along_axis(estimates, at, 1)[:, 0].astype(np.float64)
-    return best, np.take_along_axis(errors, at, 1)[:, 0]
+    errors = np.where(np.isfinite(errors), errors, np.inf)
+    at = errors.argmin(axis=1)[:, np.newaxis]
+    return np.take_along_axis(estimates, at, 1)[:, 0], np.take_along_axis(errors, at, 1)[:, 0]

@@ -61,7 +61,7 @@ class Subject:
         self.slopes = Slopes(self.value, self.kinks)
 
     def value(self, x: Array) -> Array:
-        """Return the function at points of any shape, in its widest dtype."""
+        """Return the function at points of any shape."""
         return self.caller.evaluate(self.f, x)
 
     def derivative(self, x: Array, dtype: str = "float64", of: str = "") -> Returned:
@@ -86,10 +86,9 @@ class Subject:
                 left, right, error = self.slopes.beside[kink]
                 low[here], high[here] = min(left, right), max(left, right)
                 errors = np.where(here, error, errors)
-        values = self.value(x)
         rough = errors > 1e-3 * np.maximum(np.abs(slopes), 1e-3 * self.scale)
         rough |= np.abs(x) > self.horizon
-        errors = np.where(rough | ~np.isfinite(np.asarray(values, dtype=np.float64)), np.inf, errors)
+        errors = np.where(rough | ~np.isfinite(self.value(x)), np.inf, errors)
         return Expected(x, low, high, errors)
 
     @property
