@@ -40,6 +40,16 @@ class Failure:
     ulp: float | None = None
     dtype: str = ""
 
+    @property
+    def point(self) -> str:
+        """Where, what is right there, and what was found instead; empty where it is no point."""
+        if self.expected is None:
+            return ""
+        low, high = self.expected
+        right = f"{low:.9g}" if low == high else f"{low:.9g} to {high:.9g}"
+        off = "" if self.ulp is None else f", off by {self.ulp:.3g} ulp"
+        return f"at x = {self.x:.9g} ({self.dtype}): expected {right}, got {self.got:.9g}{off}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -92,11 +102,10 @@ class CheckResult:
 
     def __str__(self) -> str:
         width = max(len(row.test) for row in self.rows)
-        lines = [f"{self.name}: {'right' if self.ok else 'WRONG'}"]
-        if not self.ok:
-            lines[0] += f": {self.cause}"
-            lines += ["", *_first(self.failures[0])]
-        lines.append("")
+        lines = [f"{self.name}: {'right' if self.ok else f'WRONG: {self.cause}'}", ""]
+        for failure in self.failures[:1]:
+            lines += [f"  {failure.test}: {one_line(failure.what, 300)}"]
+            lines += [f"  {failure.point}", ""] if failure.point else [""]
         signs = {"right": "ok   ", "wrong": "WRONG", "note": "note "}
         for row in self.rows:
             text = f"{row.test:<{width}}  {row.tried}"
@@ -139,14 +148,3 @@ class CheckResult:
             self.name, self.curves, path
         )
         return drawn
-
-
-def _first(failure: Failure) -> list[str]:
-    lines = [f"  {failure.test}: {one_line(failure.what, 300)}"]
-    if failure.x is not None and failure.expected is not None and failure.got is not None:
-        low, high = failure.expected
-        right = f"{low:.9g}" if low == high else f"{low:.9g} to {high:.9g}"
-        lines.append(f"  at x = {failure.x:.9g} ({failure.dtype}): expected {right}, got {failure.got:.9g}")
-        if failure.ulp is not None:
-            lines[-1] += f", off by {failure.ulp:.3g} ulp"
-    return lines

@@ -132,14 +132,13 @@ class Subject:
             parts += [np.array([place]), place + offsets, place - offsets]
         return np.concatenate(parts)
 
-    @staticmethod
-    def tails(dtype: str) -> Array:
-        """Points far out, where exponentials overflow; as far as the dtype's squares and cubes go."""
-        far = _TAIL[_FURTHEST[dtype] >= _TAIL]
-        return np.concatenate((-far, far))
+    def everywhere(self, dtype: str) -> Array:
+        """Return all points as they are in a dtype, where that moves none across a kink.
 
-    def rounded(self, x: Array, dtype: str) -> Array:
-        """Return points as they are in a dtype, where that moves none across a kink."""
+        Those in the tails, where exponentials overflow, are as far out as the dtype's squares and cubes go.
+        """
+        far = _TAIL[_FURTHEST[dtype] >= _TAIL]
+        x = np.concatenate((self.points, self.near, -far, far))
         moved = self.caller.take(self.caller.give(x, dtype))
         edges = np.array([kink.x for kink in self.kinks])
         places = self.caller.take(self.caller.give(edges, dtype))  # of the kinks of the function in the dtype

@@ -62,18 +62,10 @@ class Report:
 def run(subject: Subject, report: Report) -> None:
     """Try everything that needs no autograd."""
     kinks = ", ".join(f"{kink.x:.6g}" for kink in subject.kinks[:6]) or "none"
-    points, near, tails = subject.points, subject.near, subject.tails(subject.widest)
-    for test, x, tried in (
-        ("ordinary points", points, f"{points.size} from -12 to 12"),
-        ("beside kinks", near, f"{near.size} points; kinks of the function: {kinks}"),
-        ("tails", tails, "12 to 1e10 and -12 to -1e10"),
-    ):
-        report.attempt(test, tried, partial(_values, subject, x, "float64"))
-    everywhere = np.concatenate((points, near, tails))
-    report.attempt("function", f"{everywhere.size} points", partial(_function, subject, everywhere))
     for dtype in subject.caller.dtypes:
-        x = subject.rounded(np.concatenate((points, near, subject.tails(dtype))), dtype)
+        x = subject.everywhere(dtype)
         report.attempt(dtype, f"{x.size} points", partial(_dtype, subject, x, dtype))
+    report.attempt("function", f"is a number; its kinks: {kinks}", partial(_function, subject))
     report.attempt("shapes", "0-d, empty, 2-d, transposed, every other", partial(_shapes, subject))
     calls = f"the same {_AGAIN} times, another in between, reversed; input as before"
     report.attempt("calls", calls, partial(_calls, subject))
@@ -113,18 +105,12 @@ def _each(subject: Subject, x: Array, dtype: str = "float64") -> Returned:
     raise Wrong(f"returns shape {returned.values.shape} for shape {x.shape}", dtype=dtype)
 
 
-def _values(subject: Subject, x: Array, dtype: str) -> str:
-    returned, expected = _each(subject, x, dtype), subject.expect(x)
-    compare(expected, subject.tolerance(expected, dtype), returned.values, dtype)
-    known = int(np.isfinite(expected.error).sum())
-    return "" if known > 0.9 * x.size else f"compared at {known} of them: elsewhere the slope is not known"
-
-
-def _function(subject: Subject, x: Array) -> str:
+def _function(subject: Subject) -> str:
     """Whether the function itself is a number, everywhere or on a part of the line such as x > 0."""
-    undefined = np.isnan(subject.value(x))
-    if undefined[: subject.points.size].mean() > 0.1:
+    if np.isnan(subject.value(subject.points)).mean() > 0.1:
         return "not a number at some ordinary points: not compared there"
+    x = subject.everywhere("float64")
+    undefined = np.isnan(subject.value(x))
     if undefined.any():
         at = x[undefined][int(np.abs(x[undefined]).argmin())]
         raise Wrong(f"the function gives nan at {at:.6g}, a finite number")
@@ -136,19 +122,22 @@ def _dtype(subject: Subject, x: Array, dtype: str) -> str:
         forward = subject.caller.apply(subject.f, subject.caller.give(x, dtype))
     except Exception as error:  # noqa: BLE001  the function is the user's
         return f"not tried, the function raises {error_line(error, 120)}"
-    name = _each(subject, x, dtype).dtype
+    returned = _each(subject, x, dtype)
+    name, expected = returned.dtype, subject.expect(x)
     if EPSILON.get(name, 0.0) > max(EPSILON[dtype], EPSILON.get(forward.dtype, 0.0)):
         raise Wrong(f"returns {name} for {dtype}: digits are lost", dtype=dtype)
-    if dtype != "float64":  # of float64 the values have been compared
-        _values(subject, x, dtype)
-        _rounded_function(subject, x, forward.values, dtype)
+    compare(expected, subject.tolerance(expected, dtype), returned.values, dtype)
+    _rounded_function(subject, expected, forward.values, dtype)
+    known = int(np.isfinite(expected.error).sum())
+    if known <= 0.9 * x.size:
+        return f"compared at {known} of them: elsewhere the slope is not known"
     return f"returns {name}" if name in EPSILON and name != dtype else ""
 
 
-def _rounded_function(subject: Subject, x: Array, forward: Array, dtype: str) -> None:
+def _rounded_function(subject: Subject, slopes: Expected, forward: Array, dtype: str) -> None:
     """Whether the function in a dtype is the function in float64."""
-    y = np.asarray(subject.value(x), dtype=np.float64)
-    known = np.isfinite(subject.expect(x).error) & (np.abs(y) < 3e4)
+    x, y = slopes.x, subject.value(slopes.x)
+    known = np.isfinite(slopes.error) & (np.abs(y) < 3e4)
     size = np.maximum(np.abs(y), subject.scale * np.clip(np.abs(x), 1.0, 4.0))
     expected = Expected(x, y, y, np.where(known, 0.0, np.inf))
     said = "the function is {got:.6g} at {x:.6g}, in float64 it is {low:.6g}"
