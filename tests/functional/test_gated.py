@@ -96,4 +96,4 @@ def test_the_derivative_that_a_deep_network_sees_counts_both_inputs() -> None:
     x.requires_grad_()
     (slopes,) = torch.autograd.grad(functional.reglu(x).sum(), x)
     expected = slopes.square().sum(-1).mean().item()
-    assert moments.slope_square() == pytest.approx(expected, rel=0.02)
+    assert moments.slope_square(1.0) == pytest.approx(expected, rel=0.02)

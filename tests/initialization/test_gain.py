@@ -98,11 +98,13 @@ def test_ones_own_functions_and_modules() -> None:
     assert gain(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.ReLU())) == pytest.approx(SQRT2, rel=1e-12)
     assert gain(lambda z: torch.softmax(z, -1) * 8) == pytest.approx(1 / 1.44, rel=0.2)
 
-    class Mine(torch.nn.ReLU):
-        def forward(self, input: torch.Tensor) -> torch.Tensor:
-            return 2 * input
+    for base in (torch.nn.ReLU, torch.nn.RReLU, nn.CReLU, nn.RReLU):
 
-    assert gain(Mine()) == pytest.approx(0.5)
+        class Mine(base):  # type: ignore[misc, valid-type]
+            def forward(self, input: torch.Tensor) -> torch.Tensor:
+                return 2 * input
+
+        assert gain(Mine()) == pytest.approx(0.5)
     record = elementwise(
         "hinge",
         lambda x: where(x > 1.0, x, 1.0),

@@ -184,6 +184,13 @@ def test_our_modules_pass(module: Any) -> None:
     assert result.ok, str(result)
 
 
+@pytest.mark.parametrize("f", [torch.sqrt, torch.abs, lambda x: x.abs() ** 1.5])
+def test_second_derivatives_are_compared_where_they_are_known(f: Any) -> None:
+    result = check(f)
+    assert result.ok, str(result)
+    assert {row.test: row.outcome for row in result.rows}["double backward"] == "right"
+
+
 def test_what_was_computed_first_for_a_shape_is_no_derivative() -> None:
     known: dict[Any, Any] = {}
     result = check(np.tanh, lambda x: known.setdefault(np.shape(x), 1 - np.tanh(x) ** 2))

@@ -20,11 +20,12 @@ from rectifiers.activations import Activation, Gated, aliases, registry
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
 from rectifiers.initialization._moments import (
     Array,
-    GatedBy,
     Measured,
     Moments,
     expect,
+    gated_by,
     largest,
+    moments,
     two_slopes,
 )
 
@@ -35,12 +36,8 @@ _WIDTH = 8
 _ITERATIONS = 2000
 _OF_SOFTMAX = "softmax has no gain: its outputs depend on each other"
 
-_RECORDS: dict[type, Activation] = {
-    kind: record
-    for record in registry.values()
-    for kind in (getattr(nn, record.title), getattr(torch.nn, record.title, None))
-    if kind is not None
-}
+# of torch's modules, those that are random or not element by element
+_OF_TORCH = {getattr(torch.nn, registry[name].title): registry[name] for name in ("rrelu", "softmax", "glu")}
 
 
 class Gain(float):
@@ -56,11 +53,11 @@ class Gain(float):
     """
 
     error: float
-    _moments: Moments | GatedBy
+    _moments: Moments
 
-    def __new__(cls, moments: Moments | GatedBy) -> Gain:
+    def __new__(cls, moments: Moments) -> Gain:
         """Make the gain that keeps the second moment."""
-        second = moments.square()
+        second = moments.square(1.0)
         if not 0 < second.value < math.inf:
             raise ArgumentError(f"a gain needs 0 < E[f(z)^2] < infinity, but it is {second.value:.6g}")
         made = super().__new__(cls, 1 / math.sqrt(second.value))
@@ -75,7 +72,7 @@ class Gain(float):
     @property
     def deviation(self) -> float:
         """``1 / sqrt(Var[f(z)])``: the gain where normalisation takes the mean away."""
-        variance = self._moments.square().value - self._moments.mean() ** 2
+        variance = self._moments.square(1.0).value - self._moments.mean(1.0) ** 2
         return math.inf if variance <= 0 else 1 / math.sqrt(variance)
 
     def variance(self, weight_std: float | None = None, bias_std: float = 0.0) -> float:
@@ -221,9 +218,10 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
     raise ArgumentTypeError(f"an activation is a name, record, module or function, got {activation!r}")
 
 
-def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
-    """Return the moments of a module, by its record where it is known."""
-    record = _RECORDS.get(type(module), getattr(module, "record", None))
+def _of_module(module: torch.nn.Module) -> Moments:
+    """Return the moments of a module, by its record where it is random or not element by element."""
+    own = type(module).__module__.startswith("rectifiers.")  # what inherits from it may act otherwise
+    record = _OF_TORCH.get(type(module), getattr(module, "record", None) if own else None)
     name = None if record is None else record.name
     if name == "softmax":
         raise ArgumentError(_OF_SOFTMAX)
@@ -232,14 +230,9 @@ def _of_module(module: torch.nn.Module) -> Moments | GatedBy:
     if name == "maxout":
         return largest(int(module.pieces))  # type: ignore[arg-type]
     if isinstance(record, Gated):
-        gate = _of_module(nn.of(record.gate)())
-        assert isinstance(gate, Moments)
-        return GatedBy(gate)
+        return gated_by(_of_module(nn.of(record.gate)()))
     if name == "rrelu":
         return two_slopes(*_random_slope(module))
-    if name == "prelu":
-        slopes = torch.as_tensor(module.weight).detach().double()
-        return two_slopes(float(slopes.mean()), float(slopes.square().mean()))
     return _of_unknown(module, {})
 
 
@@ -287,7 +280,7 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
     alone = _acts_elementwise(apply, draws[:4])
-    return Moments(
+    return moments(
         lambda z: apply(z).square(),
         apply,
         lambda z: slope_of(call, z).square(),

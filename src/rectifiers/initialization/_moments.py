@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = ["Array", "Function", "GatedBy", "Measured", "Moments", "expect", "largest", "two_slopes"]
+__all__ = [
+    "Array",
+    "Function",
+    "Measured",
+    "Moments",
+    "expect",
+    "gated_by",
+    "largest",
+    "moments",
+    "two_slopes",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Any], Any]  # of arrays, or of tensors
@@ -67,47 +77,41 @@ def expect(function: Function) -> Measured:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of an activation f and z ~ N(0, 1), from its squares, values and squared slopes at points.
+    """Of an activation f and z ~ N(0, 1), as functions of a scale: E[f(s z)^2], E[f(s z)], E[f'(s z)^2].
 
     Several channels with parameters of their own have their average there.
     """
 
-    squares: Function
-    values: Function
-    squared_slopes: Function
-    expect: Callable[[Function], Measured] = expect
-
-    def square(self, scale: float = 1.0) -> Measured:
-        """Return E[f(scale z)^2]."""
-        return self.expect(lambda z: self.squares(scale * z))
-
-    def mean(self, scale: float = 1.0) -> float:
-        """Return E[f(scale z)]."""
-        return self.expect(lambda z: self.values(scale * z)).value
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """Return E[f'(scale z)^2]."""
-        return self.expect(lambda z: self.squared_slopes(scale * z)).value
+    square: Callable[[float], Measured]
+    mean: Callable[[float], float]
+    slope_square: Callable[[float], float]
 
 
-@dataclass(frozen=True)
-class GatedBy:
-    """The same of a normal variable times a gate of another one: f(a, b) = a g(b)."""
+def moments(
+    squares: Function,
+    values: Function,
+    squared_slopes: Function,
+    expect: Callable[[Function], Measured] = expect,
+) -> Moments:
+    """Return the moments of an activation from its squares, values and squared slopes at points."""
+    return Moments(
+        lambda scale: expect(lambda z: squares(scale * z)),
+        lambda scale: expect(lambda z: values(scale * z)).value,
+        lambda scale: expect(lambda z: squared_slopes(scale * z)).value,
+    )
 
-    gate: Moments
 
-    def square(self, scale: float = 1.0) -> Measured:
-        """E[a^2] E[g(b)^2]."""
-        found = self.gate.square(scale)
+def gated_by(gate: Moments) -> Moments:
+    """Return those of a normal variable times a gate of another one: f(a, b) = a g(b)."""
+
+    def square(scale: float) -> Measured:
+        found = gate.square(scale)
         return Measured(scale**2 * found.value, scale**2 * found.error)
 
-    def mean(self, scale: float = 1.0) -> float:
-        """0."""
-        return 0.0
-
-    def slope_square(self, scale: float = 1.0) -> float:
-        """E[g(b)^2] by the one input, and E[a^2] E[g'(b)^2] by the other."""
-        return self.gate.square(scale).value + scale**2 * self.gate.slope_square(scale)
+    # its slope is g(b) by the one input, and a g'(b) by the other
+    return Moments(
+        square, lambda _: 0.0, lambda scale: gate.square(scale).value + scale**2 * gate.slope_square(scale)
+    )
 
 
 def two_slopes(slope: float, squared_slope: float) -> Moments:
@@ -116,7 +120,7 @@ def two_slopes(slope: float, squared_slope: float) -> Moments:
     def squared(z: Array) -> Array:
         return np.where(z > 0, 1.0, squared_slope)
 
-    return Moments(lambda z: squared(z) * z * z, lambda z: np.where(z > 0, z, slope * z), squared)
+    return moments(lambda z: squared(z) * z * z, lambda z: np.where(z > 0, z, slope * z), squared)
 
 
 def largest(pieces: int) -> Moments:
@@ -127,4 +131,4 @@ def largest(pieces: int) -> Moments:
         return pieces * below ** (pieces - 1)
 
     # its slope is 1, of the piece that wins
-    return Moments(np.square, np.positive, np.ones_like, lambda f: expect(lambda z: f(z) * weight(z)))
+    return moments(np.square, np.positive, np.ones_like, lambda f: expect(lambda z: f(z) * weight(z)))
