@@ -306,17 +306,15 @@ def _planned(
 
 def _learned(plan: Plan) -> str:
     """Return what is learned from data of the user's, and whether that was inferred."""
+    from rectifiers.report import words
+
     if plan.data_code is None:
         return ""
     if plan.loss or plan.measure:
         return f" ({'the loss given' if plan.loss else 'the usual loss'}, measured by {plan.metric})"
-    many = "" if plan.outputs == 1 else "s"
-    kind = (
-        f"classification, {plan.outputs} classes"
-        if plan.metric == "accuracy"
-        else f"regression, {plan.outputs} target{many}"
-    )
-    return f" ({kind}: inferred from the targets)"
+    if plan.metric == "accuracy":
+        return f" (classification, {plan.outputs} classes: inferred from the targets)"
+    return f" (regression, {words.plural(plan.outputs, 'target')}: inferred from the targets)"
 
 
 def _announced(plan: Plan, settled: Settled) -> str:

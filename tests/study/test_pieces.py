@@ -645,9 +645,7 @@ def test_early_stopping_measures_the_best_epoch() -> None:
         assert run.epochs < 30
     assert prepared.plan.hash != planned(data=data, epochs=30, learning_rate=0.3).plan.hash
     assert_restored(prepared)
-    train, test = prepared.parts("test", 0)
-    validation = prepared.stopping("test", 0)
-    assert validation is not None
+    train, test, validation = prepared.parts("test", 0)
     assert sorted(torch.cat((train, validation, test)).tolist()) == list(range(N))
 
 

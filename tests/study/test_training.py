@@ -197,9 +197,9 @@ def samples_seen(monkeypatch):
         trained, measured = [], []
         score = training.score
 
-        def watched(model, samples, indices, loss, **more):
+        def watched(model, read, indices, *more):
             measured.extend(indices.tolist())
-            return score(model, samples, indices, loss, **more)
+            return score(model, read, indices, *more)
 
         def hook(module, inputs):
             if module.training:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -22,6 +22,8 @@ __all__ = [
     "tuning_seeds",
     "whole",
 ]
+
+_Name = TypeVar("_Name", bound=str)
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -47,11 +49,11 @@ def real(name: str, value: Any, low: float, high: float = math.inf, *, ends: str
     return number
 
 
-def one_of(name: str, value: Any, known: Sequence[str]) -> str:
+def one_of(name: str, value: Any, known: Sequence[_Name]) -> _Name:
     """Return one of the known names."""
     if value not in known:
         raise UnknownNameError.of(name, str(value), known)
-    return str(value)
+    return known[known.index(value)]
 
 
 def names(kind: str, values: str | Iterable[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -54,8 +54,6 @@ def to_device(data: Data, device: torch.device) -> tuple[Data, Inputs, Tensor]:
 
     if data.drawn is not None:
         x, y = mapped(placed, data.train_x), data.train_y.to(device)
-        if data.loss != "own":
-            y = torch.cat((y, data.test_y.to(device)))
         return dataclasses.replace(data, train_x=x, objective=None, drawn=None), x, y
     x, y = mapped(placed, data.train_x, data.test_x), torch.cat((data.train_y, data.test_y)).to(device)
     train, test = slice(len(data.train_y)), slice(len(data.train_y), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from rectifiers import validity
 from rectifiers.arms import Arm, parse_arms
@@ -153,9 +153,7 @@ def make_plan(
         arms=(),
         control=control_of(control, parsed),
         learning_rates=rates,
-        initialization=cast(
-            Literal["gain", "own"], arguments.one_of("initialization", initialization, ("gain", "own"))
-        ),
+        initialization=arguments.one_of("initialization", initialization, ("gain", "own")),
         target=_target(target, loaded),
         device=str(place),
         vary="split" if one_set else "seeds",
@@ -166,9 +164,7 @@ def make_plan(
         measure=named(metric, "metric"),
         augment="" if own_augment is None else own_augment.code,
         patience=wait,
-        precision=cast(
-            Literal["float32", "bf16"], arguments.one_of("precision", precision, ("float32", "bf16"))
-        ),
+        precision=arguments.one_of("precision", precision, ("float32", "bf16")),
         compile=compile,
         swap=swapped,
         **protocol,

@@ -15,7 +15,7 @@ from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Phase, Plan, Run, Trial
 from rectifiers.study.initial import initialise
 from rectifiers.study.isolation import seed_torch
-from rectifiers.study.seeds import Parts, derive, split, stratified
+from rectifiers.study.seeds import derive, split, stratified
 from rectifiers.study.training import train
 from rectifiers.study.work import Wanted, Work, always, now
 from rectifiers.tasks import Data, models
@@ -149,27 +149,23 @@ class Prepared(Work):
         inputs, targets = self.read(chosen)
         return inputs if self.augment is None else self.augment(inputs), targets
 
-    def parts(self, phase: Phase, seed: int) -> Parts:
-        """Return which samples a trial is trained on, and which it is measured on."""
-        train, validation, test = self._thirds(phase, seed)
-        return Parts(train, validation if phase == "tune" else test)
+    def parts(self, phase: Phase, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return which samples a trial is trained on, on which it is measured, and by which it is stopped.
 
-    def stopping(self, phase: Phase, seed: int) -> Tensor | None:
-        """Return the samples by which training may be stopped early; None where it is not."""
-        return None if self.plan.patience is None else self._thirds(phase, seed)[1]
-
-    def _thirds(self, phase: Phase, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the samples to train on, to validate on (the same where none are set apart), to test on."""
-        plan = self.plan
+        The last are none without early stopping.
+        """
+        plan, tuned = self.plan, phase == "tune"
         train = torch.arange(plan.train_size)
         test = torch.arange(plan.train_size, plan.train_size + plan.test_size)
         if plan.vary == "split":
             labels = None if self.data.classes is None else self.y.cpu()
             train, test = stratified(labels, len(self.y), plan.test_size, phase, seed)
-        if not plan.validation_size or (phase != "tune" and plan.patience is None):
-            return train, train, test
-        inner, validation = split(len(train), plan.validation_size, seed)
-        return train[inner], train[validation], test
+        validation = train  # where none are set apart
+        if plan.validation_size and (tuned or plan.patience is not None):
+            inner, others = split(len(train), plan.validation_size, seed)
+            train, validation = train[inner], train[others]
+        stopping = validation if plan.patience is not None else validation[:0]
+        return train, validation if tuned else test, stopping
 
     def model(self, arm: str, norm: str, phase: Phase, seed: int) -> tuple[nn.Module, str]:
         """Return a freshly initialised model on the device, and the hash of its unscaled initial weights.

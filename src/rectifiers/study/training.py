@@ -82,9 +82,7 @@ def train(prepared: Prepared, trial: Trial) -> Generator[EpochFinished | Run]:
         trial=trial,
         outcome=state.outcome,
         reason=state.reason,
-        metric=state.measured.metric if state.measured else None,
-        standard_error=state.measured.standard_error if state.measured else None,
-        balanced=state.measured.balanced if state.measured else None,
+        **(state.measured._asdict() if state.measured else {}),
         steps=state.steps,
         epochs=state.best_epoch or len(state.losses),
         steps_to_target=state.steps_to_target(),
@@ -108,13 +106,10 @@ class _Training:
         plan = prepared.plan
         self._prepared, self._trial, self._plan = prepared, trial, plan
         parts = prepared.parts(trial.phase, trial.seed)
-        train = parts.train
-        stop = prepared.stopping(trial.phase, trial.seed)
-        self._stop = None if stop is None else stop.to(prepared.device)
-        self._train, self._held_out = train.to(prepared.device), parts.held_out.to(prepared.device)
-        self._batch = min(plan.batch_size, len(train))
-        self._steps_per_epoch = len(train) // self._batch
-        self.order = Order(trial.phase, trial.seed, len(train), plan.epochs)
+        self._train, self._held_out, self._stopping = (one.to(prepared.device) for one in parts)
+        self._batch = min(plan.batch_size, len(self._train))
+        self._steps_per_epoch = len(self._train) // self._batch
+        self.order = Order(trial.phase, trial.seed, len(self._train), plan.epochs)
         self.isolation = Isolation(
             derive(trial.phase, "noise", trial.seed), prepared.device, prepared.threads
         )
@@ -245,9 +240,9 @@ class _Training:
 
     def validate(self) -> None:
         """With early stopping: keep the weights of the best epoch, and stop when none was better for long."""
-        if self._stop is None or self._plan.patience is None:
+        if self._plan.patience is None:
             return
-        epoch, metric = len(self.losses), self._score(self._stop).metric
+        epoch, metric = len(self.losses), self._score(self._stopping).metric
         if self._best is None or metric > self._best[0]:
             self.best_epoch = epoch
             self._best = metric, [tensor.detach().clone() for tensor in self._state()]

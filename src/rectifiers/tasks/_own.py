@@ -157,9 +157,8 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _about_scale(x: Tensor) -> tuple[str, ...]:
     others = [axis for axis in range(x.ndim) if axis != 1]
-    peak = float(x.abs().max()) or 1.0  # squares overflow
-    squares = (x / peak).square().sum(others, dtype=torch.float64)
-    scale = peak * float((squares / (x != 0).sum(others).clamp(min=1)).max().sqrt())
+    norms = torch.linalg.vector_norm(x, dim=others, dtype=torch.float64)  # in float32 squares overflow
+    scale = float((norms / (x != 0).sum(others).clamp(min=1).sqrt()).max())
     if scale == 0 or _SCALES[0] <= scale <= _SCALES[1]:
         return ()
     return (f"inputs have a scale of {scale:.3g} (RMS of the largest feature): --standardize makes it 1",)

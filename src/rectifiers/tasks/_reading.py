@@ -60,19 +60,20 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
     """
     drawn, batch_size = None, None
     called = [f"train of {path}", f"test of {path}"]
-    if _is_one_set(returned):
-        given, called = [(tensors(returned[0], path), returned[1])], [f"data of {path}"]
-    elif isinstance(returned, Sequence) and len(returned) == 4:
-        given = [(tensors(x, path), y) for x, y in (returned[:2], returned[2:])]
-    elif isinstance(returned, Sequence) and len(returned) == 2:
-        sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
-        batch_size = sources[0].batch_size
-        given, drawn = _of_sources(sources, raw=raw)
-    else:
-        raise ArgumentTypeError(
-            f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
-            f"loaders (train, test), but returned {kind(returned)}"
-        )
+    match returned:
+        case (x, y) if hasattr(y if isinstance(x, tuple) else x, "__array__") or isinstance(x, Mapping):
+            given, called = [(tensors(x, path), y)], [f"data of {path}"]
+        case (x, y, test_x, test_y):
+            given = [(tensors(x, path), y), (tensors(test_x, path), test_y)]
+        case (_, _):
+            sources = [source_of(part, name) for part, name in zip(returned, called, strict=True)]
+            batch_size = sources[0].batch_size
+            given, drawn = _of_sources(sources, raw=raw)
+        case _:
+            raise ArgumentTypeError(
+                f"{path} must return (train_x, train_y, test_x, test_y), one (x, y), or two data sets or "
+                f"loaders (train, test), but returned {kind(returned)}"
+            )
     labels = [y for _, y in given]
     targets, names = ([tensor(y, path) for y in labels], ()) if raw else _coded(labels, path)
     prepared = [
@@ -104,14 +105,6 @@ def _of_sources(sources: Sequence[Source], *, raw: bool) -> tuple[list[tuple[Inp
         x, y = read[0]
         given.append((x, y if raw else torch.cat([y for _, y in read])))
     return given, Drawn(sources[0], sources[1], hashlib.sha256("".join(digests).encode()).hexdigest(), plain)
-
-
-def _is_one_set(returned: Any) -> bool:
-    if not (isinstance(returned, Sequence) and len(returned) == 2):
-        return False
-    x, y = returned
-    trees = isinstance(x, Mapping) or (isinstance(x, tuple) and hasattr(y, "__array__"))
-    return trees or hasattr(x, "__array__")
 
 
 def _check_alike(train: Inputs, test: Inputs, path: str) -> None:
