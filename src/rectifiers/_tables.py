@@ -29,6 +29,7 @@ _USUAL = {
     "f1 reward loss test_loss val_loss error perplexity",
 }
 _FAILED = ("", "nan", "na", "n/a", "none", "null", "<na>")
+_NOTHING = ("", "nan", "<NA>")  # where a name should be
 _INDEX = ("", "unnamed: 0")  # a frame's index, written to a file
 
 Rows = Sequence[tuple[Any, Mapping[str, Any]]]
@@ -68,7 +69,7 @@ def read(data: Any, *, arm: str | None, seed: str | None, value: str | None) -> 
     table = path.name if path else "results"
     rows = list(_file(path) if path else _object(data))
     for place, row in rows:
-        if not isinstance(row, Mapping):
+        if not isinstance(row, Mapping) or not all(isinstance(name, str) for name in row):
             raise ArgumentError(f"every row names its columns, but row {place} is {str(row)[:40]!r}")
     if not rows:
         raise DataError(f"{table} is empty: names of columns and a row per run are needed")
@@ -93,10 +94,9 @@ def read(data: Any, *, arm: str | None, seed: str | None, value: str | None) -> 
     for row, cells, name, column in found:
         count[name] += 1
         key = str(count[name]) if seed is None else _text(cells.get(seed))
-        if not (name and key):
-            raise ArgumentError(
-                f"every run has an arm and a seed, but row {row} lacks its {arm if key else seed}"
-            )
+        if name in _NOTHING or key in _NOTHING:
+            lacking = arm if name in _NOTHING else seed
+            raise ArgumentError(f"every run has an arm and a seed, but row {row} lacks its {lacking}")
         if (name, key) in runs:
             raise ArgumentError(
                 f"an arm has one row per seed, but {name} has seed {key} twice (rows {runs[name, key].row} "
@@ -122,6 +122,9 @@ def _column(columns: list[str], kind: str, given: str | None) -> str | None:
 
 def _number(cell: Any, column: str, row: Any, wide: bool) -> float | None:
     text = _text(cell)
+    if wide and not text:
+        hint = "write nan for a run that failed; a run that was never made takes a table of a row per run"
+        raise ArgumentError(f"column {column!r} is empty in row {row}: {hint}")
     if text.lower() in _FAILED:
         return None
     try:
@@ -143,7 +146,7 @@ def _text(cell: Any) -> str:
 def _object(data: Any) -> Iterable[tuple[Any, Any]]:
     if hasattr(data, "reset_index"):  # a frame of pandas
         named = data.reset_index() if any(name is not None for name in data.index.names) else data
-        return zip(named.index.tolist(), named.rename(columns=str).to_dict("records"), strict=True)
+        return _named(map(str, named.columns), zip(named.index, named.itertuples(index=False), strict=True))
     if isinstance(data, Mapping) and all(map(_is_list, data.values())):
         columns = {str(name): list(cells) for name, cells in data.items()}
         longest = max(map(len, columns.values()), default=0)
@@ -173,16 +176,16 @@ def _file(path: Path) -> Iterable[tuple[Any, Any]]:
         raise MissingDependencyError(f"{path} is read with pyarrow: pip install pyarrow") from error
     except (OSError, ValueError) as error:  # ValueError: of pyarrow or json, or bytes that are no text
         raise DataError(f"cannot read {path}: {error}; it should be CSV, *.jsonl or *.parquet") from error
-    return _csv(path, lines)
-
-
-def _csv(path: Path, lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     table = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
-    names = [name.strip() for name in next(table, ())]
+    return _named(next(table, []), ((table.line_num, cells) for cells in table if cells))
+
+
+def _named(names: Iterable[str], rows: Iterable[tuple[Any, Sequence[Any]]]) -> Iterator[tuple[Any, Any]]:
+    """Yield rows with their cells by column."""
+    names = [name.strip() for name in names]
     if len(set(names)) < len(names):
-        raise ArgumentError(f"columns have different names, but {path} has {', '.join(names)}")
-    for cells in filter(None, table):
+        raise ArgumentError(f"columns have different names, but these are {', '.join(names)}")
+    for row, cells in rows:
         if len(cells) != len(names):
-            row = f"row {table.line_num} of {path}"
-            raise ArgumentError(f"every row has {len(names)} cells like the first, but {row} has not")
-        yield table.line_num, dict(zip(names, cells, strict=True))
+            raise ArgumentError(f"every row has {len(names)} cells like the first, but row {row} has not")
+        yield row, dict(zip(names, cells, strict=True))

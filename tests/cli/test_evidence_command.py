@@ -95,6 +95,7 @@ def test_sequential_is_more_careful(say: Say, place: Path) -> None:
         (LONG + "elu,5,97,1\n", [], ["row 12", "3 cells"]),
         (",relu,elu\n0,96,97,98\n", [], ["row 2", "3 cells"]),
         ("arm,arm,value\nrelu,0,1\n", [], ["different names"]),
+        (WIDE + "5;96.2;\n", [], ["'elu' is empty in row 7", "write nan"]),
         (LONG[: LONG.index("elu,0,97")], [], ["two arms", "'relu'"]),
         (LONG, ["--margin", "tiny"], ["'tiny'"]),
         (LONG, ["--confidence", "95"], ["confidence=95"]),

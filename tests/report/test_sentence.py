@@ -275,7 +275,7 @@ CASES = {
         arm="elu",
     ),
     "a verdict that failures withhold": Situation(
-        f"Not decided within 40 seeds: keeping relu costs at most 0.8 points over the seeds in which both "
+        f"Not decided within 40 seeds: keeping relu costs at most 0.8 points in the runs that "
         f"finished. {GO_ON}",
         [versus("elu", -0.7, 0.8, "undecided", note="1 run of the arm and 0 of the control failed")],
         failed={"elu": 1},

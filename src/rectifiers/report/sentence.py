@@ -218,7 +218,7 @@ class _Writer:
                 f"it costs"
             )
         else:
-            failed = " over the seeds in which both finished" if any(row.note for row in undecided) else ""
+            failed = " in the runs that finished" if any(row.note for row in undecided) else ""
             _, most = words.outward(0.0, max(0.0, most), self.digits)
             costs = f"{words.number(most, self.digits)} {words.points(self.plan.unit)}".rstrip()
             clauses[0] += f"keeping {self.control} costs at most {costs}{failed}"
