@@ -476,3 +476,13 @@ def test_the_scope_says_what_intervals_are_about(
 ) -> None:
     said = " ".join(sentence.scope(Study(make_plan(**changes), margin=Margin(0.2, "as given"))))
     assert expected in said
+
+
+def test_a_fixed_study_has_as_many_seeds_as_all_of_its_arms(make_plan: Callable[..., Any]) -> None:
+    plan = make_plan(("relu", "elu"), norms=("none",), racing=False, seeds=SEEDS)
+    arms = {"none": [arm("relu", 94.0, n=17), arm("elu", 94.0, n=16)]}
+    found = [versus("elu", -0.3, 1.3, "undecided")]
+    study = Study(plan, margin=Margin(1.06, "as given"))
+    assert sentence.recommend(study, arms, found, [], {"none": ()}, finished=False).opening == (
+        "Not finished: 16 of 40 seeds so far."
+    )

@@ -59,8 +59,8 @@ def recommend(
     decided = all(one.status == "decided" for one in advice)
     opening, remedy, command = "", "", ""
     if not finished:
-        tried = (row.n + row.diverged + row.crashed for rows in arms.values() for row in rows)
-        seeds = max(tried, default=0)
+        tried = [row.n + row.diverged + row.crashed for rows in arms.values() for row in rows]
+        seeds = max(tried) if plan.racing else min(tried)  # from a race arms leave
         far = words.plural(seeds, "seed") if plan.racing else f"{seeds} of {words.plural(plan.seeds, 'seed')}"
         opening = f"Not finished: {far} so far."
         remedy = "Go on with" if study.command else "The same call goes on."
