@@ -799,7 +799,7 @@ LOADERS = {
             r"token-labels takes targets \(n, length\) of whole numbers",
         ),
         ({"loss": "several-label"}, RectifiersError, "did you mean 'several-labels'"),
-        ({"data": (X, LABELS)}, ShapeError, "give loss='several-labels' for several a sample"),
+        ({"data": (X, LABELS)}, ShapeError, "give loss='several-labels' for several a s"),
         (
             {"data": (X, LABELS, X, LABELS - 1), "loss": "several-labels"},
             ArgumentError,

@@ -1,40 +1,16 @@
-"""A study's data: a task's or the user's own, on the device."""
+"""A study's data on the device."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from rectifiers import tasks
-from rectifiers.errors import ArgumentError
-from rectifiers.study.pieces import Piece
-from rectifiers.tasks import Data, Task
+from rectifiers.tasks import Data
 from rectifiers.tasks._trees import Inputs, mapped, take
-from rectifiers.tasks.losses import Loss
 
-__all__ = ["load", "to_device"]
-
-
-def load(
-    task: str | None,
-    data: Piece | None,
-    data_dir: str | Path | None,
-    *,
-    standardize: bool,
-    objective: Loss | None,
-    **own: Any,
-) -> tuple[Task, Data]:
-    """Return a named task, or the user's own as `tasks.own` takes it, with its data."""
-    if data is not None:
-        return tasks.own(data.name, given=data.value, standardize=standardize, objective=objective, **own)
-    if objective is not None or standardize:
-        raise ArgumentError("loss, metric and standardize are for data of your own: give data as well")
-    found = tasks.get("digits" if task is None else task)
-    return found, found.load(data_dir)
+__all__ = ["to_device"]
 
 
 def to_device(data: Data, device: torch.device) -> tuple[Data, Inputs, Tensor]:

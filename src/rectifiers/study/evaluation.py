@@ -100,8 +100,7 @@ def score(
     outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
     metric = loss.score(outputs, targets)
     if metric != metric or metric == -float("inf"):
-        why = " whose targets are the same" if loss.metric in ("accuracy", "R2") else ""
-        raise NotFiniteError(f"{loss.metric} has no value on {len(indices)} samples{why}")
+        raise NotFiniteError(f"{loss.metric} has no value on {len(indices)} samples")
     # Both constants, for the samples held out may be few and much alike, or unlike the others.
     if loss.metric == "R2" and metric < 100 * (1 - HOPELESS):
         squares, constant = mse_loss(outputs, targets), mse_loss(y.mean(0).expand_as(y), y)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rectifiers import validity
+from rectifiers import tasks, validity
 from rectifiers.arms import Arm, parse_arms
 from rectifiers.errors import ELSEWHERE, ArgumentError, DataError, UnknownNameError
 from rectifiers.evidence import margin as margins
 from rectifiers.records.values import MAX_SEEDS, Notice, Plan
 from rectifiers.study import arguments
-from rectifiers.study.data import load, to_device
+from rectifiers.study.data import to_device
 from rectifiers.study.environment import environment
 from rectifiers.study.evaluation import constant_score
 from rectifiers.study.isolation import prepare_device
@@ -109,9 +109,14 @@ def make_plan(
         raise ArgumentError(f"a comparison needs at least two arms, but got only {parsed[0].label}")
     place = arguments.device(device)
     wanted = objective(loss, metric, higher_is_better)
-    found, loaded = load(
-        task, own_data, data_dir, standardize=standardize, objective=wanted, whole_numbers=not built_in
-    )
+    if own_data is not None:
+        said: dict[str, Any] = {"standardize": standardize, "objective": wanted}
+        found, loaded = tasks.own(own_data.name, given=own_data.value, whole_numbers=not built_in, **said)
+    elif wanted is not None or standardize:
+        raise ArgumentError("loss, metric and standardize are for data of your own: give data as well")
+    else:
+        found = tasks.get("digits" if task is None else task)
+        loaded = found.load(data_dir)
     if built_in and not (loaded.input_shape and loaded.outputs):
         raise ArgumentError(
             f"mlp and cnn take one tensor and put out a known number of values: give a model of your own for "

@@ -111,9 +111,8 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
                 _check_given(loss_of, forward(some), answers)
         loss = float(step())
         if arm == plan.control and not abs(loss) < float("inf"):
-            norms = "" if norm == "none" else f" with {norm} norm"
             raise ArgumentError(
-                f"loss of the control {arm!r}{norms} is {loss:g} on the first batch, before any update: "
+                f"loss of the control {arm!r} is {loss:g} on the first batch, before any update: "
                 f"check the data for nan and outliers, and the model's outputs"
             )
         chosen.zero()

@@ -213,8 +213,7 @@ class _Training:
 
     def score(self) -> None:
         """Measure the trained model, unless training has diverged."""
-        named = [*self._model.named_parameters(), *self._model.named_buffers()]
-        for name, tensor in named:
+        for name, tensor in [*self._model.named_parameters(), *self._model.named_buffers()]:
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise _DivergedError(f"{name} is not finite after step {self.steps}")
         prepared = self._prepared

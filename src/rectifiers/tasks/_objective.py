@@ -82,10 +82,6 @@ def _callable(kind: str, value: Any) -> Any:
     if isinstance(value, type):
         with user_code(f"making {kind} {value.__name__}"):
             value = value()
-    if not callable(value) and not (kind == "loss" and isinstance(value, Loss)):
-        raise ArgumentTypeError(
-            f"a {kind} is a function of (outputs, targets) or a name, but got {type(value).__name__}"
-        )
     first = ""
     with contextlib.suppress(TypeError, ValueError):  # what is built in has no signature
         first = next(iter(inspect.signature(value).parameters), "")
@@ -134,8 +130,8 @@ class Own(Loss):
         Of the metric.
     lower : bool
         Whether less of it is better.
-    scale : tuple of (mean, deviation), or None
-        What leads from targets as they are trained on to those the metric sees.
+    scale : Tensor or None
+        Means and deviations, which lead from targets as they are trained on to those the metric sees.
     """
 
     base: Loss | None
@@ -143,7 +139,7 @@ class Own(Loss):
     measure: Callable[..., Any] | None = None
     name: str = ""
     lower: bool = False
-    scale: tuple[Tensor, Tensor] | None = None
+    scale: Tensor | None = None
     inferred = False
 
     def __post_init__(self) -> None:
@@ -179,10 +175,8 @@ class Own(Loss):
             raise ArgumentError(
                 f"losses ignore targets of {ignored}, and accuracy would count them: give a metric as well"
             )
-        means = torch.tensor((data.target_mean, data.target_deviation), dtype=torch.float64)
-        return replace(
-            self, base=by_name(data.loss), scale=(means[0], means[1]) if data.target_mean else None
-        )
+        scale = torch.tensor((data.target_mean, data.target_deviation), dtype=torch.float64)
+        return replace(self, base=by_name(data.loss), scale=scale if data.target_mean else None)
 
     def outputs(self, targets: Tensor, name: str) -> int:
         """Return how many numbers a model puts out per sample, as far as the base knows."""
@@ -196,8 +190,7 @@ class Own(Loss):
             self.given.to(outputs.device)
         with user_code(f"the loss, of outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)},"):
             value = self.given(outputs, targets)
-        found: Tensor = _one_number("loss", value).reshape(())
-        return found
+        return _one_number("loss", value).reshape(())  # type: ignore[no-any-return]
 
     def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
         """Return which samples are classified wrongly, where the data have classes."""
@@ -213,7 +206,7 @@ class Own(Loss):
             return self.follows.score(outputs, targets)
         outputs, targets = outputs.clone(), targets.clone()  # which it may write to
         if self.scale is not None:  # in float64: a deviation may be far below its mean
-            mean, deviation = (one.to(outputs.device) for one in self.scale)
+            mean, deviation = self.scale.to(outputs.device)
             outputs, targets = (one * deviation + mean for one in (outputs, targets))
         metric: Any = copy.deepcopy(self.measure)  # it may keep what it has seen
         if isinstance(metric, torch.nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rectifiers.arms import load_object, user_code
-from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, one_line
+from rectifiers.errors import ArgumentError, RectifiersError, one_line
 from rectifiers.tasks import losses
 from rectifiers.tasks._objective import Own
 from rectifiers.tasks._reading import Part, read
@@ -91,15 +91,11 @@ def own(
     if callable(returned) and not isinstance(returned, torch.utils.data.Dataset):
         with user_code(path):
             returned = returned()
-    elif given is None:
-        raise ArgumentTypeError(f"{path} must be a function, but is {type(returned).__name__}")
     with user_code(f"reading what {path} returned", RectifiersError):
         data, batch_size = _data(returned, path, standardize, objective, whole_numbers)
-    kind = f"{data.classes} classes" if data.classes is not None else f"{data.outputs} targets"
-    summary = "{} samples to train on, {} to test on, {}.".format(*data.sizes, kind)
     variants = {"cnn": {"width": 16}} if len(data.input_shape) in (2, 3) else {}
     defaults = dataclasses.replace(_DEFAULTS, batch_size=batch_size or _DEFAULTS.batch_size)
-    return Task(path, path, summary, lambda _: data, defaults, variants, losses.of(data).metric), data
+    return Task(path, path, data.source, lambda _: data, defaults, variants, losses.of(data).metric), data
 
 
 def _data(

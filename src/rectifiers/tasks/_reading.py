@@ -19,7 +19,8 @@ __all__ = ["Part", "Returned", "read"]
 _ROUNDED = 0.01  # of their standard deviation: as much may be lost of targets
 _EXAMPLE = 64  # samples that are read at once, the first of which are tried before training
 _ELSE = (
-    "give loss='several-labels' for several a sample, 'token-labels' for one a token, or a loss and a metric"
+    "use argmax(1) on one-hot labels; give loss='several-labels' for several a sample, 'token-labels' for "
+    "one a token, or a loss and a metric"
 )
 
 
@@ -121,21 +122,19 @@ def _prepared(part: Part, name: str, *, raw: bool, whole: bool) -> Part:
     """
     one = isinstance(part.x, Tensor)
     inputs = leaves(part.x)
-    if not inputs or any(x.ndim < (2 if one else 1) or x.numel() == 0 for x in inputs):
+    empty = not inputs or any(x.ndim < (2 if one else 1) or x.numel() == 0 for x in inputs)
+    if empty or (whole and {x.shape[:1] for x in inputs} != {part.y.shape[:1]}):
         shapes = " and ".join(str(tuple(x.shape)) for x in inputs) or "none"
-        raise ShapeError(f"inputs must have shape (n, ...) and none of it 0, but {name} has {shapes}")
-    lengths = {len(x) for x in inputs}
-    if whole and lengths != {len(part.y) if part.y.ndim else 0}:
-        counted = " and ".join(map(str, sorted(lengths)))
         raise ShapeError(
-            f"there must be one label for each sample, but {name} has {counted} samples and labels of "
-            f"shape {tuple(part.y.shape)}"
+            "inputs must have shape (n, ...), none of it 0, and labels one for each of n samples, but "
+            f"{name} has {shapes} and {tuple(part.y.shape)}"
         )
     y, numbers = part.y, part.y.is_floating_point()
     if not raw and y.ndim > 1 + numbers:
-        rule = "targets must have shape (n,) or (n, outputs)" if numbers else "labels must have shape (n,)"
-        hint = "" if numbers else " (one-hot? use argmax(1))"
-        raise ShapeError(f"{rule}, but {name} has {tuple(y.shape)}{hint}: {_ELSE}")
+        raise ShapeError(
+            "labels must have shape (n,), and targets of floating point (n,) or (n, outputs), but "
+            f"{name} has {tuple(y.shape)}: {_ELSE}"
+        )
     _check_finite("inputs", inputs, name)
     _check_finite("targets", [y], name)
     if raw and numbers and (y - y.float()).abs().max() > _ROUNDED * y.std():

@@ -151,8 +151,6 @@ class Drawn(NamedTuple):
     def batch(self, indices: Sequence[int]) -> tuple[Inputs, Tensor]:
         """Read some samples of one part: those to train on have the first numbers."""
         first = len(self.train)
-        if indices[0] < first:
-            inputs, targets = self.train.batch(indices)
-        else:
-            inputs, targets = self.test.batch([i - first for i in indices])
+        source, start = (self.train, 0) if indices[0] < first else (self.test, first)
+        inputs, targets = source.batch([i - start for i in indices])
         return inputs, self.code(targets)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Data", "Defaults", "LossName", "Task", "standardised_bytes"]
 
-_CHUNK = 1000
 LossName = Literal["cross entropy", "binary cross entropy", "mean squared error", "own"]
 
 
@@ -210,7 +209,7 @@ def standardised_bytes(train: NDArray[np.uint8], *others: NDArray[np.uint8]) -> 
     parts = (train, *others)
     results = tuple(np.empty(part.shape, np.float32) for part in parts)
     for channel in range(train.shape[1]):
-        counts = _byte_counts(train[:, channel])
+        counts = torch.bincount(torch.tensor(train[:, channel]).flatten(), minlength=256).tolist()
         pixels = sum(counts)
         mean = sum(value * n for value, n in enumerate(counts)) / pixels
         variance = sum(value * value * n for value, n in enumerate(counts)) / pixels - mean * mean
@@ -218,11 +217,3 @@ def standardised_bytes(train: NDArray[np.uint8], *others: NDArray[np.uint8]) -> 
         for part, result in zip(parts, results, strict=True):
             result[:, channel] = table[part[:, channel]]
     return tuple(torch.from_numpy(result) for result in results)
-
-
-def _byte_counts(values: NDArray[np.uint8]) -> list[int]:
-    """Return how often each byte occurs."""
-    counts = np.zeros(256, np.int64)
-    for start in range(0, len(values), _CHUNK):  # bincount makes int64 of what it counts
-        counts += np.bincount(values[start : start + _CHUNK].reshape(-1), minlength=256)
-    return [int(count) for count in counts]

@@ -152,9 +152,7 @@ _LOSSES: dict[LossName, Loss] = {
 
 def of(data: Data) -> Loss:
     """Return the loss of a task's data: the user's own, or the one it asks for."""
-    if data.objective is not None:
-        return data.objective
-    return by_name(data.loss)
+    return data.objective or by_name(data.loss)
 
 
 def by_name(name: LossName) -> Loss:

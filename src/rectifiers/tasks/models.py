@@ -138,12 +138,9 @@ def match_width(
     arm: Arm,
     control: Arm,
     *,
-    input_shape: Sequence[int],
-    outputs: int,
     width: int,
-    depth: int,
-    norm: str = "none",
     match: Literal["parameters", "width"] = "parameters",
+    **shape: Any,
 ) -> int:
     """Return the width at which a model with `arm` is as large as one of `width` with `control`.
 
@@ -155,27 +152,17 @@ def match_width(
     ----------
     name : {"mlp", "cnn"}
     arm, control : Arm
-    input_shape, outputs, width, depth, norm
+    width, **shape
         As for `build`.
     match : {"parameters", "width"}
         ``"width"`` keeps the number of units instead, whatever the parameters.
     """
-    if match not in ("parameters", "width"):
-        raise UnknownNameError.of("match", match, ("parameters", "width"))
     if match == "width" or (arm.keeps_width and control.keeps_width):
         return width
 
     def parameters(candidate: Arm, units: int) -> int:
         with torch.device("meta"):  # shapes without memory
-            model = build(
-                name,
-                input_shape=input_shape,
-                outputs=outputs,
-                activation=_OnCpu(candidate),  # type: ignore[arg-type]
-                width=units,
-                depth=depth,
-                norm=norm,
-            )
+            model = build(name, activation=_OnCpu(candidate), width=units, **shape)  # type: ignore[arg-type]
         return count_parameters(model)
 
     wanted = parameters(control, width)
