@@ -353,7 +353,7 @@ CASES = {
     ),
     "one arm": Situation("Nothing to decide: relu is the only arm.", arm=None, status="open"),
     "a table": Situation(
-        "Not decided by 4 seeds: keeping relu costs at most 1.3 points. A study of about 23 runs for "
+        "Not decided by 4 seeds: keeping relu costs at most 1.3 points. A new study of about 23 runs for "
         "each arm would decide, if mean and spread stay as they are.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
         plan={"racing": False, "model": "", "seeds": 4},
@@ -361,7 +361,7 @@ CASES = {
         status="open",
     ),
     "a table that grows": Situation(
-        "Not decided within 4 seeds: keeping relu costs at most 1.3 points. A study of about 23 runs for "
+        "Not decided within 4 seeds: keeping relu costs at most 1.3 points. A race of about 23 runs for "
         "each arm would decide, if mean and spread stay as they are.",
         [versus("elu", -0.3, 1.3, "undecided", seeds=4, n=4, more_seeds=19)],
         plan={"model": "", "seeds": 4},

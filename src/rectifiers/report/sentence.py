@@ -111,7 +111,8 @@ def _remedy(study: Study, comparisons: Sequence[ComparisonRow]) -> tuple[str, st
         if any(further is None for _, further in more):
             return "A larger study may decide.", ""
         runs = f"{max(n + (further or 0) for n, further in more):,} runs for each arm"
-        return f"A study of about {runs} would decide, if mean and spread stay as they are.", ""
+        kind = "race" if plan.racing else "new study"
+        return f"A {kind} of about {runs} would decide, if mean and spread stay as they are.", ""
     if not plan.racing:
         return "A race would go on: leave out --seeds.", ""
     further = ["--max-seeds", str(max(MAX_SEEDS, 2 * plan.seeds))]
