@@ -254,6 +254,15 @@ def test_an_autograd_function_that_is_wrong(wrong: Any, test: str) -> None:
     assert result.failures[0].test == test, str(result)
 
 
+def test_forward_mode_that_is_wrong() -> None:
+    class Mine(function(lambda g, x: g * slope(x))):  # type: ignore[misc]
+        @staticmethod
+        def jvp(ctx: Any, t: torch.Tensor) -> torch.Tensor:
+            return 1.001 * t * slope(ctx.x)
+
+    assert check(Mine).failures[0].test == "jvp"
+
+
 def test_a_module_that_is_wrong_in_half_precision() -> None:
     class Naive(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -15,10 +15,10 @@ from rectifiers.verification._calling import Array, Returned, quiet
 from rectifiers.verification._result import Failure, Row
 from rectifiers.verification._subject import EPSILON, LARGEST, Expected, Subject, condition
 
-__all__ = ["WRONG", "Report", "Wrong", "compare", "run"]
+__all__ = ["Report", "Wrong", "run"]
 
 _AGAIN = 4
-WRONG = "{kind} at {wrong} of {known} points"
+_WRONG = "{kind} at {wrong} of {known} points"
 
 
 class Wrong(Exception):
@@ -72,7 +72,7 @@ def run(subject: Subject, report: Report) -> None:
     report.attempt("infinities", "-inf, inf, nan", partial(_infinities, subject), optional=True)
 
 
-def compare(expected: Expected, tolerance: Array, got: Array, dtype: str, said: str = WRONG) -> None:
+def _compare(expected: Expected, tolerance: Array, got: Array, dtype: str, said: str = _WRONG) -> None:
     """Raise at the first failure: of the points that are wrong the one whose magnitude is nearest to 1."""
     known = np.isfinite(expected.error)
     with np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ def _dtype(subject: Subject, x: Array, dtype: str) -> str:
     name, expected = returned.dtype, subject.expect(x)
     if EPSILON.get(name, 0.0) > max(EPSILON[dtype], EPSILON.get(forward.dtype, 0.0)):
         raise Wrong(f"returns {name} for {dtype}: digits are lost", dtype=dtype)
-    compare(expected, subject.tolerance(expected, dtype), returned.values, dtype)
+    _compare(expected, subject.tolerance(expected, dtype), returned.values, dtype)
     _rounded_function(subject, expected, forward.values, dtype)
     known = int(np.isfinite(expected.error).sum())
     if known <= 0.9 * x.size:
@@ -142,7 +142,7 @@ def _rounded_function(subject: Subject, slopes: Expected, forward: Array, dtype:
     expected = Expected(x, y, y, np.where(known, 0.0, np.inf))
     said = "the function is {got:.6g} at {x:.6g}, in float64 it is {low:.6g}"
     tolerance = 32 * EPSILON[dtype] * size + 2 * subject.smallest(dtype) + condition(subject.value, x, dtype)
-    compare(expected, tolerance, forward, dtype, said)
+    _compare(expected, tolerance, forward, dtype, said)
 
 
 _SHAPES: dict[str, Callable[[Any], Any]] = {
