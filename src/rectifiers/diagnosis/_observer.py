@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from rectifiers.backends import wrapped
 from rectifiers.call_sites import Call, End, Interception
-from rectifiers.diagnosis._history import History
 from rectifiers.diagnosis._slope import slope_at
-from rectifiers.diagnosis.quantities import ALL, Gradient, Sample
+from rectifiers.diagnosis.quantities import ALL, Gradient, History, Sample
 from rectifiers.diagnosis.quantities.histogram import histogram_of
 
 __all__ = ["Observer", "Patterns", "SiteRecord"]
@@ -63,12 +62,6 @@ class _Seen:
     gradient: Tensor | None = None
     gradient_dtype: torch.dtype = torch.float32
     added: bool = False  # its gradient, to the sums
-
-    @functools.cached_property
-    def slope(self) -> Tensor | None:
-        """The activation's derivative at `x`."""
-        assert self.y is not None
-        return slope_at(self.call, self.x, self.y)
 
 
 class Observer:
@@ -130,7 +123,6 @@ class Observer:
             self.late = True
         elif seen.gradient is None:
             seen.gradient, seen.gradient_dtype = take(gradient), gradient.dtype
-            seen.slope  # noqa: B018  before an update of what the activation learns
             self._backward.append(seen)
         else:
             seen.gradient += take(gradient)
@@ -179,12 +171,12 @@ def _add(queue: Sequence[_Seen], *, forward: bool) -> None:
     """Add up what was seen: the units of sites with as many positions are in one row."""
     for group in _alike(queue):
         slots = [seen.site.history.at(seen.step) for seen in group]
-        slope = None if group[0].slope is None else _joined(group, "slope")
         if forward:
-            sample = Sample(_joined(group, "x"), _joined(group, "y"), slope)
+            slope = _joined([slope_at(seen.call, seen.x, seen.y) for seen in group])
+            sample = Sample(_joined([seen.x for seen in group]), _joined([seen.y for seen in group]), slope)
             found = [measure(sample) for measure in _FORWARD]
         else:
-            gradient = Gradient(_joined(group, "gradient"), slope, group[0].gradient_dtype)
+            gradient = Gradient(_joined([seen.gradient for seen in group]), group[0].gradient_dtype)
             found = [measure(gradient) for measure in _BACKWARD]
         for slot, seen in zip(slots, group, strict=True):
             if forward and not slot.seen:  # in the first step of each period
@@ -206,14 +198,13 @@ def _alike(queue: Sequence[_Seen]) -> list[list[_Seen]]:
     """Return what has as many positions of one type; alone where outputs are not as many as inputs."""
     groups: dict[Any, list[_Seen]] = {}
     for seen in queue:
-        alone = None if seen.slope is not None else id(seen)
-        kind = (len(seen.x), seen.x.dtype, seen.x.device, seen.gradient_dtype, alone)
+        alone = seen.y is None or seen.y.shape != seen.x.shape
+        kind = (len(seen.x), seen.x.dtype, seen.x.device, seen.gradient_dtype, id(seen) if alone else None)
         groups.setdefault(kind, []).append(seen)
     return list(groups.values())
 
 
-def _joined(group: Sequence[_Seen], name: str) -> Tensor:
-    parts = [getattr(seen, name) for seen in group]
+def _joined(parts: list[Any]) -> Any:
     return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 

@@ -17,13 +17,13 @@ _OWN_SLOPES = ("prelu", "rrelu")  # learned or random; through zero, so that y /
 _OURS = ("torch", "rectifiers")
 
 
-def slope_at(call: Call, x: Tensor, y: Tensor) -> Tensor | None:
+def slope_at(call: Call, x: Tensor, y: Tensor | None) -> Tensor | None:
     """Return f'(x) for part of the inputs and outputs of a call; None where each output has several inputs.
 
     It is not 0 where x is NaN: a network that has diverged is not dead. Modules other than those of torch and
     of this library run once more on `x`, without their hooks.
     """
-    if y.shape != x.shape:
+    if y is None or y.shape != x.shape:
         return None
     if call.activation == "relu":
         return 1.0 - marked(torch.le, x, 0.0)

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from rectifiers.call_sites import refuse_closed
-from rectifiers.diagnosis._advice import Advice, advise
+from rectifiers.diagnosis._findings import Advice, advise, table
 from rectifiers.diagnosis._observer import Observer, Patterns, SiteRecord
 from rectifiers.diagnosis._slope import values_at
-from rectifiers.diagnosis._table import table
 from rectifiers.diagnosis._updates import Updates
 from rectifiers.diagnosis.quantities import ALL, Totals
 from rectifiers.diagnosis.quantities.depth import add_chi

@@ -206,8 +206,8 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
         if activation.name == "softmax":
             raise ArgumentError(_OF_SOFTMAX)
         parameters = {("init" if key == "weight" else key): value for key, value in parameters.items()}
-        activation = nn.of(activation)(**parameters)
-    elif isinstance(activation, type) and issubclass(activation, torch.nn.Module):
+        activation = nn.of(activation)
+    if isinstance(activation, type) and issubclass(activation, torch.nn.Module):
         activation = activation(**parameters)
     elif isinstance(activation, torch.nn.Module) and parameters:
         raise ArgumentTypeError(f"a module has its parameters already, got {next(iter(parameters))!r}")

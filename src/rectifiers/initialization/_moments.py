@@ -12,17 +12,7 @@ from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = [
-    "Array",
-    "Function",
-    "Measured",
-    "Moments",
-    "expect",
-    "gated_by",
-    "largest",
-    "moments",
-    "two_slopes",
-]
+__all__ = ["Array", "Measured", "Moments", "expect", "gated_by", "largest", "moments", "two_slopes"]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Any], Any]  # of arrays, or of tensors

@@ -59,18 +59,13 @@ def neighbours(
         return _places(events)
 
     def begin(call: Call, x: Any) -> None:
-        events.append((call.activation, call.module or call.function))
+        if call.module is not None and call.module in names:
+            events.append((names[call.module], None))
+        else:
+            events.append((call.activation, call.module or call.function))
 
-    def enter(module: torch.nn.Module, args: Any) -> None:
-        events.append((names[module], None))
-
-    handles = [module.register_forward_pre_hook(enter) for module in names]
-    try:
-        with unchanged(model), torch.no_grad(), Interception(model, begin).installed():
-            run(model, example)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with unchanged(model), torch.no_grad(), Interception(model, begin, also=names).installed():
+        run(model, example)
     return _places(events)
 
 

@@ -17,7 +17,7 @@ from rectifiers.verification._subject import EPSILON, LARGEST, Expected, Subject
 
 __all__ = ["Report", "Wrong", "run"]
 
-_AGAIN = 4
+_AGAIN = 5
 _WRONG = "{kind} at {wrong} of {known} points"
 
 
@@ -179,8 +179,6 @@ def _calls(subject: Subject) -> None:
         if not subject.derivative(x).close_to(first.values, 0.0):
             raise Wrong("keeps state: another result when called again with the same array")
         subject.derivative(x + 1.0)
-    if not subject.derivative(x).close_to(first.values, 0.0):
-        raise Wrong("keeps state: another result for the same array after a call with another one")
     reverse = subject.derivative(x[::-1].copy())
     if first.values.shape == x.shape and not reverse.close_to(first.values[::-1], 1e-12):
         raise Wrong("keeps state, or mixes up elements: another result for the reversed array")

@@ -1,6 +1,6 @@
 """What is measured at every site: one file each."""
 
-from rectifiers.diagnosis.quantities._quantity import ENOUGH, Gradient, Quantity, Sample, Sums, Totals
+from rectifiers.diagnosis.quantities._quantity import ENOUGH, Gradient, History, Quantity, Sample, Totals
 from rectifiers.diagnosis.quantities.dead import dead
 from rectifiers.diagnosis.quantities.depth import output_square, slope_square
 from rectifiers.diagnosis.quantities.dormant import dormant, dormant_gradient
@@ -11,7 +11,7 @@ from rectifiers.diagnosis.quantities.rounding import rounding
 from rectifiers.diagnosis.quantities.saturation import saturation
 from rectifiers.diagnosis.quantities.sparsity import sparsity
 
-__all__ = ["ALL", "ENOUGH", "Gradient", "Quantity", "Sample", "Sums", "Totals"]
+__all__ = ["ALL", "ENOUGH", "Gradient", "History", "Quantity", "Sample", "Totals"]
 
 ALL: tuple[Quantity, ...] = (
     *(dead, linear, saturation, sparsity, dormant, dormant_gradient),

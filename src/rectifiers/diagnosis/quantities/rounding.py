@@ -5,18 +5,21 @@ from __future__ import annotations
 import torch
 
 from rectifiers.diagnosis._slope import marked
-from rectifiers.diagnosis.quantities._quantity import Array, Gradient, Quantity, Sums
+from rectifiers.diagnosis.quantities._quantity import Array, Gradient, Quantity, Sample, Sums
 
 __all__ = ["rounding"]
 
 
+def _forward(sample: Sample) -> Sums:
+    slope = torch.ones_like(sample.x) if sample.slope is None else sample.slope
+    return {"blocked.sum": marked(torch.eq, slope, 0.0).sum(dim=0)}
+
+
 def _backward(gradient: Gradient) -> Sums:
     size = gradient.values.abs()
-    slope = torch.ones_like(size) if gradient.slope is None else gradient.slope
     return {
         "gradient_small.sum": marked(torch.lt, size, torch.finfo(gradient.dtype).tiny).sum(dim=0),
         "gradient_zero.sum": marked(torch.eq, size, 0.0).sum(dim=0),
-        "gradient_blocked.sum": marked(torch.eq, slope, 0.0).sum(dim=0),
     }
 
 
@@ -29,5 +32,5 @@ def _figure(small: Array, zero: Array, blocked: Array) -> float:
     return float(lost.sum() / passing.sum()) if passing.any() else 0.0
 
 
-_KEYS = ("gradient_small.sum", "gradient_zero.sum", "gradient_blocked.sum")
-rounding = Quantity("rounding", "lost", _figure, _KEYS, backward=_backward)
+_KEYS = ("gradient_small.sum", "gradient_zero.sum", "blocked.sum")
+rounding = Quantity("rounding", "lost", _figure, _KEYS, _forward, _backward)
