@@ -734,6 +734,13 @@ class Short(Dataset[Any]):
         return X[i], int(CLASSES[i])
 
 
+class Named(Parts):
+    """Items with a text, of which a batch has a list."""
+
+    def __getitem__(self, i: int) -> Any:
+        return {"x": X[i], "name": f"sample {i}"}, int(CLASSES[i])
+
+
 class OwnGenerator(Dataset[Any]):
     def __init__(self) -> None:
         self.generator = torch.Generator()
@@ -774,6 +781,11 @@ LOADERS = {
             "but got TensorDataset of 0",
         ),
         ({"data": (Short(), WHOLE)}, UserCodeError, "item 21 of the 60 that the data set says it has raised"),
+        (
+            {"data": (Named(dict), WHOLE)},
+            ArgumentTypeError,
+            "data are tensors or arrays of real numbers, but got li",
+        ),
         ({"data": (OwnGenerator(), WHOLE)}, ArgumentError, "they differ with the same seeds: draw from"),
         (
             {"augment": lambda x: x + torch.randn(6, generator=GENERATOR)},

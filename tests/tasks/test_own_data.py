@@ -285,12 +285,15 @@ class Drawn(Pairs):
             "torch": lambda: torch.rand(()),
             "numpy": lambda: np.random.rand(),
             "flip": lambda: float(torch.rand(()) < 0.5),
+            "rarely": lambda: float(torch.rand(()) < 1e-6),
             "once": lambda: i,
         }
         return self.x[i] + draws[self.kind](), self.y[i]
 
 
-@pytest.mark.parametrize("kind, drawn", [("torch", True), ("numpy", True), ("flip", True), ("once", False)])
+@pytest.mark.parametrize(
+    "kind, drawn", [("torch", True), ("numpy", True), ("flip", True), ("rarely", True), ("once", False)]
+)
 def test_samples_that_change_are_read_while_a_model_is_trained(load: Load, kind: str, drawn: bool) -> None:
     before = torch.get_rng_state()
     _, first = load((Drawn(kind), Pairs(TEST_X, TEST_Y)))

@@ -23,7 +23,7 @@ from rectifiers.study.prepared import Cell, Prepared
 from rectifiers.study.seeds import derive
 from rectifiers.study.training import forward_of
 from rectifiers.tasks import models
-from rectifiers.tasks._samples import changes, seeded
+from rectifiers.tasks._samples import draws, seeded
 from rectifiers.tasks._trees import kind, mapped
 from rectifiers.tasks.losses import Loss
 
@@ -57,7 +57,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     plan = prepared.plan
     if prepared.augment is not None:
         with user_code("augment", ArgumentError):
-            changes(lambda: prepared.batch(_first_samples(plan, plan.batch_size)), "augment")
+            draws(lambda: prepared.batch(_first_samples(plan, plan.batch_size)), "augment")
     cells: dict[tuple[str, str], Cell] = {}
     notices: list[Notice] = []
     for norm in plan.norms:

@@ -51,7 +51,7 @@ def own(
         ``(train_x, train_y, test_x, test_y)``, tensors or arrays, or ``(train, test)``, data sets of
         ``(x, y)`` pairs or loaders of `torch.utils.data`, or one ``(x, y)``, tensors or arrays, of which a
         quarter is held out to test on. `x` may be a dictionary or tuple of tensors, which a model is given
-        as it is. A data set whose samples change between two reads, or whose loader has a ``collate_fn``, is
+        as it is. A data set whose samples are drawn at random, or whose loader has a ``collate_fn``, is
         read while a model is trained. Labels that are whole numbers, texts or booleans make a classification
         with cross entropy, measured by accuracy: in sorted order they are the classes 0 .. C-1. Targets of
         floating point, ``(n,)`` or ``(n, outputs)``, make a regression with mean squared error, measured by

@@ -91,7 +91,7 @@ def read(returned: Any, path: str, *, raw: bool = False) -> Returned:
 
 def _of_sources(sources: Sequence[Source], *, raw: bool) -> tuple[list[tuple[Inputs, Any]], Drawn | None]:
     """Read two data sets: all of them, or an example of inputs and all targets where they are drawn anew."""
-    anew = [source.changes() or source.collate is not None for source in sources]
+    anew = [source.drawn() or source.collate is not None for source in sources]
     if not any(anew):
         return [source.batch(range(len(source))) for source in sources], None
     given, digests = [], list[str]()

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, defau
 from rectifiers.arms import user_code
 from rectifiers.call_sites import random_states
 from rectifiers.errors import ArgumentError, ArgumentTypeError
-from rectifiers.tasks._trees import Inputs, digest, kind, plain, tensor
+from rectifiers.tasks._trees import Inputs, digest, kind, plain, tensor, tensors
 
-__all__ = ["Drawn", "Source", "changes", "seeded", "source_of"]
+__all__ = ["Drawn", "Source", "draws", "seeded", "source_of"]
 
-_TRIED = 16  # samples: a flip of half of them goes unnoticed once in 65536
+_TRIED = 16  # samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +61,14 @@ class Source:
                 "collate_fn can make one"
             )
         inputs, targets = made
-        if self.collate is None and isinstance(inputs, list):  # what torch makes of tuples
-            inputs = tuple(inputs)
+        if self.collate is None:  # which makes lists of tuples, and of texts, which have no place in a batch
+            inputs = tensors(tuple(inputs) if isinstance(inputs, list) else inputs, self.name)
         return plain(inputs), tensor(targets, self.name)
 
-    def changes(self) -> bool:
-        """Return whether items change between two reads."""
+    def drawn(self) -> bool:
+        """Return whether items are drawn anew whenever they are read."""
         some = range(0, len(self), max(1, len(self) // _TRIED))
-        return changes(lambda: self.batch(some), self.name)
+        return draws(lambda: self.batch(some), self.name)
 
 
 def source_of(part: Any, name: str) -> Source:
@@ -100,25 +100,25 @@ def source_of(part: Any, name: str) -> Source:
     return source
 
 
-def changes(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
-    """Return whether what is read changes with the seed of the random generators.
+def draws(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
+    """Return whether reading draws from the random generators, if only to change a sample once in a while.
 
     Raises
     ------
     ArgumentError
-        It changes although all generators start from the same seeds.
+        What is read changes although all generators start from the same seeds.
     """
-    reads = []
-    for seed in (0, 0, 1):
-        with seeded(seed):
-            reads.append(digest(read()))
-    first, again, other = reads
+    found = []
+    for reading in (tuple, read, read):
+        with seeded(0):
+            found.append((digest(reading()), torch.rand(1).item(), random.random(), np.random.rand()))
+    untouched, first, again = found
     if first != again:
         raise ArgumentError(
             f"{name}: every arm must see the same samples, but they differ with the same seeds: draw from "
             "the generators of torch, numpy or random, not from one of your own"
         )
-    return first != other
+    return first[1:] != untouched[1:]
 
 
 @contextmanager
