@@ -262,7 +262,7 @@ class NoisyAt(Dataset[Any]):
         return 100
 
     def __getitem__(self, i: int) -> Any:
-        return X[i % N] + 0.1 * torch.randn(6) + self.by * (i == self.at), int(CLASSES[i % N])
+        return X[i % N] + 0.1 * torch.randn(6) + (self.by if i == self.at else 0.0), int(CLASSES[i % N])
 
 
 def test_every_sample_of_a_changing_data_set_is_hashed_and_checked() -> None:
@@ -270,7 +270,9 @@ def test_every_sample_of_a_changing_data_set_is_hashed_and_checked() -> None:
         tasks.own("own data", given=(NoisyAt(90, by), WHOLE))[1].content_hash for by in (0.0, 0.0, 1.0)
     )
     assert one == again != other
-    with pytest.raises(ArgumentError, match="inputs must be finite in float32, but train of own data has 6"):
+    with pytest.raises(
+        ArgumentError, match="inputs must be finite in float32, but train of own data has 6 NaN"
+    ):
         tasks.own("own data", given=(NoisyAt(90, float("nan")), WHOLE))
 
 
