@@ -67,7 +67,7 @@ def test_the_answer_is_students_interval_over_the_pairs_corrected_for_all_arms()
         assert row.pair_correlation == pytest.approx(expected.correlation)
     assert found.recommendation.arm == "elu"
     assert found.recommendation.status == "decided"
-    assert found.sentence.startswith("Use elu: better than relu by ")
+    assert found.recommendation.sentence.startswith("Use elu: better than relu by ")
     assert codes(found) == []
 
 
@@ -86,7 +86,7 @@ def test_frame_columns_rows_and_wide_are_one_table() -> None:
         {arm: np.array(column(TABLE, arm)) for arm in ("relu", "elu", "gelu", "tanh")},
     ]
     found = [judge(table, margin=0.3) for table in tables]
-    assert {one.sentence for one in found} == {found[0].sentence}
+    assert {one.recommendation.sentence for one in found} == {found[0].recommendation.sentence}
     assert len({str(one.summary.comparisons) for one in found}) == 1
 
 
@@ -94,7 +94,7 @@ def test_rows_may_come_in_any_order_and_seeds_may_be_any_names() -> None:
     shuffled = [dict(row, seed=f"run-{row['seed'] * 17}") for row in TABLE]
     shuffled.sort(key=lambda row: row["value"])
     found, expected = judge(shuffled, control="relu", margin=0.3), judge(TABLE, margin=0.3)
-    assert found.sentence == expected.sentence
+    assert found.recommendation.sentence == expected.recommendation.sentence
     for row in expected.summary.comparisons:
         other = found.summary.comparison(row.arm, "none")
         assert other is not None
@@ -246,8 +246,8 @@ def test_a_table_that_means_nothing_has_no_verdict_unless_it_is_allowed(table: A
     found = judge(table, margin=0.5)
     assert (found.recommendation.status, found.recommendation.arm) == ("invalid", None)
     assert codes(found) == [code]
-    assert found.sentence.startswith("No verdict: ")
-    assert f"--allow {code}" in found.sentence
+    assert found.recommendation.sentence.startswith("No verdict: ")
+    assert f"--allow {code}" in found.recommendation.sentence
     allowed = judge(table, margin=0.5, allow=f" {code} ")
     assert allowed.recommendation.status != "invalid"
     assert allowed.summary.scope[0].startswith(f"Overruled ({code}): ")
@@ -308,13 +308,13 @@ def test_what_cannot_be_judged_is_one_line(
 def test_the_result_shows_itself_and_writes_its_report(tmp_path: Path) -> None:
     found = judge(TABLE, margin=0.3)
     assert str(found).splitlines()[0] == found.taken
-    assert found.sentence in str(found)
+    assert found.recommendation.sentence in str(found)
     assert found.recommendation.per_norm[0].sentence in found._repr_html_()
     written = found.write(tmp_path / "a" / "b")
     assert written.report == tmp_path / "a" / "b" / "report.html"
     assert "elu" in written.report.read_text(encoding="utf-8")
     told = json.loads(json.dumps(written.to_json(), allow_nan=False))
-    assert told["recommendation"]["sentence"] == found.sentence
+    assert told["recommendation"]["sentence"] == found.recommendation.sentence
     assert (told["report"], told["store"]) == (str(written.report), None)
 
 
@@ -324,7 +324,7 @@ def test_parquet_is_read_or_says_what_is_missing(tmp_path: Path, monkeypatch: py
         judge(file)
     file.write_bytes(b"PAR1")
     monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame(TABLE))
-    assert judge(file, margin=0.3).sentence == judge(TABLE, margin=0.3).sentence
+    assert judge(file, margin=0.3).recommendation.sentence == judge(TABLE, margin=0.3).recommendation.sentence
 
     def missing(path: Path) -> None:
         raise ImportError("pyarrow is needed")

@@ -50,11 +50,6 @@ class Judgement(Result):
     report: Path | None = None
     store: None = field(default=None, init=False)  # nothing is kept
 
-    @property
-    def sentence(self) -> str:
-        """The recommendation in a sentence."""
-        return self.recommendation.sentence
-
     def write(self, directory: str | Path) -> Self:
         """Write ``report.html`` into a directory; return the judgement with `report` at that file."""
         from rectifiers.report import files

@@ -129,6 +129,15 @@ def test_an_arm_is_not_out_alone_while_the_control_fails_as_visibly() -> None:
     assert "so did 2 of 4 of the control" in found.note
 
 
+@pytest.mark.parametrize("mode", [RACE, {**FIXED, "planned": 20}])
+def test_an_arm_that_fails_more_often_is_out_though_the_control_fails_too_often(mode: dict) -> None:
+    found = standing([None] * 20, [None, 9.0] * 10, **mode)
+    assert (found.verdict, found.out) == ("worse", True)
+    assert found.failures is not None
+    assert found.failures.more_often is True
+    assert found.failures.control_failed > 0.2 * found.seeds
+
+
 @pytest.mark.parametrize("mode", [RACE, {**FIXED, "planned": 10}])
 def test_a_control_that_always_fails_loses(mode: dict) -> None:
     found = standing(GOOD, [None] * 10, **mode)

@@ -144,6 +144,8 @@ def _race(
         if seeds >= first:
             out, control_out = (bool(reached[seeds - 1]) for reached in outs)
             of_means = paired.decide(lows[pairs - 1], highs[pairs - 1], margin) if pairs else of_means
+        if of_means == "undecided" and not (out or control_out) and seeds < n:
+            continue
         failures = divergence.sign_test(*flags[:, :seeds], alpha=alpha)
         failed = _failed(arm[:seeds]), _failed(control[:seeds])
         verdict, note = _settle(of_means, *failed, failures, out, control_out)
