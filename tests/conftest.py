@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a process imports what it tests, and others run beside it.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 # Read when torch is loaded, here and in processes that tests start: tests run beside each other, and threads
 # that spin while they wait take the cores from those that work.
