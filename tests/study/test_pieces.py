@@ -444,6 +444,15 @@ def test_a_loss_remembers_nothing_of_other_arms() -> None:
         planned(data=data, loss=lambda o, t: annealed(o, t))
 
 
+def test_what_a_loss_writes_to_changes_no_training_error() -> None:
+    def spoils(outputs: Tensor, targets: Tensor) -> Tensor:
+        loss = nn.functional.cross_entropy(outputs, targets.clone())
+        targets.fill_(0)
+        return loss
+
+    assert finished(planned(data=data, loss=spoils)).train_error == finished(planned(data=data)).train_error
+
+
 def test_what_a_metric_writes_to_is_its_own() -> None:
     def spoils(outputs: Tensor, targets: Tensor) -> float:
         right = float((outputs.argmax(1) == targets).double().mean())
@@ -875,7 +884,17 @@ LOADERS = {
         (
             {"metric": lambda y_true, y_pred: 0.0, "higher_is_better": True},
             ArgumentTypeError,
-            "a metric takes outputs, then targets, but .* takes y_true first: give lambda",
+            "a metric takes outputs, then targets, but .* takes y_true, y_pred: give lambda",
+        ),
+        (
+            {"metric": lambda y, y_hat: 0.0, "higher_is_better": True},
+            ArgumentTypeError,
+            "a metric takes outputs, then targets, but .* takes y, y_hat: give lambda",
+        ),
+        (
+            {"metric": lambda o, t: 0.0, "higher_is_better": "False"},
+            ArgumentError,
+            "needs its direction, but for .* what is stated is 'False': higher_is_better=True or False",
         ),
         ({"augment": lambda x: x[:3]}, RectifiersError, r"for n = 16 gave \(3, 3\)"),
         ({"precision": "fp8"}, RectifiersError, "unknown precision 'fp8'"),
@@ -939,7 +958,7 @@ def test_torchmetrics_by_name() -> None:
     assert prepared.plan.metric == "F1Score"
     assert 0 <= finished(prepared).metric <= 1  # type: ignore[operator]
     with pytest.raises(
-        ArgumentError, match="needs its direction, but for MulticlassAccuracy it is said to be both"
+        ArgumentError, match="needs its direction, but for MulticlassAccuracy what is stated is"
     ):
         tasks.objective(None, "MulticlassAccuracy(3)", False)
 

@@ -291,6 +291,11 @@ def test_a_seed_of_its_own_is_found_out(compare) -> None:
         ({"train": 3}, ArgumentTypeError, "train is a function"),
         ({"train": "nowhere:train"}, ImportPathError, "no module named 'nowhere'"),
         ({"metric": "validation_loss"}, ArgumentError, "leaves open whether higher is better"),
+        (
+            {"metric": "score", "higher_is_better": "False"},
+            ArgumentError,
+            "and higher_is_better='False': say so",
+        ),
         ({"epochs": 3}, ArgumentError, "epochs=3 is for the built-in loop"),
         ({"model": "mlp"}, ArgumentError, "model='mlp' is for the built-in loop"),
         ({"norms": "batch"}, ArgumentError, "norms='batch' is for the built-in loop"),

@@ -174,19 +174,18 @@ class _Training:
         found: list[Tensor] = []
         wrong: list[Tensor] = []
         sums: list[float] = []
-        last = self._steps_per_epoch - 1
         for i in range(self._steps_per_epoch):
             chosen = order[i * self._batch : (i + 1) * self._batch]
             with self._draws:
                 inputs, targets = batch_of(chosen)
             outputs = model(inputs)
+            missed = errors_of(outputs.detach(), targets)  # before the loss, which may write to both
             loss = loss_of(outputs, targets)
             step(loss)
             found.append(loss.detach())
-            missed = errors_of(outputs.detach(), targets)
             if missed is not None:
                 wrong.append(missed)
-            if i == last or len(found) == _CHECK_EVERY:
+            if i == self._steps_per_epoch - 1 or len(found) == _CHECK_EVERY:
                 sums += self._finite(found, self.steps - len(found))
                 found.clear()
         if wrong:

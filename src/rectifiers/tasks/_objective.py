@@ -30,7 +30,8 @@ __all__ = ["Own", "objective"]
 
 _TORCH_LOSSES: dict[str, Any] = {name: cls for name, cls in vars(torch.nn).items() if name.endswith("Loss")}
 _METRICS = ("", ".classification", ".regression", ".segmentation", ".text")  # parts of torchmetrics
-_TARGETS_FIRST = ("y_true", "true", "target", "targets", "label", "labels")
+_TARGETS = {"y_true", "true", "target", "targets", "label", "labels"}
+_OUTPUTS = {"y_pred", "y_score", "y_hat", "pred", "preds", "output", "outputs", "logits"}
 
 
 def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | None:
@@ -66,8 +67,8 @@ def objective(loss: Any, metric: Any, higher_is_better: bool | None) -> Loss | N
     measured = _callable("metric", metric)
     name = metric.partition("(")[0].rpartition(":")[2] if isinstance(metric, str) else label_of(metric)
     stated = {higher_is_better, getattr(measured, "higher_is_better", None)} - {None}
-    if len(stated) != 1:
-        known = "it is said to be both" if stated else "nobody states it"
+    if stated not in ({True}, {False}):
+        known = f"what is stated is {' and '.join(map(repr, stated))}" if stated else "nobody states it"
         raise ArgumentError(
             f"a metric needs its direction, but for {name} {known}: higher_is_better=True or False "
             "(--higher-is-better, --lower-is-better)"
@@ -82,12 +83,12 @@ def _callable(kind: str, value: Any) -> Any:
     if isinstance(value, type):
         with user_code(f"making {kind} {value.__name__}"):
             value = value()
-    first = ""
+    names: list[str] = []
     with contextlib.suppress(TypeError, ValueError):  # what is built in has no signature
-        first = next(iter(inspect.signature(value).parameters), "")
-    if first in _TARGETS_FIRST:  # scikit-learn's
+        names = [*inspect.signature(value).parameters][:2]
+    if {*names[:1]} & _TARGETS or {*names[1:]} & _OUTPUTS:  # as scikit-learn's
         raise ArgumentTypeError(
-            f"a {kind} takes outputs, then targets, but {label_of(value)} takes {first} first: give "
+            f"a {kind} takes outputs, then targets, but {label_of(value)} takes {', '.join(names)}: give "
             "lambda outputs, targets: ..., which calls it the other way round"
         )
     return value

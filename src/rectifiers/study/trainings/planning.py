@@ -154,12 +154,12 @@ def _refuse_others(name: str, planned: Mapping[str, Any]) -> None:
 
 
 def _lower(metric: str, higher_is_better: bool | None) -> bool:
-    if higher_is_better is not None:
+    if higher_is_better in (True, False):
         return not higher_is_better
-    if is_loss(metric):
+    if is_loss(metric) or higher_is_better is not None:
         raise ArgumentError(
-            f"the name {metric!r} leaves open whether higher is better: say so (--lower-is-better or "
-            "--higher-is-better; higher_is_better= in Python)"
+            f"the name {metric!r} leaves open whether higher is better, and {higher_is_better=}: say so "
+            "(--lower-is-better or --higher-is-better; higher_is_better= in Python)"
         )
     return False
 
