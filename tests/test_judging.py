@@ -218,6 +218,19 @@ def test_a_loss_is_compared_by_its_negative_and_its_name_says_so() -> None:
     assert codes(judge(table, margin=0.3, metric="score")) == []
 
 
+@pytest.mark.parametrize("name", ["valLoss", "testloss", "MeanSquaredError", "MSELoss", "nRMSE", "val/time"])
+def test_however_a_loss_is_called_its_worst_arm_is_not_recommended(name: str) -> None:
+    table = [{"arm": row["arm"], "seed": row["seed"], name: row["value"]} for row in TABLE]
+    with pytest.raises(ArgumentError, match="leaves open whether higher is better"):
+        judge(table, margin=0.3)
+
+
+@pytest.mark.parametrize("name", ["mAP", "top1", "per_class", "merit", "ROUGE-L", "timely", "tokens/s"])
+def test_names_that_only_resemble_a_loss_are_taken_as_they_are(name: str) -> None:
+    table = [{"arm": row["arm"], "seed": row["seed"], name: row["value"]} for row in TABLE]
+    assert judge(table, margin=0.3).recommendation.arm == "elu"
+
+
 def test_what_makes_runs_doubtful_is_told() -> None:
     same = {"relu": [97.0, 96.0, 98.0], "elu": [97.0, 96.0, 98.0], "gelu": [95.0, 95.0, 95.0]}
     found = judge(same, margin=0.5)

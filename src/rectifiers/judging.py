@@ -126,9 +126,10 @@ def judge(
     given = margins.given(margin)
     results = _tables.read(data, arm=arm, seed=seed, value=value)
     name, sign = metric or results.metric, -1.0 if lower_is_better else 1.0
-    if is_loss(name) and not lower_is_better:
+    called = results.name if name == "metric" else name
+    if is_loss(called) and not lower_is_better:
         raise ArgumentError(
-            f"the name {name!r} leaves open whether higher is better: say --lower-is-better "
+            f"the name {called!r} leaves open whether higher is better: say --lower-is-better "
             f"(lower_is_better=True in Python), or another name with --metric"
         )
     values: Values = {}

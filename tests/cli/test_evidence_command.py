@@ -72,6 +72,15 @@ def test_json_is_one_object_and_the_report_lies_where_it_is_asked_for(say: Say, 
     assert (place / "a" / "b" / "report.html").stat().st_size > 10_000
 
 
+def test_a_file_called_like_a_loss_is_asked_about_where_nothing_else_says_what_it_holds(
+    say: Say, place: Path
+) -> None:
+    (place / "val_loss.csv").write_text(WIDE)
+    assert "'val_loss.csv' leaves open whether higher is better" in say("evidence", "val_loss.csv").err
+    assert say("evidence", "val_loss.csv", "--metric", "accuracy").out.startswith("Use elu")
+    assert say("evidence", "val_loss.csv", "--lower-is-better").out.startswith("Keep relu")
+
+
 def test_sequential_is_more_careful(say: Say, place: Path) -> None:
     (place / "results.csv").write_text(LONG)
     (fixed,) = json.loads(say("evidence", "results.csv", "--json").out)["comparisons"]

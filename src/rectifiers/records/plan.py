@@ -83,12 +83,17 @@ _DETERMINE = (
 Kind = Literal["loop", "function", "command"]
 
 
-_LOSSES = re.compile(r"(?<![a-z])(loss|error|err|perplexity|ppl|r?mse|mae|nll|[wc]er|bpc|fid)(?![a-z])")
+# Where a word of a name in CamelCase begins.
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_LOSSES = re.compile(
+    r"loss|error|entropy|perplexity|(?<![a-z])(err|ppl|[nr]*mse|[nr]*mae|s?mape|mase|r?msle|nll|ece|[wctme]er"
+    r"|bp[cd]|[fk]id|brier|deviance|regret|distance|cost|latency|time|runtime|seconds)(?![a-z])"
+)
 
 
 def is_loss(metric: str) -> bool:
     """Return whether a metric is called like one of which lower is better."""
-    return _LOSSES.search(metric.lower()) is not None
+    return _LOSSES.search(_WORD.sub("_", metric).lower()) is not None
 
 
 def cell_name(arm: str, norm: str) -> str:
