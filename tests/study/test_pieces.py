@@ -412,8 +412,29 @@ def test_the_largest_output_is_not_set_against_the_labels_of_others(column: str)
         planned(data=(X, labels), loss=loss, metric=right, higher_is_better=True)
 
 
-def test_a_metric_need_not_be_of_the_targets() -> None:
-    planned(data=data, metric=lambda o, t: float(o.softmax(1).amax(1).mean()), higher_is_better=True)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        lambda o, t: float(o.softmax(1).amax(1).mean()),  # which need not be of the targets
+        lambda o, t: sum(float(a[b]) for a, b in zip(o, t)) / len(t),  # noqa: B905
+        lambda o, t: sum(float(a[b]) for a, b in zip(o, t)) / len(o),  # noqa: B905
+    ],
+)
+def test_a_metric_may_take_samples_one_by_one(metric: Any) -> None:
+    planned(data=data, metric=metric, higher_is_better=True)
+
+
+def test_outputs_that_are_all_the_same_hide_nothing() -> None:
+    def right(outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs.argmax(1, keepdim=True) == targets).double().mean()
+
+    def build(activation: Any) -> nn.Module:
+        model = net(activation)
+        nn.init.constant_(model[2].weight, 1e-9)  # type: ignore[arg-type]
+        return model
+
+    with pytest.raises(ShapeError, match="a metric sets each output"):
+        planned(model=build, data=data, metric=right, higher_is_better=True)
 
 
 class Running:

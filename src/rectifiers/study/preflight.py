@@ -168,11 +168,13 @@ def _check_given(given: Loss, outputs: Tensor, targets: Tensor) -> None:
 
 
 def _pairs_all(number: Callable[[Tensor, Tensor], float], outputs: Tensor, targets: Tensor) -> bool:
-    """Return whether targets may be more or fewer than outputs, and still count: (n, 1) - (m,) is (n, m)."""
+    """Return whether targets beyond the number of outputs count, and the reverse: (n, 1) - (m,) is (n, m)."""
+    other = torch.cat((outputs[:-1], -outputs[-1:]))  # all outputs may be much the same
     with seeded(0), warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("ignore")
-        number(outputs[1:], targets)
-        return not _alike(number(outputs, targets[1:]), number(outputs, targets[:1]))
+        fewer = number(outputs[:-1], targets[:-1])
+        found = number(outputs[:-1], targets), number(other, targets[:-1])
+        return not any(_alike(one, fewer) for one in found)  # as with zip, of which one does not count
     return False
 
 

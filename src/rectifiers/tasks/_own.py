@@ -109,8 +109,7 @@ def _data(
         assert objective is not None
         named = {f"train of {path}": train, f"test of {path}": test}
         outputs, _ = (objective.outputs(part.y, name) for name, part in named.items())
-        source = f"the user's own: {path}"
-        data = Data(train.x, train.y, test.x, test.y, None, "own", source, own_outputs=outputs)
+        data = Data(train.x, train.y, test.x, test.y, None, "own", path, own_outputs=outputs)
         code: Callable[[Tensor], Tensor] = plain
     elif train.y.is_floating_point():
         own_units = partial is not None and partial.given is not None
@@ -136,6 +135,7 @@ def _data(
         data,
         train_x=parts[0],
         test_x=parts[1],
+        source=f"the user's own: {path}",
         notes=notes,
         one_set=one_set,
         objective=objective,
@@ -189,8 +189,7 @@ def _classification(train: Part, test: Part, names: tuple[str, ...], path: str) 
     else:
         shown = ", ".join(called if classes <= _FEW else (*called[:3], "...", called[-1]))
         notes = (one_line(f"labels {shown} are the classes 0 .. {classes - 1}"),)
-    source = f"the user's own: {path}"
-    return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", source, notes, called), code
+    return Data(train.x, train_y, test.x, test_y, classes, "cross entropy", path, notes, called), code
 
 
 def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> _Coded:
@@ -211,8 +210,7 @@ def _regression(train: Part, test: Part, path: str, *, own_units: bool) -> _Code
     def code(targets: Tensor) -> Tensor:
         return ((targets.double().reshape(len(targets), -1) - mean) / deviation).float()
 
-    source = f"the user's own: {path}"
-    data = Data(train.x, code(y), test.x, code(test.y), None, "mean squared error", source, notes)
+    data = Data(train.x, code(y), test.x, code(test.y), None, "mean squared error", path, notes)
     if own_units:
         return data, code
     means, deviations = (tuple(one[0].tolist()) for one in (mean, deviation))
