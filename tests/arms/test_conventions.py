@@ -125,7 +125,7 @@ def test_ultralytics_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     modules, models = map(pytest.importorskip, ("ultralytics.nn.modules", "ultralytics.nn.tasks"))
     monkeypatch.setattr(modules.Conv, "default_act", rectifiers.nn.LeakyReLU(0.1))
     model = models.DetectionModel("yolov8n.yaml", verbose=False)
-    assert len(rectifiers.swap_(model, "prelu", torch.rand(2, 3, 64, 64), where="leaky_relu").changed) == 57
+    assert len(rectifiers.swap_(model, "prelu", torch.rand(2, 3, 64, 64), where="leaky_relu")) == 57
 
 
 def test_the_number_of_features_comes_under_any_of_its_names() -> None:

@@ -266,7 +266,7 @@ def test_a_table_prints() -> None:
         (
             Functions(),
             torch.zeros(2, 5),
-            "example must run through the model, but Functions on (2, 5) of float32",
+            "example must run through the model, but Functions on (2, 5) raised",
         ),
         (nn.LazyLinear(3), X, "one is lazy: run the model"),
         (torch.compile(nn.ReLU(), backend="eager"), X, "is compiled"),

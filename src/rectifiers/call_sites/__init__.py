@@ -10,7 +10,6 @@ from rectifiers.call_sites._interception import Call as Call
 from rectifiers.call_sites._interception import End as End
 from rectifiers.call_sites._interception import Interception as Interception
 from rectifiers.call_sites._known import BASE as BASE
-from rectifiers.call_sites._known import Functions as Functions
 from rectifiers.call_sites._known import activation_of_function as activation_of_function
 from rectifiers.call_sites._known import activation_of_module as activation_of_module
 from rectifiers.call_sites._running import mapped as mapped
@@ -26,5 +25,6 @@ from rectifiers.call_sites._table import Site as Site
 from rectifiers.call_sites._table import Sites as Sites
 from rectifiers.call_sites._table import Table as Table
 from rectifiers.call_sites._table import aligned as aligned
+from rectifiers.call_sites._table import deviation as deviation
 from rectifiers.call_sites._table import observe as observe
 from rectifiers.call_sites._table import sites as sites

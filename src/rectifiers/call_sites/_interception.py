@@ -143,8 +143,11 @@ class Interception(TorchFunctionMode):
                     return f"{owner.path}.{name}" if owner.path else name
         return path
 
+    def _owner(self) -> _Running:
+        return self._running[-1] if self._running else _Running(self._model, "")
+
     def _call(self, name: str, activation: str, x: Tensor, **what: Any) -> Any:
-        owner = self._running[-1] if self._running else _Running(self._model, "")
+        owner = self._owner()
         owner.names[name] += 1
         if (count := owner.names[name]) > 1:
             name = f"{name}#{count}"
@@ -167,11 +170,11 @@ class Interception(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self._closed or not self._running:
+        if self._closed:
             return func(*args, **kwargs)
         activation, end = activation_of_function(func, args, kwargs), None
         if activation is not None:
-            owner = self._running[-1]
+            owner = self._owner()
             x = args[0] if args else kwargs["input"]
             others = {key: value for key, value in kwargs.items() if key != "input"}
 

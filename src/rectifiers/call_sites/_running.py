@@ -22,7 +22,7 @@ from rectifiers.errors import (
     one_line,
 )
 
-__all__ = ["describe", "mapped", "random_states", "refuse_closed", "run", "unchanged"]
+__all__ = ["mapped", "random_states", "refuse_closed", "run", "unchanged"]
 
 
 def run(model: nn.Module, example: Any) -> Any:
@@ -39,9 +39,10 @@ def run(model: nn.Module, example: Any) -> Any:
     except RectifiersError:
         raise
     except Exception as error:  # the model is the user's
+        shapes = one_line(mapped(lambda x: tuple(x.shape), example), 200)
         raise UserCodeError(
-            f"an example must run through the model, but {type(model).__name__} on {describe(example)} "
-            f"raised {error_line(error)}"
+            f"an example must run through the model, but {type(model).__name__} on {shapes} raised "
+            f"{error_line(error)}"
         ) from error
 
 
@@ -67,27 +68,21 @@ def _copied(x: Tensor) -> Tensor:
     return copied.requires_grad_() * 1 if x.requires_grad else copied
 
 
-def describe(example: Any) -> str:
-    """Return an example with the shapes of its tensors, as text."""
-
-    def shape(x: Tensor) -> str:
-        return f"{tuple(x.shape)} of {str(x.dtype).removeprefix('torch.')}"
-
-    return one_line(mapped(shape, example), 200).replace("'", "")
-
-
-def refuse_closed(model: nn.Module) -> None:
-    """Raise for models whose forward pass cannot be followed as it is written."""
+def refuse_closed(model: nn.Module, wrappers: tuple[type[nn.Module], ...] = ()) -> None:
+    """Raise for models whose forward pass cannot be followed as it is written, and for those in wrappers."""
     if not isinstance(model, nn.Module):
         raise ArgumentTypeError(f"a model is a torch.nn.Module, but got {type(model).__name__}")
     for path, module in model.named_modules():
         where = repr(path) if path else "the model"
-        scripted = isinstance(module, torch.jit.ScriptModule)
-        compiled = vars(module).get("_compiled_call_impl") is not None
-        if scripted or compiled or type(module).__name__ == "OptimizedModule":
+        kinds = {
+            "scripted": isinstance(module, torch.jit.ScriptModule),
+            "compiled": type(module).__name__ == "OptimizedModule"
+            or vars(module).get("_compiled_call_impl") is not None,
+            "wrapped": isinstance(module, wrappers),
+        }
+        for kind in (kind for kind, found in kinds.items() if found):
             raise ArgumentError(
-                f"{where} is {'scripted' if scripted else 'compiled'}, and what it calls cannot be seen: "
-                "hand over the model before it"
+                f"what a model calls must be seen, but {where} is {kind}: hand over the model before that"
             )
     if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
         raise ArgumentError(
@@ -128,4 +123,4 @@ def unchanged(model: nn.Module) -> Iterator[None]:
                 if getattr(module, name) is not buffer:
                     setattr(module, name, buffer)
                 if not torch.equal(buffer, value):
-                    buffer.copy_(value)
+                    buffer.resize_(value.shape).copy_(value)

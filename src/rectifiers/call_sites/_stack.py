@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from traceback import walk_stack
 
 import torch
 from torch import nn
@@ -22,23 +22,16 @@ _CHECKPOINT = str(Path("torch", "utils", "checkpoint.py"))
 _FUNCTION = str(Path("torch", "autograd", "function.py"))
 _MODULE = str(Path("torch", "nn", "modules", "module.py"))
 
-Setting = tuple[bool, bool]  # whether there are gradients, and hooks on saved tensors
-
-
-def _stack() -> Iterator[FrameType]:
-    """Return what is running, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+# Whether there are gradients, hooks on saved tensors, and a graph that is being made.
+Setting = tuple[bool, bool, bool]
 
 
 def caller() -> tuple[str, int]:
     """Return file and line of the model's code that is running; ``("", 0)`` where all of it is torch's."""
-    for frame in _stack():
+    for frame, line in walk_stack(sys._getframe()):
         file = frame.f_code.co_filename
         if not file.startswith(_PACKAGES):
-            return file, frame.f_lineno
+            return file, line
         if file == _RUN:  # what called the model is not part of it
             break
     return "", 0
@@ -46,14 +39,14 @@ def caller() -> tuple[str, int]:
 
 def below(file: str = _CHECKPOINT, function: str = "") -> bool:
     """Return whether a file's functions, or one of them, are on the stack; `file` is the end of its path."""
-    codes = (frame.f_code for frame in _stack())
+    codes = (frame.f_code for frame, _ in walk_stack(sys._getframe()))
     return any(c.co_filename.endswith(file) and function in ("", c.co_name) for c in codes)
 
 
 def methods(owner: nn.Module) -> tuple[tuple[nn.Module, str], ...]:
     """Return the methods, other than forward, that are running since the forward of `owner` began."""
     found = []
-    for frame in _stack():
+    for frame, _ in walk_stack(sys._getframe()):
         code = frame.f_code
         module = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
         if isinstance(module, nn.Module) and not code.co_filename.startswith(_PACKAGES):
@@ -66,7 +59,7 @@ def methods(owner: nn.Module) -> tuple[tuple[nn.Module, str], ...]:
 
 def setting() -> Setting:
     """Return what a forward begins with, for `within`."""
-    return torch.is_grad_enabled(), _saving_is_hooked()
+    return torch.is_grad_enabled(), _saving_is_hooked(), torch.compiler.is_dynamo_compiling()
 
 
 def within(begun: Setting, *, of_module: bool) -> str:
@@ -75,7 +68,9 @@ def within(begun: Setting, *, of_module: bool) -> str:
     `begun` is the `setting` in which that forward began. `of_module` says that the activation is a module,
     whose own call is on the stack, too.
     """
-    gradients, hooked = begun
+    gradients, hooked, traced = begun
+    if torch.compiler.is_dynamo_compiling() and not traced:  # a part's own graph, which may run within others
+        return _within_now(begun, of_module=of_module)
     if _in_checkpointed_function(of_module and not torch.compiler.is_dynamo_compiling()):
         return "a checkpointed function"
     if _saving_is_hooked() and not hooked:
@@ -83,10 +78,13 @@ def within(begun: Setting, *, of_module: bool) -> str:
     return "no_grad" if gradients and not torch.is_grad_enabled() else ""
 
 
+_within_now = within
+
+
 def _in_checkpointed_function(of_module: bool) -> bool:
     """Return whether a checkpointed function is between an activation and the forward that calls it."""
     left, inside = 0, False  # calls of modules that the walk has left, and whether it is within one
-    for frame in _stack():
+    for frame, _ in walk_stack(sys._getframe()):
         file = frame.f_code.co_filename
         left += inside and not file.endswith(_MODULE)
         inside = file.endswith(_MODULE)
@@ -104,10 +102,13 @@ def _saving_is_hooked() -> bool:
         return True
 
 
+@functools.cache
 def ask_while_compiling() -> None:
     """Have `within` answered when a model is compiled, on the stack on which that happens.
 
     It loads the compiler, which takes seconds.
     """
+    global _within_now
+    _within_now = torch.compiler.disable(within)  # type: ignore[no-untyped-call]
     for question in (_in_checkpointed_function, _saving_is_hooked):
         torch.compiler.assume_constant_result(question)  # type: ignore[no-untyped-call]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from rectifiers.call_sites._features import share_memory
 from rectifiers.call_sites._interception import Call, End, Interception
@@ -17,7 +17,7 @@ from rectifiers.call_sites._running import refuse_closed, run, unchanged
 from rectifiers.call_sites._stack import Setting, below, caller, methods, setting, within
 from rectifiers.errors import ArgumentError
 
-__all__ = ["Site", "Sites", "Table", "aligned", "observe", "sites"]
+__all__ = ["Site", "Sites", "Table", "aligned", "deviation", "observe", "sites"]
 
 _COMPILED = str(Path("torch", "_dynamo", "eval_frame.py"))
 Row = TypeVar("Row")
@@ -44,6 +44,8 @@ class Site(Call):
     line : int
     shape : tuple of int
         Of the input, in the example.
+    deviation : float
+        Standard deviation of the input, in the example.
     calls : int
         In the example: more than 1 where the module that makes the call runs more than once.
     shared : tuple of str
@@ -62,6 +64,7 @@ class Site(Call):
     file: str
     line: int
     shape: tuple[int, ...]
+    deviation: float
     in_place: bool = False
     calls: int = 0
     shared: tuple[str, ...] = ()
@@ -107,6 +110,11 @@ class Sites(Table[Site]):
              ", ".join(s.shared)]
             for s in self
         ]  # fmt: skip
+
+
+def deviation(x: Tensor) -> float:
+    """Return the standard deviation of all numbers of a tensor."""
+    return float(x.detach().float().std()) if x.numel() > 1 else 0.0
 
 
 def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -165,9 +173,6 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
     found: dict[str, Site] = {}
     begun: dict[nn.Module, Setting] = {}
 
-    def enter(module: nn.Module, _: Any) -> None:
-        begun[module] = setting()
-
     def begin(call: Call, x: Tensor) -> End:
         if (known := found.get(call.name)) is None:
             file, line = caller()
@@ -180,7 +185,7 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
             around = within(begun.get(owner, setting()), of_module=is_module)
             known = Site(
                 **vars(call), kind="module" if is_module else "function", file=file, line=line,
-                shape=tuple(x.shape), within=around, methods=methods(owner),
+                shape=tuple(x.shape), deviation=deviation(x), within=around, methods=methods(owner),
             )  # fmt: skip
         if known.activation != call.activation or known.module is not call.module:
             raise ArgumentError(
@@ -195,9 +200,8 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
 
         return end
 
-    with contextlib.ExitStack() as hooks, Interception(model, begin, also).installed():
-        for module in model.modules():
-            hooks.enter_context(module.register_forward_pre_hook(enter))
+    hook = register_module_forward_pre_hook(lambda module, _: begun.update({module: setting()}))
+    with hook, Interception(model, begin, also).installed():
         output = run(model, example)
 
     def others(site: Site) -> tuple[str, ...]:

@@ -28,14 +28,12 @@ OUTSIDE = (
     "make it a module of its own"
 )
 
-Part = dict[str, tuple[int, int]]  # from which call to which, under each key
-
 
 class Plan(NamedTuple):
-    """What an owner calls in one pass: functions under ``""``, a split module under its name."""
+    """What an owner calls in one pass, of functions or of a split module."""
 
-    calls: dict[str, tuple[tuple[str, ...], ...]]  # in training and in evaluation
-    parts: dict[str, Part]  # by its forward, and by its other methods
+    calls: tuple[tuple[str, ...], ...]  # in training and in evaluation
+    parts: dict[str, tuple[int, int]]  # from which to which by its forward, and by its other methods
 
 
 _HERE = threading.local()  # `scope`: of the owner whose own code is running in this thread
@@ -44,12 +42,15 @@ _HERE = threading.local()  # `scope`: of the owner whose own code is running in 
 class Scope(TorchFunctionMode):
     """One pass of an owner's forward, or of a method that is called outside it."""
 
-    def __init__(self, owner: nn.Module, plan: Plan, part: Part) -> None:
+    def __init__(self, owner: nn.Module, plans: dict[str, Plan], method: str) -> None:
         super().__init__()
-        self.owner, self._part = owner, part
-        self._calls = {key: tuple(calls[slice(*part[key])] for calls in plan.calls[key]) for key in part}
+        self.owner = owner
+        self._parts = {key: plan.parts.get(method, (0, 0)) for key, plan in plans.items()}
+        self._calls = {
+            key: [calls[slice(*self._parts[key])] for calls in plan.calls] for key, plan in plans.items()
+        }
         self._replaced = getattr(owner, REPLACED, {})
-        self.called: dict[str, list[str]] = {key: [] for key in part}
+        self.called: dict[str, list[str]] = {key: [] for key in plans}
         self._begun = setting()
 
     def __torch_function__(
@@ -69,7 +70,7 @@ class Scope(TorchFunctionMode):
         called.append(described(activation, around))
         if not any(_begins_as(called, calls) for calls in self._calls[key]):
             raise self._differs(key)
-        return str(self._part[key][0] + len(called) - 1)
+        return str(self._parts[key][0] + len(called) - 1)
 
     def apply(self, module: nn.Module, x: Tensor) -> Any:
         """Apply a module, whose calls are not the owner's."""
@@ -90,12 +91,8 @@ class Scope(TorchFunctionMode):
         called = ", ".join(self.called[key]) or "none"
         return ArgumentError(
             f"{type(self.owner).__name__} must call its activations as when they were swapped "
-            f"({key and key + ': '}{expected}), but called {called}: "
-            + (
-                f"{OUTSIDE}, or swap it as it is now"
-                if " within " in called
-                else "they depend on the data or have been changed; make them modules, or `unswap_` first"
-            )
+            f"({key and key + ': '}{expected}), but called {called}: make what has changed "
+            f"modules, or `unswap_` first; within something, {OUTSIDE}"
         )
 
 
@@ -112,17 +109,17 @@ def described(activation: str, around: str) -> str:
 
 def _run(name: str, original: Callable[..., Any], self: nn.Module, args: Any, kwargs: Any) -> Any:
     """Run a method, the calls of its owner counted; a forward without a plan only keeps its calls its own."""
-    plan, outer = vars(self).get(PLAN), getattr(_HERE, "scope", None)
-    part = None if plan is None else plan.parts.get(name)
+    plans, outer = vars(self).get(PLAN, {}), getattr(_HERE, "scope", None)
+    counted = any(name in plan.parts for plan in plans.values())
     if name != "forward":
-        if outer is not None and (part is None or outer.owner is self):
+        if outer is not None and (not counted or outer.owner is self):
             return original(self, *args, **kwargs)
-        if part is None:
+        if not counted:
             raise ArgumentError(
                 f"{name} of {type(self).__name__} calls activations that are swapped in another forward, and "
                 "must be called by it: make them modules, or `unswap_` first"
             )
-    scope = None if plan is None or part is None else Scope(self, plan, part)
+    scope = Scope(self, plans, name) if counted else None
     _HERE.scope = scope
     try:
         with scope if scope is not None and "" in scope.called else contextlib.nullcontext():
@@ -134,18 +131,18 @@ def _run(name: str, original: Callable[..., Any], self: nn.Module, args: Any, kw
         _HERE.scope = outer
 
 
-_MADE: dict[tuple[type, tuple[str, ...]], type[nn.Module]] = {}
-
-
 def counting(cls: type[nn.Module], methods: Iterable[str] = ()) -> type[nn.Module]:
     """Return a class like `cls`, of the same name, whose forward counts its own calls of activations.
 
     So do `methods` where they are called outside it.
     """
-    cls, names = vars(cls).get(BASE, (cls, ()))
-    key = cls, tuple(sorted({*names, *methods}))
-    if key in _MADE:
-        return _MADE[key]
+    base, names = vars(cls).get(BASE, (cls, ()))
+    return _made(base, tuple(sorted({*names, *methods})))
+
+
+@functools.cache
+def _made(cls: type[nn.Module], methods: tuple[str, ...]) -> type[nn.Module]:
+    """Return the class for `counting`."""
     ask_while_compiling()
 
     def counted(name: str) -> Callable[..., Any]:
@@ -158,7 +155,7 @@ def counting(cls: type[nn.Module], methods: Iterable[str] = ()) -> type[nn.Modul
         return method
 
     def reduce(self: nn.Module, protocol: Any) -> tuple[Any, ...]:
-        return _restore, key, self.__getstate__()  # type: ignore[no-untyped-call]
+        return _restore, (cls, methods), self.__getstate__()  # type: ignore[no-untyped-call]
 
     def refuse_script(self: nn.Module) -> None:
         raise ArgumentError(
@@ -167,13 +164,13 @@ def counting(cls: type[nn.Module], methods: Iterable[str] = ()) -> type[nn.Modul
         )
 
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-    body |= {name: counted(name) for name in ("forward", *key[1])}
-    body |= {"__reduce_ex__": reduce, "__prepare_scriptable__": refuse_script, BASE: key}
-    return _MADE.setdefault(key, type(cls.__name__, (cls,), body))
+    body |= {name: counted(name) for name in ("forward", *methods)}
+    body |= {"__reduce_ex__": reduce, "__prepare_scriptable__": refuse_script, BASE: (cls, methods)}
+    return type(cls.__name__, (cls,), body)
 
 
-def _restore(cls: type[nn.Module], methods: tuple[str, ...] = ()) -> nn.Module:
-    made = counting(cls, methods)
+def _restore(cls: Any, methods: tuple[str, ...] = ()) -> nn.Module:
+    made = _made(cls, methods)
     return made.__new__(made)
 
 

@@ -16,28 +16,19 @@ __all__ = ["make"]
 _WIDTHS = ("glu", "reglu", "geglu", "swiglu", "crelu", "maxout")
 
 
-class InPlace(nn.Module):
-    """Applies an activation that has no in-place form, and overwrites the input."""
+class Fitted(nn.Module):
+    """Applies an activation that cannot do so by itself along another axis than 1, or in place."""
 
-    def __init__(self, activation: nn.Module) -> None:
+    def __init__(self, activation: nn.Module, axis: int | None, in_place: bool) -> None:
         super().__init__()
-        self.activation = activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply it; the input becomes the output."""
-        return x.copy_(self.activation(x.clone()))
-
-
-class OnAxis(nn.Module):
-    """Applies an activation that has its features on axis 1 to those of another axis."""
-
-    def __init__(self, activation: nn.Module, axis: int) -> None:
-        super().__init__()
-        self.activation, self.axis = activation, axis
+        self.activation, self.axis, self.in_place = activation, axis, in_place
 
     def forward(self, x: Tensor) -> Any:
-        """Apply it along the axis."""
-        return self.activation(x.movedim(self.axis, 1)).movedim(1, self.axis)
+        """Apply it."""
+        y = x.clone() if self.in_place else x
+        y = self.activation(y if self.axis is None else y.movedim(self.axis, 1))
+        y = y if self.axis is None else y.movedim(1, self.axis)
+        return x.copy_(y) if self.in_place else y
 
 
 def make(arm: Arm, site: Site, model: nn.Module) -> nn.Module:
@@ -47,6 +38,7 @@ def make(arm: Arm, site: Site, model: nn.Module) -> nn.Module:
             "an activation that keeps the number of features is swapped, but "
             f"{site.activation} at {site.name!r} changes it"
         )
+    axis = None
     if not _per_feature(arm):
         new = arm(1)
     elif site.channels is None or site.axis is None:
@@ -60,12 +52,12 @@ def make(arm: Arm, site: Site, model: nn.Module) -> nn.Module:
         if isinstance(getattr(new, "dim", None), int) and type(new).__module__.startswith("rectifiers.nn"):
             vars(new)["dim"] = site.axis if new.dim == 1 else new.dim
         elif site.axis != 1:
-            new = OnAxis(new, site.axis)
-    if site.in_place:
-        if isinstance(getattr(new, "inplace", None), bool):
-            vars(new)["inplace"] = True
-        else:
-            new = InPlace(new)
+            axis = site.axis
+    in_place = site.in_place
+    if in_place and axis is None and isinstance(getattr(new, "inplace", None), bool):
+        vars(new)["inplace"], in_place = True, False
+    if in_place or axis is not None:
+        new = Fitted(new, axis, in_place)
     owner = model.get_submodule(site.owner)
     tensors = (p for m in (owner, model) for p in m.parameters() if p.is_floating_point())
     if (like := next(tensors, None)) is not None:

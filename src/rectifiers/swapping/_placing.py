@@ -64,30 +64,24 @@ class Placing:
 
     def _replace_module(self, module: nn.Module, sites: list[Site]) -> None:
         """Put modules in the place of one, wherever it is registered for those who call it."""
-        callers = dict.fromkeys(site.owner for site in sites)
-        places: dict[str, list[tuple[str, str]]] = {owner: [] for owner in callers}
-        for path, registered in self._model.named_modules(remove_duplicate=False):
-            if registered is module and path:
-                parent, _, name = path.rpartition(".")
-                above = [o for o in callers if len(callers) == 1 or not o or f"{parent}.".startswith(f"{o}.")]
-                if above:
-                    places[max(above, key=len)].append((parent, name))
-        for owner in callers:
+        named = self._model.named_modules(remove_duplicate=False)
+        paths = [path for path, registered in named if registered is module and path]
+        callers = sorted({site.owner for site in sites}, key=len)
+        for owner in callers:  # the outer ones first: what is below an inner one is its own
+            below = [p for p in paths if len(callers) == 1 or not owner or p.startswith(f"{owner}.")]
             own = [site for site in sites if site.owner == owner]
-            if not any(site.name in self.made for site in own):
-                continue
-            if not places[owner]:
+            if not below and any(site.name in self.made for site in own):
                 listed = " and ".join(repr(o or "the model") for o in callers)
                 raise ArgumentError(
                     f"{own[0].name!r} must be registered as a module below each that calls it ({listed}) "
                     "to be replaced: give each a module of its own"
                 )
             new = self.made.get(own[0].name, module)
-            if len(own) > 1:
-                key = ".".join(places[owner][0]).removeprefix(owner).strip(".")
+            if len(own) > 1 and any(site.name in self.made for site in own):
+                key = below[0].removeprefix(owner).strip(".")
                 new = Split(key, own[0].activation, [self.made.get(site.name, module) for site in own])
                 self._plan(owner, key, own)
-            for parent, name in places[owner]:
+            for parent, _, name in (path.rpartition(".") for path in below):
                 self._changes.set(self._model.get_submodule(parent), name, new)
 
     def _replace_functions(self, path: str, sites: list[Site]) -> None:
@@ -121,16 +115,10 @@ class Placing:
                 if module is owner:
                     part[method] = part.get(method, (number, 0))[0], number + 1
         # What was counted before goes on being counted as it was.
-        before: Plan = vars(owner).get(PLAN, Plan({}, {}))
-        every_call = {key: calls, **before.calls}
-        nothing = dict.fromkeys(every_call, (0, 0))
-        parts = {
-            method: {**nothing, key: part.get(method, (0, 0)), **before.parts.get(method, {})}
-            for method in {**part, **before.parts}
-        }
+        plans: dict[str, Plan] = {key: Plan(calls, part), **vars(owner).get(PLAN, {})}
         self._count(owner)
-        self._changes.set(owner, PLAN, Plan(every_call, parts))
-        return every_call[key]
+        self._changes.set(owner, PLAN, plans)
+        return plans[key].calls
 
     def _count(self, module: nn.Module, *methods: str) -> None:
         _, counted = getattr(type(module), BASE, (None, None))
@@ -147,7 +135,7 @@ class Placing:
         sites = every(self._found)
         calling, called = {s.owner for s in sites}, {*(s.module for s in sites), *self.made.values()}
         for path, owner in list(self._model.named_modules()):
-            if PLAN in vars(owner) and "" in vars(owner)[PLAN].calls:
+            if "" in vars(owner).get(PLAN, ()):
                 for name, module in owner.named_modules(prefix=path):
                     if module is not owner and (name in calling or module in called):
                         self._count(module)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rectifiers.call_sites import Functions, Interception, Sites, mapped, observe, run, unchanged
+from rectifiers.call_sites import Call, Interception, Sites, mapped, observe, run, unchanged
 from rectifiers.errors import ArgumentError, RectifiersError, UserCodeError, error_line, one_line
 from rectifiers.swapping._counting import OUTSIDE
 
@@ -51,10 +51,10 @@ def find(model: nn.Module, example: Any) -> Found:
         found[training] = sites
     for site in found[False]:
         before = next((s for s in found[True] if s.name == site.name), site)
-        if (before.activation, before.place) != (site.activation, site.place):
+        if before.place != site.place:
             raise ArgumentError(
-                f"a site must be one place in training and in evaluation, but {site.name!r} is "
-                f"{before.activation} at {before.place} and {site.activation} at {site.place}"
+                "a site must be one place in training and in evaluation, but "
+                f"{site.name!r} is at {before.place} and at {site.place}"
             )
     return found
 
@@ -106,8 +106,13 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
         raise ArgumentError(
             f"a swap is proven on a copy of the model in training, but copying it raised {error_line(error)}"
         ) from error
-    interception = Interception(trained, lambda call, x: None)
     outside: set[str] = set()
+
+    def begin(call: Call, x: Tensor) -> None:
+        if call.module is None and not interception.running:
+            outside.add(call.activation)
+
+    interception = Interception(trained, begin)
     with interception.installed(), torch.enable_grad():
         try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
             wanted = mapped(lambda x: x.detach().requires_grad_(x.is_floating_point()), example)
@@ -116,7 +121,7 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
             output = run(trained, example)
         losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]
         try:
-            _backward(losses, Functions(lambda name, *_: None if interception.running else outside.add(name)))
+            _backward(losses, interception)
         except RectifiersError:
             raise
         except Exception as error:

@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 from rectifiers.arms import parse_arms
-from rectifiers.call_sites import Table, refuse_closed, unchanged
+from rectifiers.call_sites import Table, refuse_closed, sites, unchanged
 from rectifiers.errors import ArgumentError
 from rectifiers.swapping._changes import Changes
 from rectifiers.swapping._choice import Where, choose
-from rectifiers.swapping._layers import deviations, match_scale, would_change
+from rectifiers.swapping._layers import match_scale, would_change
 from rectifiers.swapping._placing import Placing
 from rectifiers.swapping._proof import every, find, prove
 
@@ -50,11 +50,6 @@ class SwapReport(Table[Swapped]):
 
     titles = ("site", "before", "after", "calls", "scale", "left because")
 
-    @property
-    def changed(self) -> tuple[Swapped, ...]:
-        """The sites that were swapped."""
-        return tuple(swapped for swapped in self if not swapped.reason)
-
     def cells(self) -> list[list[str]]:
         """Return the text of every line."""
         return [
@@ -86,9 +81,9 @@ def swap_(
         ``"leaky_relu(0.1)"``, ``"package.module:MyActivation"``, a module class, a module, a function.
     example : Tensor, tuple or dict
         What the model is called with (`rectifiers.sites`).
-    where : str, list of str, or callable, optional
+    where : str or list of str, optional
         The name of an activation (``"relu"``), a pattern of sites' names (``"layer[12].*"``), which must not
-        match different activations, several of them, or a function of a `Site`. All sites by default.
+        match different activations, or several of them. All sites by default.
     match_gain : bool
         Multiply the layer before each site so that its pre-activations deviate on the example as they did.
     partial : bool
@@ -118,12 +113,7 @@ def swap_(
     --------
     >>> print(rectifiers.swap_(model, "prelu", x, where="layer[12].*"))  # doctest: +SKIP
     """
-    refuse_closed(model)
-    for path, module in model.named_modules():
-        if isinstance(module, nn.parallel.DistributedDataParallel | nn.DataParallel):
-            raise ArgumentError(
-                f"swap before a model is wrapped, but {path or 'the model'!r} is {type(module).__name__}"
-            )
+    refuse_closed(model, wrappers=(nn.parallel.DistributedDataParallel, nn.DataParallel))
     arms = parse_arms(activation if isinstance(activation, str) else [activation])
     if len(arms) != 1:
         raise ArgumentError(f"swap_ takes one activation, but got {', '.join(arm.label for arm in arms)}")
@@ -137,11 +127,11 @@ def swap_(
                 f"and with it {would_change(model, arm, example, chosen)}: write these for it"
             )
         placing = Placing(model, found, changes, partial)
-        wanted = deviations(model, example) if match_gain else {}
+        before = sites(model, example)
         try:
             placing.put(arm, chosen)
             if match_gain:
-                factors = match_scale(model, example, wanted, placing.made.values(), changes)
+                factors = match_scale(model, example, before, placing.made.values(), changes)
             prove(model, example, found, placing.made)
         except BaseException:
             changes.undo()
