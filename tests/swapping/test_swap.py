@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -385,6 +386,29 @@ def test_checkpointing_that_is_turned_on_later_is_refused_when_it_runs() -> None
         net(X)
 
 
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about gradients
+def test_so_is_that_of_a_part_that_was_compiled_in_a_graph_of_its_own_before() -> None:
+    class Later(nn.Linear):
+        late, compiled = False, None
+
+        def part(self, x: Tensor) -> Tensor:
+            return F.relu(super().forward(x))
+
+        def forward(self, x: Tensor) -> Tensor:
+            part = self.compiled or self.part
+            return checkpoint(part, x, use_reentrant=False) if self.late else part(x)
+
+    net = made(Later, 6, 6)
+    rectifiers.swap_(net, "elu", X)
+    right = net(X)
+    torch._dynamo.reset()
+    net.compiled = torch.compile(net.part, backend="eager")
+    torch.testing.assert_close(net(X), right)
+    net.late = True
+    with pytest.raises(ArgumentError, match="checkpoint whole modules"):
+        net(X)
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu", nn.ReLU(), F.relu])
 def test_the_eval_fast_path_of_torch_runs_what_was_swapped(activation: Any) -> None:
     torch.manual_seed(0)
@@ -497,6 +521,58 @@ def test_methods_that_are_called_without_forward_run_what_was_swapped() -> None:
             again.act(X)
     rectifiers.unswap_(net)
     assert_same(state_of(net), before)
+
+
+def test_so_do_those_that_only_evaluation_calls_or_that_leave_it_to_a_helper() -> None:
+    def helper(model: nn.Module, x: Tensor) -> Tensor:
+        return F.relu(model.fc(x))
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 6)
+
+        def encode(self, x: Tensor) -> Tensor:
+            return helper(self, x)
+
+        def decode(self, x: Tensor) -> Tensor:
+            return F.relu(self.fc(x))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.encode(x) if self.training else self.decode(self.encode(x))
+
+    net = made(Model)
+    rectifiers.swap_(net, "elu", X)
+    for method in (net.encode, net.decode):
+        assert torch.equal(method(X), F.elu(net.fc(X)))
+
+
+def test_a_method_that_an_instance_holds_is_refused() -> None:
+    net = made(Autoencoder)
+    net.decode = types.MethodType(lambda self, x: F.relu(self.fc(x)), net)
+    before = state_of(net)
+    with pytest.raises(ArgumentError, match="decode of Autoencoder has been replaced"):
+        rectifiers.swap_(net, "elu", X, where="relu")
+    assert_same(state_of(net), before)
+
+
+def test_a_forward_that_another_calls_past_its_module_runs_what_was_swapped_there_only() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Functions()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner.forward(x)
+
+    net = made(Outer)
+    rectifiers.swap_(net, "gelu(approximate='tanh')", X, where="relu")
+    y = net(X)
+    for _ in range(2):
+        with pytest.raises(ArgumentError, match="forward of Functions calls activations that are swapped in"):
+            net.inner(X)
+        assert torch.equal(net(X), y)
+    assert not torch.equal(rectifiers.unswap_(net)(X), y)
 
 
 def test_threads_that_run_one_model_do_not_count_each_others_calls() -> None:

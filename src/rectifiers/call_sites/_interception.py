@@ -33,7 +33,6 @@ class Call:
     module: nn.Module | None = field(default=None, repr=False, compare=False)
     # of the input alone; None for a module
     function: Callable[[Tensor], Any] | None = field(default=None, repr=False, compare=False)
-    index: int = field(repr=False)  # how many activation functions the owner's forward has called before
     recomputed: bool = field(repr=False)  # whether it is made again, in backward, for checkpointing
 
 
@@ -47,7 +46,6 @@ class _Running:
     path: str
     end: End | None = None
     is_activation: bool = False
-    functions: int = 0
     names: Counter[str] = field(default_factory=Counter)
 
 
@@ -136,12 +134,9 @@ class Interception(TorchFunctionMode):
 
     def _name_of(self, module: nn.Module, path: str) -> str:
         """Return the name of a module that is called: by its place below the caller, if it has one there."""
-        if self._running:
-            owner = self._running[-1]
-            for name, child in owner.module.named_children():
-                if child is module:
-                    return f"{owner.path}.{name}" if owner.path else name
-        return path
+        owner = self._owner()
+        names = (name for name, child in owner.module.named_children() if child is module)
+        return next((f"{owner.path}.{name}".lstrip(".") for name in names), path)
 
     def _owner(self) -> _Running:
         return self._running[-1] if self._running else _Running(self._model, "")
@@ -154,7 +149,7 @@ class Interception(TorchFunctionMode):
         channels, axis = self._features.locate(x)
         call = Call(
             name=name, activation=activation, channels=channels, axis=axis, owner=owner.path,
-            index=owner.functions, recomputed=self._recomputing, **what,
+            recomputed=self._recomputing, **what,
         )  # fmt: skip
         return self._call_back(self._begin, call, x)
 
@@ -182,7 +177,6 @@ class Interception(TorchFunctionMode):
                 return func(x, *args[1:], **others)
 
             end = self._call(f"{owner.path}:{activation}", activation, x, function=function)
-            owner.functions += 1
         output = func(*args, **kwargs)
         self._features.follow(getattr(func, "__name__", ""), args, output)
         if end is not None:

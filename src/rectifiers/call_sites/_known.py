@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import activation as torch_activations
 
 from rectifiers import functional
 from rectifiers import nn as our_nn
@@ -24,8 +23,7 @@ _FUNCTIONS = {f"{name}{ending}": name for name in _NAMES for ending in ("", "_")
 _FUNCTIONS.update(_threshold="threshold", log_sigmoid="logsigmoid")
 _CLAMPS = frozenset(("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_"))
 _MODULES: dict[type, str] = {
-    **{getattr(torch_activations, title): title.lower() for title in torch_activations.__all__
-       if title.lower() in _OF_TORCH},
+    **dict(zip((nn.Threshold, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink), _OF_TORCH, strict=True)),
     **{kind: name for name, record in registry.items() if name != "softmax"
        for kind in (our_nn.of(record), getattr(nn, record.title, None)) if kind is not None},
 }  # fmt: skip

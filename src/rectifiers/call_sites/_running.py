@@ -73,21 +73,14 @@ def refuse_closed(model: nn.Module, wrappers: tuple[type[nn.Module], ...] = ()) 
     if not isinstance(model, nn.Module):
         raise ArgumentTypeError(f"a model is a torch.nn.Module, but got {type(model).__name__}")
     for path, module in model.named_modules():
-        where = repr(path) if path else "the model"
-        kinds = {
-            "scripted": isinstance(module, torch.jit.ScriptModule),
-            "compiled": type(module).__name__ == "OptimizedModule"
-            or vars(module).get("_compiled_call_impl") is not None,
-            "wrapped": isinstance(module, wrappers),
-        }
-        for kind in (kind for kind, found in kinds.items() if found):
+        compiled = type(module).__name__ == "OptimizedModule" or vars(module).get("_compiled_call_impl")
+        kind = "scripted" if isinstance(module, torch.jit.ScriptModule) else "compiled" if compiled else ""
+        if kind := kind or "wrapped" * isinstance(module, wrappers):
             raise ArgumentError(
-                f"what a model calls must be seen, but {where} is {kind}: hand over the model before that"
+                f"what is called must be seen, but {path or 'the model'} is {kind}: hand it over before that"
             )
     if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
-        raise ArgumentError(
-            "each layer must have its shape, but one is lazy: run the model on the example first"
-        )
+        raise ArgumentError("each layer must have its shape, but one is lazy: run the model on it first")
 
 
 @contextlib.contextmanager

@@ -44,16 +44,19 @@ def below(file: str = _CHECKPOINT, function: str = "") -> bool:
 
 
 def methods(owner: nn.Module) -> tuple[tuple[nn.Module, str], ...]:
-    """Return the methods, other than forward, that are running since the forward of `owner` began."""
+    """Return the methods that the forward of `owner` is running, those of other modules among them."""
     found = []
     for frame, _ in walk_stack(sys._getframe()):
         code = frame.f_code
         module = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if module is owner and code.co_filename.endswith(_MODULE):
+            break
         if isinstance(module, nn.Module) and not code.co_filename.startswith(_PACKAGES):
-            if code.co_name != "forward" and inspect.isfunction(getattr(type(module), code.co_name, None)):
-                found.append((module, code.co_name))
-            elif module is owner:
-                break
+            names = [name for name, held in vars(module).items() if getattr(held, "__code__", None) is code]
+            if inspect.isfunction(getattr(type(module), code.co_name, None)):
+                names.append(code.co_name)
+            if names and (names[0] != "forward" or module is not owner):
+                found.append((module, names[0]))
     return tuple(found)
 
 

@@ -187,11 +187,6 @@ def observe(model: nn.Module, example: Any, also: Iterable[nn.Module] = ()) -> t
                 **vars(call), kind="module" if is_module else "function", file=file, line=line,
                 shape=tuple(x.shape), deviation=deviation(x), within=around, methods=methods(owner),
             )  # fmt: skip
-        if known.activation != call.activation or known.module is not call.module:
-            raise ArgumentError(
-                f"a place calls the same activation in every pass, but {call.name!r} called "
-                f"{known.activation} and {call.activation}"
-            )
         found[call.name] = replace(known, calls=known.calls + 1)
 
         def end(output: Any) -> None:

@@ -14,14 +14,8 @@ from rectifiers.swapping._counting import counting
 __all__ = ["Changes"]
 
 
-class Changes:
+class Changes(list[tuple[nn.Module, str, Any, Any]]):
     """A journal of changes to modules, undone in reverse. It is copied and pickled with the model."""
-
-    def __init__(self) -> None:
-        self._done: list[tuple[nn.Module, str, Any, Any]] = []
-
-    def __len__(self) -> int:
-        return len(self._done)
 
     def set(self, module: nn.Module, name: str, value: Any) -> None:
         """Set an attribute, a child or ``__class__``; one that was None is taken for one that was not."""
@@ -29,29 +23,29 @@ class Changes:
         before = getattr(module, name, None)
         if name == "__class__":
             before = getattr(before, BASE, before)  # a class made on the fly cannot be pickled
-        self._done.append((module, name, before, dtype))
+        self.append((module, name, before, dtype))
         setattr(module, name, value)
 
     def scale(self, module: nn.Module, name: str, factor: float) -> None:
         """Multiply a parameter in place."""
         parameter = getattr(module, name)
-        self._done.append((module, name, parameter.detach().clone(), factor))
+        self.append((module, name, parameter.detach().clone(), factor))
         with torch.no_grad():
             parameter.mul_(factor)
 
     def refuse_foreign(self) -> None:
         """Raise if something else has changed a class since, and would be lost."""
-        for module, name, _, _ in self._done:
+        for module, name, _, _ in self:
             if name == "__class__" and BASE not in vars(type(module)):
                 raise ArgumentError(
-                    f"unswap_ gives modules their classes back, but one is {type(module).__name__} now: take "
-                    "back first what has changed it (a parametrization, a sharded wrapper)"
+                    f"unswap_ gives classes back, but one is {type(module).__name__} now: take back first "
+                    "what has changed it"
                 )
 
     def undo(self, length: int = 0) -> None:
         """Take changes back until there are `length`."""
-        while len(self._done) > length:
-            module, name, before, about = self._done.pop()
+        while len(self) > length:
+            module, name, before, about = self.pop()
             if isinstance(about, float):
                 parameter = getattr(module, name)
                 before = before.to(parameter)

@@ -91,8 +91,8 @@ class Scope(TorchFunctionMode):
         called = ", ".join(self.called[key]) or "none"
         return ArgumentError(
             f"{type(self.owner).__name__} must call its activations as when they were swapped "
-            f"({key and key + ': '}{expected}), but called {called}: make what has changed "
-            f"modules, or `unswap_` first; within something, {OUTSIDE}"
+            f"({key and key + ': '}{expected}), but called {called}: make what has "
+            f"changed modules, or `unswap_` first. Within something, {OUTSIDE}"
         )
 
 
@@ -111,7 +111,7 @@ def _run(name: str, original: Callable[..., Any], self: nn.Module, args: Any, kw
     """Run a method, the calls of its owner counted; a forward without a plan only keeps its calls its own."""
     plans, outer = vars(self).get(PLAN, {}), getattr(_HERE, "scope", None)
     counted = any(name in plan.parts for plan in plans.values())
-    if name != "forward":
+    if name in getattr(type(self), BASE)[1]:
         if outer is not None and (not counted or outer.owner is self):
             return original(self, *args, **kwargs)
         if not counted:

@@ -20,9 +20,8 @@ from rectifiers.swapping._changes import Changes
 __all__ = ["match_scale", "would_change"]
 
 _LAYERS = (
-    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d),
-    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm),
+    *(nn.Linear, nn.GroupNorm, nn.LayerNorm),
+    *(getattr(nn, f"{kind}{n}d") for kind in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3)),
 )
 
 

@@ -21,13 +21,13 @@ class Fitted(nn.Module):
 
     def __init__(self, activation: nn.Module, axis: int | None, in_place: bool) -> None:
         super().__init__()
-        self.activation, self.axis, self.in_place = activation, axis, in_place
+        self.activation, self.in_place = activation, in_place
+        self.axes = (-1, -1) if axis is None else (axis, 1)
 
     def forward(self, x: Tensor) -> Any:
         """Apply it."""
-        y = x.clone() if self.in_place else x
-        y = self.activation(y if self.axis is None else y.movedim(self.axis, 1))
-        y = y if self.axis is None else y.movedim(1, self.axis)
+        given = x.clone() if self.in_place else x
+        y = self.activation(given.movedim(*self.axes)).movedim(*self.axes[::-1])
         return x.copy_(y) if self.in_place else y
 
 

@@ -38,8 +38,7 @@ class Placing:
                     with self._leaving([site.name]):
                         counted = site.module is None or sum(s.owner == site.owner for s in sites) > 1
                         if site.within == "a checkpointed function" and counted:
-                            what = f"{described(site.activation, site.within)}, called at {site.place}"
-                            raise ArgumentError(f"{what}, cannot be swapped: {OUTSIDE}")
+                            raise ArgumentError(f"{site.name!r} is in {site.within}: {OUTSIDE}")
                         self.made[site.name] = make(arm, site, self._model)
             if names := [site.name for site in sites if site.name in self.made]:
                 with self._leaving(names):
@@ -70,14 +69,13 @@ class Placing:
         for owner in callers:  # the outer ones first: what is below an inner one is its own
             below = [p for p in paths if len(callers) == 1 or not owner or p.startswith(f"{owner}.")]
             own = [site for site in sites if site.owner == owner]
-            if not below and any(site.name in self.made for site in own):
-                listed = " and ".join(repr(o or "the model") for o in callers)
+            swapped = any(site.name in self.made for site in own)
+            if swapped and not below:
                 raise ArgumentError(
-                    f"{own[0].name!r} must be registered as a module below each that calls it ({listed}) "
-                    "to be replaced: give each a module of its own"
+                    f"{own[0].name!r} must be registered as a module below each that calls it: give it one"
                 )
             new = self.made.get(own[0].name, module)
-            if len(own) > 1 and any(site.name in self.made for site in own):
+            if swapped and len(own) > 1:
                 key = below[0].removeprefix(owner).strip(".")
                 new = Split(key, own[0].activation, [self.made.get(site.name, module) for site in own])
                 self._plan(owner, key, own)
@@ -89,44 +87,45 @@ class Placing:
         owner = self._model.get_submodule(path)
         if isinstance(owner, nn.Sequential | nn.ModuleList | nn.ModuleDict):
             raise ArgumentError(
-                f"{sites[0].name!r} must be a module to be replaced: {type(owner).__name__} is a container "
-                "and cannot hold another one"
+                f"{sites[0].name!r} must be a module to be replaced: {type(owner).__name__} is a container"
             )
-        calls = self._plan(path, "", sites)
+        numbers = self._plan(path, "", sites)
         held = dict(getattr(owner, REPLACED).items()) if hasattr(owner, REPLACED) else {}
-        # A site's index counts those that are functions still.
-        numbers = [n for n in map(str, range(max(map(len, calls)))) if n not in held]
-        held |= {numbers[site.index]: self.made[site.name] for site in sites if site.name in self.made}
+        functions = [n for n in map(str, range(len(numbers) + len(held))) if n not in held]  # still
+        held |= {functions[n]: self.made[name] for name, n in numbers.items() if name in self.made}
         self._changes.set(owner, REPLACED, nn.ModuleDict(held))
         getattr(owner, REPLACED).training = owner.training
 
-    def _plan(self, path: str, key: str, sites: list[Site]) -> tuple[tuple[str, ...], ...]:
-        """Have an owner's forward count its calls of functions, or of a module; return these."""
+    def _plan(self, path: str, key: str, sites: list[Site]) -> dict[str, int]:
+        """Have an owner's forward count its calls of functions, or of a module; return the number of each."""
         owner, names = self._model.get_submodule(path), {site.name for site in sites}
+        numbers: dict[str, int] = {}
         # in the order of the calls, as sites are
         calls = tuple(
             tuple(described(s.activation, s.within) for s in found if s.name in names)
             for found in self._found.values()
         )
         part = {"forward": (0, max(map(len, calls)))}
-        for number, site in enumerate(s for s in self._found[True] or self._found[False] if s.name in names):
-            for module, method in site.methods:
-                self._count(module, method)
-                if module is owner:
-                    part[method] = part.get(method, (number, 0))[0], number + 1
+        for found in self._found.values():
+            for number, site in enumerate(s for s in found if s.name in names):
+                numbers.setdefault(site.name, number)  # in training, if it runs there
+                for module, method in site.methods:
+                    self._count(module, method)
+                    if module is owner:
+                        first, end = part.get(method, (number, 0))
+                        part[method] = min(first, number), max(end, number + 1)
         # What was counted before goes on being counted as it was.
-        plans: dict[str, Plan] = {key: Plan(calls, part), **vars(owner).get(PLAN, {})}
         self._count(owner)
-        self._changes.set(owner, PLAN, plans)
-        return plans[key].calls
+        self._changes.set(owner, PLAN, {key: Plan(calls, part), **vars(owner).get(PLAN, {})})
+        return numbers
 
     def _count(self, module: nn.Module, *methods: str) -> None:
         _, counted = getattr(type(module), BASE, (None, None))
         if isinstance(module, Split) or (counted is not None and {*methods} <= {*counted}):
             return
-        if "forward" in vars(module):
+        for name in {"forward", *methods} & vars(module).keys():
             raise ArgumentError(
-                f"a forward must be its class's, but that of {type(module).__name__} has been replaced"
+                f"a method must be its class's, but {name} of {type(module).__name__} has been replaced"
             )
         self._changes.set(module, "__class__", counting(type(module), methods))
 

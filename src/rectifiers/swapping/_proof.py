@@ -38,10 +38,9 @@ def find(model: nn.Module, example: Any) -> Found:
     for training in (True, False):
         with _mode(model, training):
             sites, _ = observe(model, example)
-            try:
+            other = sites
+            with contextlib.suppress(UserCodeError):  # not every number may be negative
                 other, _ = observe(model, mapped(lambda x: -x if x.is_floating_point() else x, example))
-            except UserCodeError:  # not every number may be negative
-                other = sites
         for ours, theirs in itertools.zip_longest(_named(sites), _named(other), fillvalue="nothing"):
             if ours != theirs:
                 raise ArgumentError(
@@ -100,32 +99,28 @@ def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Mo
 
 def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
     """Go forward and back through a copy in training, where checkpointing recomputes."""
-    try:
-        trained = copy.deepcopy(model).train()
-    except Exception as error:
-        raise ArgumentError(
-            f"a swap is proven on a copy of the model in training, but copying it raised {error_line(error)}"
-        ) from error
     outside: set[str] = set()
 
     def begin(call: Call, x: Tensor) -> None:
         if call.module is None and not interception.running:
             outside.add(call.activation)
 
-    interception = Interception(trained, begin)
-    with interception.installed(), torch.enable_grad():
-        try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
-            wanted = mapped(lambda x: x.detach().requires_grad_(x.is_floating_point()), example)
-            output = run(trained, wanted)
-        except UserCodeError:  # the model sets `requires_grad` itself
-            output = run(trained, example)
-        losses = [t.float().sum() for t in _tensors(output) if t.requires_grad]
-        try:
-            _backward(losses, interception)
-        except RectifiersError:
-            raise
-        except Exception as error:
-            raise ArgumentError(f"training must go on, but backward raised {error_line(error)}") from error
+    try:
+        trained = copy.deepcopy(model).train()
+        interception = Interception(trained, begin)
+        with interception.installed(), torch.enable_grad():
+            try:  # with gradients of the input, without which a reentrant checkpoint recomputes nothing
+                wanted = mapped(lambda x: x.detach().requires_grad_(x.is_floating_point()), example)
+                output = run(trained, wanted)
+            except UserCodeError:  # the model sets `requires_grad` itself
+                output = run(trained, example)
+            _backward([t.float().sum() for t in _tensors(output) if t.requires_grad], interception)
+    except RectifiersError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"a swap is proven by training a copy of the model, but this raised {error_line(error)}"
+        ) from error
     if missed := sorted(outside & functions):
         raise ArgumentError(f"{missed[0]} is checkpointed by the forward that calls it: {OUTSIDE}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from rectifiers.arms import parse_arms
-from rectifiers.call_sites import Table, refuse_closed, sites, unchanged
+from rectifiers.call_sites import Sites, Table, refuse_closed, sites, unchanged
 from rectifiers.errors import ArgumentError
 from rectifiers.swapping._changes import Changes
 from rectifiers.swapping._choice import Where, choose
@@ -127,7 +127,7 @@ def swap_(
                 f"and with it {would_change(model, arm, example, chosen)}: write these for it"
             )
         placing = Placing(model, found, changes, partial)
-        before = sites(model, example)
+        before = sites(model, example) if match_gain else Sites()
         try:
             placing.put(arm, chosen)
             if match_gain:
