@@ -35,8 +35,7 @@ def make(arm: Arm, site: Site, model: nn.Module) -> nn.Module:
     """Return a fresh module for a site."""
     if site.activation in _WIDTHS:
         raise ArgumentError(
-            "an activation that keeps the number of features is swapped, but "
-            f"{site.activation} at {site.name!r} changes it"
+            f"a site must keep the number of features, but {site.activation} at {site.name!r} changes it"
         )
     axis = None
     if not _per_feature(arm):

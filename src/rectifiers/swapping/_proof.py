@@ -89,9 +89,7 @@ def prove(model: nn.Module, example: Any, found: Found, made: Mapping[str, nn.Mo
             for one, other in zip(_tensors(alone), _tensors(watched), strict=True):
                 torch.testing.assert_close(one, other, rtol=_ROUNDING, atol=_ROUNDING, equal_nan=True)
         except AssertionError as error:
-            raise ArgumentError(
-                f"the model takes another way when it is not watched, past its sites: {one_line(error)}"
-            ) from None
+            raise ArgumentError(f"unwatched, the model goes past its sites: {one_line(error)}") from None
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _train(model, example, {s.activation for s in found[True] if s.kind == "function" and s.name in made})
@@ -118,9 +116,7 @@ def _train(model: nn.Module, example: Any, functions: set[str]) -> None:
     except RectifiersError:
         raise
     except Exception as error:
-        raise ArgumentError(
-            f"a swap is proven by training a copy of the model, but this raised {error_line(error)}"
-        ) from error
+        raise ArgumentError(f"training a copy, which proves a swap, raised {error_line(error)}") from error
     if missed := sorted(outside & functions):
         raise ArgumentError(f"{missed[0]} is checkpointed by the forward that calls it: {OUTSIDE}")
 
