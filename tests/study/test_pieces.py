@@ -392,11 +392,20 @@ def test_outputs_are_not_set_against_the_targets_of_others(targets: Tensor, fitt
     words = {"data": (X, targets), "model": lambda act: net(act, outputs=1), "higher_is_better": True}
     finished(planned(loss=squared_by_row, metric=fitting, **words))
     with pytest.raises(
-        ShapeError, match=r"a loss .* outputs \(45, 1\) and targets \(45,\) this one takes any number"
+        ShapeError, match=r"a loss .* outputs \(45, 1\) and targets \(45,\) this one sets each against all"
     ):
         planned(loss=squared, metric=fitting, **words)
     with pytest.raises(ShapeError, match="a metric sets each output"):
         planned(loss=squared_by_row, metric=squared if fitting is squared_by_row else share_right, **words)
+
+
+def test_targets_of_a_regression_are_a_column_for_losses_and_metrics() -> None:
+    words = {"data": (X, X[:, 0]), "model": lambda act: net(act, outputs=1), "higher_is_better": False}
+    with pytest.raises(ShapeError, match=r"a loss .* targets \(45, 1\) this one sets each against all"):
+        planned(**words | {"loss": squared_by_row, "higher_is_better": None})
+    with pytest.raises(ShapeError, match=r"a metric .* targets \(45, 1\) this one sets each against all"):
+        planned(metric=squared_by_row, **words)
+    planned(metric=squared, **words)
 
 
 @pytest.mark.parametrize("column", ["target", "answer"])
@@ -900,7 +909,7 @@ LOADERS = {
                 "higher_is_better": False,
             },
             ShapeError,
-            r"of outputs \(45, 1\) and targets \(45,\) this one takes any number each: give both one shape",
+            r"of outputs \(45, 1\) and targets \(45,\) this one sets each against all: bring both to one",
         ),
         (
             {"metric": lambda y_true, y_pred: 0.0, "higher_is_better": True},

@@ -29,7 +29,6 @@ from rectifiers.tasks.losses import Loss
 
 __all__ = ["try_every_arm"]
 
-_TIMED = 2
 _TRIED = 1024  # samples for a metric: it may need every class, and some are rare
 
 
@@ -118,7 +117,7 @@ def _first_steps(prepared: Prepared, model: nn.Module, arm: str, norm: str) -> t
         chosen.zero()
         held = [*model.parameters(), *model.buffers(), *chosen.state]
         peak = peak_of_step(step, held, prepared.device)
-        return peak, min(_seconds(step, prepared.device) for _ in range(_TIMED))
+        return peak, min(_seconds(step, prepared.device) for _ in range(2))
 
 
 def _first_samples(plan: Plan, number: int) -> Tensor:
@@ -148,11 +147,12 @@ def _check_given(given: Loss, outputs: Tensor, targets: Tensor) -> None:
         "metric": lambda o, t: given.score(*given.rows(o, t)),
     }
     shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
+    broadcast = outputs.shape != targets.shape or 1 in outputs.shape[1:]
     for what, number in numbers.items():
-        if outputs.shape != targets.shape and _pairs_all(number, outputs.cpu(), targets.cpu()):
+        if broadcast and _pairs_all(number, outputs.cpu(), targets.cpu()):
             raise ShapeError(
-                f"a {what} sets each output against its target, but of {shapes} this one takes any number "
-                "each: give both one shape, y[:, None] or outputs[:, 0]"
+                f"a {what} sets each output against its target, but of {shapes} this one sets each against "
+                "all: bring both to one shape, such as (n,), before they are compared"
             )
         with seeded(0), warnings.catch_warnings():
             warnings.filterwarnings("error", "Using a target size")  # torch's, where shapes do not fit
