@@ -306,6 +306,7 @@ def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> N
         (pd.DataFrame([[1, 2], [1, 3]], columns=["elu", "elu"]), {}, ArgumentError, "different names"),
         ([{0: 1, 1: 2}], {}, ArgumentError, "row 1 is '{0: 1, 1: 2}'"),
         (7, {}, ArgumentTypeError, "int"),
+        (pd.Series([1.0, 2.0]), {}, ArgumentError, "row 1 is '1.0'"),
         ("nowhere.csv", {}, DataError, "nowhere.csv"),
     ],
 )

@@ -144,7 +144,7 @@ def _text(cell: Any) -> str:
 
 
 def _object(data: Any) -> Iterable[tuple[Any, Any]]:
-    if hasattr(data, "reset_index"):  # a frame of pandas
+    if hasattr(data, "itertuples"):  # a frame of pandas
         named = data.reset_index() if any(name is not None for name in data.index.names) else data
         return _named(map(str, named.columns), zip(named.index, named.itertuples(index=False), strict=True))
     if isinstance(data, Mapping) and all(map(_is_list, data.values())):
