@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Bytecode is made where it is used and then kept, whatever the environment says: packages have twenty times as much.
+PIP := $(BIN)/python -m pip install --quiet --no-compile $(PIP_ARGS)
+export PYTHONDONTWRITEBYTECODE :=
 SET_UP := $(VENV)/.set-up
 SET_UP_DEV := $(VENV)/.set-up-dev
 SET_UP_BENCH := $(VENV)/.set-up-bench
@@ -30,28 +33,27 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(SET_UP): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
+	$(PIP) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	$(PIP) --editable '.[test]'
 	@touch $@
 
 setup-dev: $(SET_UP_DEV)
 
 $(SET_UP_DEV): $(SET_UP)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	@touch $@
 
 compare: $(SET_UP)  ## which activation should this network use? prints the verdict, writes runs/*/report.html
 	$(BIN)/rectifiers compare $(ARGS)
 
-# Bytecode is kept whatever the environment says: the suite starts a hundred processes, which would compile it anew.
 test: $(SET_UP)  ## the whole suite
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
 
 test-ray: $(SET_UP_RAY)  ## studies on several nodes of Ray (on this machine)
 	$(BIN)/python -m pytest tests/ray tests/contracts/test_runners.py $(ARGS)
 
 $(SET_UP_RAY): $(SET_UP)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[ray]'
+	$(PIP) --editable '.[ray]'
 	@touch $@
 
 architectures: $(SET_UP_EXAMPLES)  ## swap the activations of real architectures, built without weights
@@ -74,7 +76,7 @@ wheel: $(SET_UP_DEV)  ## build the wheel and run the smoke test against it, not 
 	rm -rf dist build/wheel
 	$(BIN)/python -m build --wheel --outdir dist >build.log 2>&1 || { cat build.log; exit 1; }
 	@rm -f build.log
-	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel dist/*.whl
+	$(PIP) --no-deps --target build/wheel dist/*.whl
 	PYTHONPATH=$(CURDIR)/build/wheel RECTIFIERS_EXPECTED_ROOT=$(CURDIR)/build/wheel \
 	  $(BIN)/python -m pytest -m wheel -p no:cacheprovider
 
@@ -97,7 +99,7 @@ bench: $(SET_UP)  ## time and memory of the activations beside torch's own; writ
 	$(BIN)/python -m benchmarks.activations $(ARGS)
 
 $(SET_UP_EXAMPLES): $(SET_UP)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[examples]'
+	$(PIP) --editable '.[examples]'
 	@touch $@
 
 test-examples: $(SET_UP_EXAMPLES)  ## run examples/: Lightning, Hugging Face, skorch, Keras, scikit-learn, plain PyTorch
@@ -107,7 +109,7 @@ gpu-check: $(SET_UP)  ## tests, timings and thresholds on a GPU, in 8 minutes at
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
 
 $(SET_UP_BENCH): $(SET_UP)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	@touch $@
 
 bench-study: $(SET_UP_BENCH)  ## whole studies beside a loop by hand, Optuna, Ray Tune; writes benchmarks/STUDY.md

@@ -350,9 +350,7 @@ def test_nothing_is_found_in_a_sound_model(model, initialization, notices):
     assert notices(arms=arms, model=f"{SOUND}:{model}", initialization=initialization) == ()
 
 
-@pytest.mark.parametrize(
-    "task, model", [("xor", "mlp"), *((t, m) for t in ("digits", "mnist1d") for m in ("mlp", "cnn"))]
-)
+@pytest.mark.parametrize("task, model", [("xor", "mlp"), ("digits", "cnn"), ("mnist1d", "mlp")])
 def test_of_all_activations_on_the_tasks_only_what_is_true_is_told(task, model, notices):
     found = notices(task=task, arms=EVERY, norms="none,batch", model=model, width=16)
     assert {notice.severity for notice in found} == {"warned"}

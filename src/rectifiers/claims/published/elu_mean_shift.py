@@ -11,7 +11,7 @@ _COMMON |= {"batch_size": 64, "learning_rate": 0.01, "momentum": 0.0, "schedule"
 _WATCHED: dict[str, Any] = {"seeds": 5, "depth": 8, "rate": 0.01}
 
 _DIGITS, _MNIST = {"task": "digits", "width": 64}, {"task": "mnist", "width": 128}
-_QUICK = {**_COMMON, **_DIGITS, "epochs": 60, "seeds": 8}
+_QUICK = {**_COMMON, **_DIGITS, "epochs": 30, "seeds": 6}
 _DESK = {**_COMMON, **_MNIST, "epochs": 10, "seeds": 5}
 _FULL = {**_DESK, "epochs": 300}
 _LOWER = Criterion("below", 0, 0)
@@ -36,7 +36,7 @@ claim = Claim(
     ),
     scales={
         "quick": Scale(
-            1, "digits, 64 units, 60 epochs", True, {"main": _QUICK}, {**_WATCHED, **_DIGITS, "steps": 600}
+            1, "digits, 64 units, 30 epochs", True, {"main": _QUICK}, {**_WATCHED, **_DIGITS, "steps": 300}
         ),
         "desk": Scale(
             12, "10 epochs instead of 300", True, {"main": _DESK}, {**_WATCHED, **_MNIST, "steps": 4000}

@@ -5,8 +5,8 @@ from typing import Any
 from rectifiers.claims import Claim, Criterion, Part, Scale, TimeToTarget
 
 _COMMON: dict[str, Any] = {"arms": ("tanh", "relu"), "model": "cnn", "target": 25.0, "schedule": "constant"}
-_QUICK = {**_COMMON, "task": "mnist1d", "width": 16, "epochs": 10, "seeds": 8}
-_QUICK |= {"learning_rate": (0.02, 0.05, 0.1, 0.2)}
+_QUICK = {**_COMMON, "task": "mnist1d", "width": 16, "epochs": 10, "seeds": 8, "tuning_seeds": 1}
+_QUICK |= {"learning_rate": (0.05, 0.1, 0.2)}
 _FOUR_LAYERS = {**_COMMON, "width": 32, "depth": 3, "seeds": 8, "tuning_seeds": 1}
 _RATES = {"epochs": 30, "learning_rate": (0.02, 0.05, 0.1)}
 _DESK = {**_FOUR_LAYERS, **_RATES, "data": "rectifiers.claims.cifar:fewer"}

@@ -46,7 +46,7 @@ claim = Claim(
         ),
     ),
     scales={
-        "quick": Scale(0.6, f"digits, 64-256-64-10, rate 1e-3, {_ORDER}", True, _studies(*_SMALL, 1e-3, 8)),
+        "quick": Scale(0.6, f"digits, 64-256-64-10, rate 1e-3, {_ORDER}", True, _studies(*_SMALL, 1e-3, 5)),
         "desk": Scale(
             15, f"2 epochs, 4 seeds, {_ORDER}", True, _studies("mnist", "tutorial", 1e-4, 4, epochs=2)
         ),

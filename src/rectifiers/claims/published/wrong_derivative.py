@@ -23,7 +23,7 @@ claim = Claim(
         Part("with 1 if all are positive, most do not", Share("wrong (all)", 100), _FEW),
     ),
     scales={
-        "quick": Scale(0.5, _CHANGES, studies={"main": {**_STUDY, "seeds": 20}}),
+        "quick": Scale(0.5, _CHANGES, studies={"main": {**_STUDY, "seeds": 20, "tuning_seeds": 1}}),
         "desk": Scale(2, _CHANGES, studies={"main": {**_STUDY, "seeds": 100}}),
     },
     remarks="""The two readings are what `if x.any() > 0` and `if x.all() > 0` do, whichever the code had.
