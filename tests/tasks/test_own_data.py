@@ -394,7 +394,7 @@ INF[0, 0] = 1e300
         (
             (X, torch.eye(8).long(), TEST_X, torch.eye(8).long()[:4]),
             ShapeError,
-            r"use argmax\(1\) on one-hot labels",
+            r"argmax\(1\) of one-hot labels",
         ),
         (
             (X, torch.rand(8, 2, 2), TEST_X, torch.rand(4, 2, 2)),

@@ -19,8 +19,8 @@ __all__ = ["Part", "Returned", "read"]
 _ROUNDED = 0.01  # of their standard deviation: as much may be lost of targets
 _EXAMPLE = 64  # samples that are read at once, the first of which are tried before training
 _ELSE = (
-    "use argmax(1) on one-hot labels; give loss='several-labels' for several a sample, 'token-labels' for "
-    "one a token, or a loss and a metric"
+    "use y[:, 0] of one column, argmax(1) of one-hot labels; give loss='several-labels' for several a "
+    "sample, 'token-labels' for one a token, or a loss and a metric"
 )
 
 
