@@ -81,13 +81,21 @@ def test_frame_columns_rows_and_wide_are_one_table() -> None:
         frame.to_dict("list"),
         wide,
         wide.reset_index(),
-        wide.reset_index(drop=True),
-        {arm: column(TABLE, arm) for arm in ("relu", "elu", "gelu", "tanh")},
-        {arm: np.array(column(TABLE, arm)) for arm in ("relu", "elu", "gelu", "tanh")},
+        wide.reset_index().to_dict("list"),
+        {"seed": range(SEEDS), **{arm: np.array(column(TABLE, arm)) for arm in wide.columns}},
     ]
     found = [judge(table, margin=0.3) for table in tables]
     assert {one.recommendation.sentence for one in found} == {found[0].recommendation.sentence}
     assert len({str(one.summary.comparisons) for one in found}) == 1
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame])
+def test_columns_without_seeds_are_independent_samples_and_may_be_sorted(kind: Any) -> None:
+    values = np.sort(np.random.default_rng(3).normal(90.0, 1.0, 10))
+    found = judge(kind({"relu": values, "elu": values + 0.3 + np.linspace(0.0, 0.01, 10)}), margin=0.1)
+    assert "no column of seeds" in said(found, "unpaired")
+    (row,) = found.summary.comparisons
+    assert (row.verdict, row.pair_correlation) == ("undecided", None)
 
 
 def test_rows_may_come_in_any_order_and_seeds_may_be_any_names() -> None:
@@ -233,18 +241,19 @@ def test_names_that_only_resemble_a_loss_are_taken_as_they_are(name: str) -> Non
 
 def test_what_makes_runs_doubtful_is_told() -> None:
     same = {"relu": [97.0, 96.0, 98.0], "elu": [97.0, 96.0, 98.0], "gelu": [95.0, 95.0, 95.0]}
-    found = judge(same, margin=0.5)
+    found = judge({"seed": [1, 2, 3], **same}, margin=0.5)
     assert codes(found) == ["equal-arms", "constant"]
     assert said(found, "equal-arms").startswith("relu, elu: the same metric in every run")
     assert said(found, "constant").startswith("gelu: every run is at 95:")
     assert found.recommendation.status != "invalid"
-    full = judge({"relu": [1.0, 0.99, 1.0], "elu": [1.0, 1.0, 1.0], "gelu": [0.9, 0.92, 0.91]}, margin=0.01)
+    scores = {"relu": [1.0, 0.99, 1.0], "elu": [1.0, 1.0, 1.0], "gelu": [0.9, 0.92, 0.91]}
+    full = judge({"seed": [1, 2, 3], **scores}, margin=0.01)
     assert codes(full) == ["ceiling"]
     assert said(full, "ceiling").startswith(
         "relu, elu: half of the runs or more are at 1, better cannot show"
     )
     lowest = judge({"relu": [0.0, 0.1, 0.0], "elu": [0.2, 0.1, 0.3]}, margin=0.1, lower_is_better=True)
-    assert codes(lowest) == ["ceiling"]
+    assert codes(lowest) == ["unpaired", "ceiling"]
 
 
 @pytest.mark.parametrize(
@@ -258,7 +267,7 @@ def test_what_makes_runs_doubtful_is_told() -> None:
 def test_a_table_that_means_nothing_has_no_verdict_unless_it_is_allowed(table: Any, code: str) -> None:
     found = judge(table, margin=0.5)
     assert (found.recommendation.status, found.recommendation.arm) == ("invalid", None)
-    assert codes(found) == [code]
+    assert codes(found) == ["unpaired", code]
     assert found.recommendation.sentence.startswith("No verdict: ")
     assert f"--allow {code}" in found.recommendation.sentence
     allowed = judge(table, margin=0.5, allow=f" {code} ")
@@ -274,7 +283,7 @@ def test_unequal_columns_and_two_runs_each_are_no_reason_to_withhold() -> None:
 
 
 def test_a_few_equal_differences_between_rounded_numbers_are_no_certainty() -> None:
-    (row,) = judge({"relu": [90, 91], "elu": [91, 92]}, margin=0.1).summary.comparisons
+    (row,) = judge({"seed": [0, 1], "relu": [90, 91], "elu": [91, 92]}, margin=0.1).summary.comparisons
     assert row.verdict == "undecided"
     assert row.low is not None
     assert row.low < 0.0

@@ -85,7 +85,7 @@ def read(data: Any, *, arm: str | None, seed: str | None, value: str | None) -> 
         raise ArgumentError(f"which column holds the {kind}? Say --{kind}-column (columns: {named})")
     if arm is None or value is None:
         found = [(row, cells, name, name) for name in rest for row, cells in rows if name in cells]
-        told, metric = "an arm per column, " + (f"seed: {seed}" if seed else "a seed per row"), "metric"
+        told, metric = "an arm per column" + (f", seed: {seed}" if seed else ""), "metric"
     else:
         found = [(row, cells, _text(cells.get(arm)), value) for row, cells in rows]
         told = f"arm: {arm}, {f'seed: {seed}, ' if seed else ''}value: {value}"
@@ -103,8 +103,7 @@ def read(data: Any, *, arm: str | None, seed: str | None, value: str | None) -> 
                 f"and {row}): keep one, or judge one task at a time"
             )
         runs[name, key] = Measured(name, key, _number(cells.get(column), column, row, arm is None), row)
-    seeded = seed is not None or (arm is None and len(found) == len(rest) * len(rows))
-    return Results(table, metric, tuple(runs.values()), seeded, told)
+    return Results(table, metric, tuple(runs.values()), seed is not None, told)
 
 
 def _column(columns: list[str], kind: str, given: str | None) -> str | None:

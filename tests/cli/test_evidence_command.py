@@ -43,7 +43,6 @@ def test_it_ends_with_the_recommendation(say: Say, place: Path) -> None:
         ("r.tsv", LONG.replace(",", "\t"), []),
         ("r.csv", LONG.replace("\n", "\n\n"), []),
         ("r.csv", WIDE, []),
-        ("r.csv", WIDE.replace("seed", ""), []),
         ("r.csv", LONG.replace("activation", "who"), ["--arm-column", "who"]),
         ("r.csv", LONG.replace("seed", "no"), ["--seed-column", "no"]),
         ("r.csv", LONG.replace("accuracy", "top"), ["--value-column", "top"]),
@@ -59,6 +58,13 @@ def test_every_way_to_write_a_table_gives_the_same_answer(
     expected = json.loads(say("evidence", "plain.csv", "--json").out)
     assert found["recommendation"] == expected["recommendation"]
     assert found["comparisons"] == expected["comparisons"]
+
+
+def test_an_index_is_no_seed(say: Say, place: Path) -> None:
+    (place / "r.csv").write_text(WIDE.replace("seed", ""))
+    found = say("evidence", "r.csv")
+    assert found.err.endswith("5 runs each; an arm per column\n")
+    assert "independent samples" in found.out
 
 
 def test_json_is_one_object_and_the_report_lies_where_it_is_asked_for(say: Say, place: Path) -> None:
