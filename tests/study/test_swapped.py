@@ -90,7 +90,7 @@ def test_what_is_not_swapped_is_told(directory: Path) -> None:
         ({"swap": "relu"}, "swap is for an own model"),
         ({"swap": "", "model": "model.py:build"}, "swap is the name of an activation"),
         ({"swap": "relu", "model": "model.py:with_argument"}, "it takes activation"),
-        ({"swap": "rellu", "model": "model.py:build"}, "did you mean 'relu'"),
+        ({"swap": "rellu", "model": "model.py:build"}, "matches none of"),
         ({"swap": "*", "model": "model.py:build"}, "matches 3 relu and 1 sigmoid"),
         (
             {"swap": "relu", "model": "model.py:build", "arms": "relu,maxout"},

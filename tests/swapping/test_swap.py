@@ -695,7 +695,7 @@ def replaced_forward() -> nn.Module:
     "net, arm, options, words",
     [
         (Functions, "prelu", {"where": "layer[12].*"}, "matches none of 6"),
-        (Functions, "prelu", {"where": "rellu"}, "matches none of 6: print(rectifiers.sites("),
+        (Functions, "prelu", {"where": "rellu"}, "matches none of 6 (relu, gelu): print(rect"),
         (Functions, "prelu", {}, "matches 5 relu and 1 gelu: name one, as where='relu'"),
         (Functions, "prelu", {"where": [3]}, "where is text"),
         (Functions, "prelu", {"where": []}, "but is empty"),

@@ -38,8 +38,9 @@ def _matching(found: Sites, pattern: str) -> dict[str, str]:
             f"name one, as where={next(iter(counts))!r}, or list the sites"
         )
     if not matched:
+        kinds = ", ".join(dict.fromkeys(every.values())) or "no activation"
         raise ArgumentError(
-            f"where must match a site, but {pattern!r} matches none of {len(found)}: "
+            f"where must match a site, but {pattern!r} matches none of {len(found)} ({kinds}): "
             "print(rectifiers.sites(model, example)) lists them"
         )
     return matched
