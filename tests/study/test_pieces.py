@@ -775,6 +775,19 @@ class Short(Dataset[Any]):
         return X[i], int(CLASSES[i])
 
 
+class Nested(Parts):
+    def __getitem__(self, i: int) -> Any:
+        return (X[i], {"ids": torch.tensor([i % 4])}), int(CLASSES[i])
+
+
+def test_a_dictionary_may_be_in_a_tuple() -> None:
+    class Model(TakesParts):
+        def forward(self, inputs: Any) -> Tensor:
+            return super().forward((inputs[0], inputs[1]["ids"]))
+
+    finished(planned(model=lambda act: Model(act, tuple), data=(Nested(tuple), Nested(tuple))))
+
+
 class Named(Parts):
     """Items with a text, of which a batch has a list."""
 

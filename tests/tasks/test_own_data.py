@@ -31,6 +31,13 @@ TEST_X, TEST_Y = X[:4] + 0.5, Y[:4]
 Load = Callable[[Any], tuple[Task, Data]]
 
 
+def read_only(x: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return an array that cannot be written to, as those of pandas."""
+    array = x.clone().numpy()
+    array.flags.writeable = False
+    return array
+
+
 @pytest.fixture
 def load() -> Iterator[Load]:
     """Load what a user's function returns."""
@@ -68,6 +75,7 @@ class Pairs(Dataset[Any]):
         (Pairs(X, Y), Pairs(TEST_X, TEST_Y)),
         (Pairs(X.numpy(), Y.tolist()), Pairs(TEST_X.numpy(), TEST_Y.numpy())),
         (X.clone().requires_grad_(), Y, TEST_X, TEST_Y),
+        (read_only(X), read_only(Y), TEST_X, TEST_Y),
     ],
     ids=[
         "tensors",
@@ -77,6 +85,7 @@ class Pairs(Dataset[Any]):
         "data sets",
         "data sets of numbers",
         "with gradient",
+        "read-only arrays",
     ],
 )
 def test_every_accepted_form_gives_the_same_data(load: Load, returned: Any) -> None:

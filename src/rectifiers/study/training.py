@@ -215,8 +215,7 @@ class _Training:
         for name, tensor in [*self._model.named_parameters(), *self._model.named_buffers()]:
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise _DivergedError(f"{name} is not finite after step {self.steps}")
-        prepared = self._prepared
-        limit = HOPELESS * constant_loss(prepared.data, prepared.objective)
+        limit = HOPELESS * constant_loss(self._prepared.data, self._prepared.objective)
         if self.losses[-1] > limit:
             raise _DivergedError(
                 f"training loss {self.losses[-1]:.3g} in the last epoch, "

@@ -39,9 +39,10 @@ def tensor(value: Any, path: str) -> Tensor:
     """Return one tensor or array as a dense tensor on the CPU."""
     try:
         if not isinstance(value, Tensor):
+            array = value.toarray() if hasattr(value, "toarray") else value  # a sparse one of scipy's
             value = torch.as_tensor(
-                np.asarray(value.toarray() if hasattr(value, "toarray") else value)
-            )  # scipy's
+                np.require(array, requirements="W")
+            )  # those of pandas cannot be written to
         if value.is_complex():
             raise TypeError("complex")
     except (TypeError, ValueError) as error:
@@ -55,8 +56,8 @@ def tensors(value: Any, path: str) -> Inputs:
     """Return data as tensors: several in a dictionary or a tuple, one otherwise."""
     if isinstance(value, Mapping):
         return {key: tensors(part, path) for key, part in value.items()}
-    if isinstance(value, tuple) and value and all(hasattr(part, "__array__") for part in value):
-        return tuple(tensor(part, path) for part in value)
+    if isinstance(value, tuple) and all(hasattr(x, "__array__") or isinstance(x, Mapping) for x in value):
+        return tuple(tensors(x, path) for x in value)
     return tensor(value, path)
 
 
