@@ -61,7 +61,7 @@ def as_function(target: Any) -> tuple[Function, Caller, str]:
             raise ArgumentError(
                 "a function must return the same for the same input, but this one is random: fix its draws"
             )
-    if not caller.narrow:
+    if caller.dtypes == ("float64",):
         notes.append("not element by element: along a line, in float64")
     return function, caller, "; ".join(notes)
 
@@ -107,7 +107,7 @@ def _of_numbers(function: Function) -> tuple[Function, Caller]:
                 y: Tensor = function(b.to(t.dtype) + flat * v.to(t.dtype)) * w.to(t.dtype)
                 return y.flatten(1).sum(1).reshape(t.shape)
 
-            return line, Caller("torch", narrow=False)  # rounding t would move it across kinks
+            return line, Caller("torch", ("float64",))  # rounding t would move it across kinks
     raise ArgumentError(
         "a function must take one tensor and return one where its derivative is not passed, too, but this "
         f"one takes none of the shapes {', '.join(map(str, _SHAPES))}{problem}"

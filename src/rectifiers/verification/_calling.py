@@ -54,14 +54,14 @@ class Caller:
     Attributes
     ----------
     library : {"numpy", "torch", "jax"}
-    narrow : bool
-        Whether it is tried in narrower dtypes than float64.
+    dtypes : tuple of str
+        In which functions are tried.
     numbers : bool
         Whether it takes Python numbers, one by one.
     """
 
     library: Literal["numpy", "torch", "jax"]
-    narrow: bool = True
+    dtypes: tuple[str, ...] = ("float64", "float32", "float16")
     numbers: bool = False
 
     @classmethod
@@ -74,7 +74,7 @@ class Caller:
             It raises whatever it is given; the message is that of the likeliest library.
         """
         errors: list[Exception] = []
-        for caller in (cls("numpy"), cls("torch"), cls("numpy", narrow=False, numbers=True)):
+        for caller in (cls("numpy"), cls("torch"), cls("numpy", ("float64",), numbers=True)):
             try:
                 with quiet():
                     result = caller.run(function, caller.give(_PROBE))
@@ -91,13 +91,6 @@ class Caller:
         raise UserCodeError(
             f"{label} must take an array or a number, but raised {error_line(first)}"
         ) from first
-
-    @property
-    def dtypes(self) -> tuple[str, ...]:
-        """The dtypes a function of this library is tried in, the widest first."""
-        if not self.narrow:
-            return ("float64",)
-        return ("float64", "float32", *(() if self.library == "numpy" else ("bfloat16",)), "float16")
 
     def give(self, x: Array, dtype: str = "float64") -> Any:
         """Return an array as the library's own, in a memory of its own."""
