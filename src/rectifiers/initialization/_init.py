@@ -17,7 +17,7 @@ from torch.nn.utils import parametrize
 from rectifiers import nn
 from rectifiers.activations import Activation
 from rectifiers.call_sites import aligned, run, unchanged
-from rectifiers.errors import ArgumentError, UserCodeError
+from rectifiers.errors import ArgumentError
 from rectifiers.initialization._gain import gain as gain_of
 from rectifiers.initialization._neighbours import Place, neighbours
 
@@ -281,10 +281,6 @@ def _correct(module: torch.nn.Module, drawn: dict[torch.nn.Module, str], example
     try:
         with unchanged(module), torch.no_grad():
             run(module, example)
-    except UserCodeError as error:
-        if isinstance(error.__cause__, ArgumentError):  # raised by the hook
-            raise error.__cause__ from None
-        raise
     finally:
         for handle in handles:
             handle.remove()
