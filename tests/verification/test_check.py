@@ -194,7 +194,7 @@ def test_second_derivatives_are_compared_where_they_are_known(f: Any) -> None:
 def test_what_was_computed_first_for_a_shape_is_no_derivative() -> None:
     known: dict[Any, Any] = {}
     result = check(np.tanh, lambda x: known.setdefault(np.shape(x), 1 - np.tanh(x) ** 2))
-    assert "keeps state" in " ".join(failure.what for failure in result.failures)
+    assert "keeps state" in " ".join(failure.note for failure in result.failures)
 
 
 def test_what_is_not_compared_is_told() -> None:
@@ -273,7 +273,7 @@ def test_a_module_that_is_wrong_in_half_precision() -> None:
 
 def test_a_function_that_is_nan_is_wrong_itself() -> None:
     result = check(lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)), reference.tanh.df)
-    assert "the function gives nan at" in " ".join(failure.what for failure in result.failures)
+    assert "the function gives nan at" in " ".join(failure.note for failure in result.failures)
 
 
 def test_the_failing_point_is_the_one_to_read() -> None:

@@ -2,7 +2,6 @@
 
 from rectifiers.verification._check import check as check
 from rectifiers.verification._result import CheckResult as CheckResult
-from rectifiers.verification._result import Failure as Failure
 from rectifiers.verification._result import Row as Row
 
-__all__ = ["CheckResult", "Failure", "Row", "check"]
+__all__ = ["CheckResult", "Row", "check"]

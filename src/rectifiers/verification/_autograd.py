@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from torch import Tensor
 
 from rectifiers.errors import ArgumentError, error_line
 from rectifiers.verification._calling import Caller, Function, quiet
+from rectifiers.verification._result import Row
 from rectifiers.verification._slopes import find_kinks
 from rectifiers.verification._subject import Subject
-from rectifiers.verification._trials import Report, Wrong
+from rectifiers.verification._trials import Wrong, attempt
 
 __all__ = ["as_function", "backward_of", "run"]
 
@@ -131,7 +132,7 @@ def _gradient(function: Function, leaf: Tensor, weights: Tensor) -> Tensor:
     return torch.autograd.grad(y, leaf, weights.to(y.dtype), materialize_grads=True)[0]
 
 
-def run(subject: Subject, report: Report) -> None:
+def run(subject: Subject) -> Iterator[Row]:
     """Try uneven gradients, forward mode, double backward and vmap on a function of tensors.
 
     The first three by torch's own checks, between kinks: that backward is the slope has been compared finely.
@@ -146,8 +147,8 @@ def run(subject: Subject, report: Report) -> None:
         ("double backward", torch.autograd.gradgradcheck, {}),
     ):
         trial = functools.partial(_by_torch, subject, leaf, holds, options)
-        report.attempt(test, f"torch.autograd.{holds.__name__}", trial, optional=True)
-    report.attempt("vmap", "over rows", functools.partial(_mapped, subject), optional=True)
+        yield attempt(test, f"torch.autograd.{holds.__name__}", trial, optional=True)
+    yield attempt("vmap", "over rows", functools.partial(_mapped, subject), optional=True)
 
 
 def _by_torch(

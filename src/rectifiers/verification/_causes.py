@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rectifiers.verification._calling import Array
-from rectifiers.verification._result import Failure
+from rectifiers.verification._result import Row
 from rectifiers.verification._slopes import find_kinks
 from rectifiers.verification._subject import Subject
 
@@ -18,10 +18,10 @@ __all__ = ["likely_cause"]
 _OTHER = {"input": "output", "output": "input"}
 
 
-def likely_cause(subject: Subject, failure: Failure) -> str:
+def likely_cause(subject: Subject, failure: Row) -> str:
     """Return what the derivative is right for instead, or where it goes wrong."""
-    if failure.x is None or failure.got is None or failure.what.startswith("the function"):
-        return failure.what
+    if failure.x is None or failure.got is None or failure.note.startswith("the function"):
+        return failure.note
     if not math.isfinite(failure.got):
         return _overflow(subject, failure, failure.x)
     case = _Case(subject)
@@ -30,7 +30,7 @@ def likely_cause(subject: Subject, failure: Failure) -> str:
     return found or f"is not the slope of the function {failure.point}"
 
 
-def _overflow(subject: Subject, failure: Failure, bad: float) -> str:
+def _overflow(subject: Subject, failure: Row, bad: float) -> str:
     """From where on the result is no number."""
     good = 0.123 * math.copysign(1.0, bad)
     kind = "nan" if math.isnan(failure.got or 0.0) else "infinity"

@@ -11,7 +11,7 @@ from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, e
 from rectifiers.verification import _trials
 from rectifiers.verification._calling import Caller, is_module, name_of
 from rectifiers.verification._causes import likely_cause
-from rectifiers.verification._result import CheckResult
+from rectifiers.verification._result import CheckResult, Row
 from rectifiers.verification._subject import Subject
 
 __all__ = ["check"]
@@ -86,9 +86,7 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
                 raise ArgumentError(
                     f"{name_of(f)} must act on each element alone to be checked with a derivative"
                 )
-    report = _trials.Report()
-    if note:
-        report.attempt("input", "the function", lambda: note)
+    rows = [Row("input", "the function", "note", note)] if note else []
     with caller.precisely():
         try:
             subject = Subject(f, df, caller, of)
@@ -101,11 +99,10 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
                 f"the slope of a function must be found by calling it, but that of {name_of(f)} was at "
                 f"{known} of {subject.points.size} points: it varies too fast, or is not a number there"
             )
-        _trials.run(subject, report)
+        rows += _trials.run(subject)
         if autograd:
-            _autograd.run(subject, report)
-        cause = likely_cause(subject, report.failures[0]) if report.failures else ""
-        kinks, curves = tuple(kink.x for kink in subject.kinks), subject.curves()
-    return CheckResult(
-        name, not report.failures, tuple(report.failures), cause, tuple(report.rows), kinks, curves
-    )
+            rows += _autograd.run(subject)
+        wrong = next((row for row in rows if row.outcome == "wrong"), None)
+        cause = "" if wrong is None else likely_cause(subject, wrong)
+        kinks = tuple(kink.x for kink in subject.kinks)
+        return CheckResult(name, cause, tuple(rows), kinks, subject.curves())

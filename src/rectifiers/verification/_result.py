@@ -1,4 +1,4 @@
-"""What a check found: rows of a table, failures, the likely cause."""
+"""What a check found: rows of a table, and the likely cause of what is wrong."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 from rectifiers.errors import one_line
 
-__all__ = ["CheckResult", "Failure", "Row"]
+__all__ = ["CheckResult", "Row"]
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One thing that is wrong.
+class Row:
+    """One test: what was tried, on how many points, and how it ended.
 
     Attributes
     ----------
-    test : str
-        The row of the table.
-    what : str
-        In words.
+    test, tried : str
+    outcome : {"right", "wrong", "note"}
+        A note is no failure: what is unusual, or could not be tried.
+    note : str
+        What is wrong, or unusual.
     x : float or None
-        The point, where it is one; of all that fail the one whose magnitude is nearest to 1.
+        The point that is wrong, where it is one; of all that are the one whose magnitude is nearest to 1.
     expected : tuple of float or None
         The smallest and the largest right value: equal but at kinks.
     got : float or None
@@ -33,7 +34,9 @@ class Failure:
     """
 
     test: str
-    what: str
+    tried: str
+    outcome: str = "right"
+    note: str = ""
     x: float | None = None
     expected: tuple[float, float] | None = None
     got: float | None = None
@@ -52,24 +55,6 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One test: what was tried, on how many points, and how it ended.
-
-    Attributes
-    ----------
-    test, tried : str
-    outcome : {"right", "wrong", "note"}
-        A note is no failure: what is unusual, or could not be tried.
-    note : str
-    """
-
-    test: str
-    tried: str
-    outcome: str = "right"
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class CheckResult:
     """The result of `rectifiers.check`; printed, it is the table.
 
@@ -77,10 +62,6 @@ class CheckResult:
     ----------
     name : str
         Of the functions.
-    ok : bool
-        Whether nothing is wrong.
-    failures : tuple of Failure
-        The first is the one to read.
     cause : str
         The likely cause of the first failure in words; empty where all is right.
     rows : tuple of Row
@@ -93,18 +74,26 @@ class CheckResult:
     """
 
     name: str
-    ok: bool
-    failures: tuple[Failure, ...]
     cause: str
     rows: tuple[Row, ...]
     kinks: tuple[float, ...]
     curves: dict[str, list[Any]] = field(repr=False)
 
+    @property
+    def failures(self) -> tuple[Row, ...]:
+        """What is wrong; the first is the one to read."""
+        return tuple(row for row in self.rows if row.outcome == "wrong")
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.failures
+
     def __str__(self) -> str:
         width = max(len(row.test) for row in self.rows)
         lines = [f"{self.name}: {'right' if self.ok else f'WRONG: {self.cause}'}", ""]
         for failure in self.failures[:1]:
-            lines += [f"  {failure.test}: {one_line(failure.what, 300)}"]
+            lines += [f"  {failure.test}: {one_line(failure.note, 300)}"]
             lines += [f"  {failure.point}", ""] if failure.point else [""]
         signs = {"right": "ok   ", "wrong": "WRONG", "note": "note "}
         for row in self.rows:
@@ -116,10 +105,10 @@ class CheckResult:
         """Return everything but the curves as plain data that JSON holds: NaN and infinity are texts."""
         found = asdict(self)
         del found["curves"]
-        for failure in found["failures"]:
-            if not math.isfinite(failure["got"] or 0.0):
-                failure["got"] = str(failure["got"])
-        return found
+        for row in found["rows"]:
+            if not math.isfinite(row["got"] or 0.0):
+                row["got"] = str(row["got"])
+        return {"ok": self.ok, **found}
 
     def plot(self, path: str | Path) -> Path:
         """Draw the function, the derivative as given and the true one.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from rectifiers.errors import error_line
 from rectifiers.verification._calling import Array, Returned, quiet
-from rectifiers.verification._result import Failure, Row
+from rectifiers.verification._result import Row
 from rectifiers.verification._subject import EPSILON, LARGEST, Expected, Subject, condition
 
-__all__ = ["Report", "Wrong", "run"]
+__all__ = ["Wrong", "attempt", "run"]
 
 _AGAIN = 5
 _UNDEFINED = 0.2  # from so many on a function is defined on a part of the line, such as x > 0
@@ -23,51 +22,40 @@ _WRONG = "{kind} at {wrong} of {known} points"
 
 
 class Wrong(Exception):
-    """Raised by a trial that finds something wrong; takes what, and what else a `Failure` has."""
+    """Raised by a trial that finds something wrong; takes what, and what else a `Row` says of it."""
 
-    def __init__(self, what: str, **found: Any) -> None:
-        super().__init__(what)
-        self.failure = Failure("", what, **found)
-
-
-@dataclass
-class Report:
-    """Rows and failures as they are found."""
-
-    rows: list[Row] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-    def attempt(self, test: str, tried: str, trial: Callable[[], str | None], optional: bool = False) -> None:
-        """Run a trial, which raises `Wrong` or returns a note; all else that it raises is wrong, too.
-
-        An optional one need not run: then what it raises is a note.
-        """
-        note = ""
-        try:
-            with quiet():
-                note = trial() or ""
-        except Exception as error:  # noqa: BLE001  the function is the user's
-            failure = Failure(test, f"raises {error_line(error, 160)}")
-            if isinstance(error, Wrong):
-                failure = replace(error.failure, test=test)
-            if isinstance(error, Wrong) or not optional:
-                self.failures.append(failure)
-                self.rows.append(Row(test, tried, "wrong", failure.what))
-                return
-            note = f"not supported: {error_line(error, 100)}"
-        self.rows.append(Row(test, tried, "note" if note else "right", note))
+    def __init__(self, note: str, **found: Any) -> None:
+        super().__init__(note)
+        self.found = found
 
 
-def run(subject: Subject, report: Report) -> None:
+def attempt(test: str, tried: str, trial: Callable[[], str | None], optional: bool = False) -> Row:
+    """Run a trial, which raises `Wrong` or returns a note; all else that it raises is wrong, too.
+
+    An optional one need not run: then what it raises is a note.
+    """
+    try:
+        with quiet():
+            note = trial()
+    except Wrong as wrong:
+        return Row(test, tried, "wrong", str(wrong), **wrong.found)
+    except Exception as error:  # noqa: BLE001  the function is the user's
+        if optional:
+            return Row(test, tried, "note", f"not supported: {error_line(error, 100)}")
+        return Row(test, tried, "wrong", f"raises {error_line(error, 160)}")
+    return Row(test, tried, "note" if note else "right", note or "")
+
+
+def run(subject: Subject) -> Iterator[Row]:
     """Try everything that needs no autograd."""
     kinks = ", ".join(f"{kink.x:.6g}" for kink in subject.kinks[:6]) or "none"
     for dtype in subject.caller.dtypes:
         x = subject.everywhere(dtype)
-        report.attempt(dtype, f"{x.size} points, kinks: {kinks}", partial(_dtype, subject, x, dtype))
-    report.attempt("shapes", "0-d, empty, 2-d, transposed, every other", partial(_shapes, subject))
+        yield attempt(dtype, f"{x.size} points, kinks: {kinks}", partial(_dtype, subject, x, dtype))
+    yield attempt("shapes", "0-d, empty, 2-d, transposed, every other", partial(_shapes, subject))
     calls = f"the same {_AGAIN} times, another in between, reversed; input as before"
-    report.attempt("calls", calls, partial(_calls, subject))
-    report.attempt("infinities", "-inf, inf, nan", partial(_infinities, subject), optional=True)
+    yield attempt("calls", calls, partial(_calls, subject))
+    yield attempt("infinities", "-inf, inf, nan", partial(_infinities, subject), optional=True)
 
 
 def _compare(expected: Expected, tolerance: Array, got: Array, dtype: str, said: str = _WRONG) -> None:
