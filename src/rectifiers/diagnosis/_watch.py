@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -52,20 +51,16 @@ class Watch:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        observer = self._observer
-        hooks = [observer.model.register_forward_pre_hook(observer.count)]  # before those of the interception
+        observer, enter = self._observer, self._stack.enter_context
+        enter(observer.model.register_forward_pre_hook(observer.count))  # before those of the interception
+        enter(observer.interception.installed())
+        enter(observer.model.register_forward_hook(observer.finish))
         if self._optimizer is not None:
-            hooks.append(self._optimizer.register_step_pre_hook(self._updates.before))
-            hooks.append(self._optimizer.register_step_post_hook(self._updates.after))
-        self._stack.enter_context(observer.interception.installed())
-        hooks.append(observer.model.register_forward_hook(observer.finish))
-        for hook in hooks:
-            self._stack.callback(hook.remove)
+            enter(self._optimizer.register_step_pre_hook(self._updates.before))
+            enter(self._optimizer.register_step_post_hook(self._updates.after))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
         self._observer.add_backward()
 
@@ -92,9 +87,9 @@ class Watch:
         width = self._window or max(1, self.steps // 4)
         # a window that no watched step is in ends with the last one
         start = min(self.steps - width, max(site.history.slots[-1].last for site in sites))
-        first = [site.history.slots[0] for site in sites]
-        last = [site.history.since(start) for site in sites]
-        rows = [_row(site, slot) for site, slot in zip(sites, first if at_start else last, strict=True)]
+        rows = [
+            _row(site, site.history.slots[0] if at_start else site.history.since(start)) for site in sites
+        ]
         end = next((row["gradient"] for row in reversed(rows) if row["gradient"]), None)
         for row in rows:
             row["gradient_ratio"] = None if not end or row["gradient"] is None else row["gradient"] / end

@@ -277,11 +277,8 @@ def _correct(module: torch.nn.Module, drawn: dict[torch.nn.Module, str], example
         again: Tensor = layer.forward(*inputs)
         return again
 
-    handles = [layer.register_forward_hook(hook) for layer in drawn]
-    try:
-        with unchanged(module), torch.no_grad():
-            run(module, example)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with contextlib.ExitStack() as hooks, unchanged(module), torch.no_grad():
+        for layer in drawn:
+            hooks.enter_context(layer.register_forward_hook(hook))
+        run(module, example)
     return factors
