@@ -155,8 +155,7 @@ def _updates(updates: Mapping[str, float]) -> Iterator[Advice]:
         name = max(lost, key=lambda key: lost[key])
         said = (
             f"{share(lost[name])} of the updates of {name} are lost to rounding: they are below half a unit "
-            f"in the last place of the weight ({len(lost)} of {len(updates)} parameters lose "
-            f"{share(_UPDATES)} or more): keep float32 weights."
+            "in the last place of the weight: keep float32 weights."
         )
         yield Advice("updates", name, said)
 

@@ -261,9 +261,9 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
             raise UserCodeError(f"{name} raised {type(error).__name__}: {error}") from error
         return torch.as_tensor(result).to(torch.float64)
 
+    @torch.no_grad()
     def apply(z: Tensor) -> Tensor:
-        with torch.no_grad():
-            return call(z.clone())  # it may overwrite its input
+        return call(z.clone())  # it may overwrite its input
 
     def by_quadrature(of: Callable[[Tensor], Tensor]) -> Measured:
         def average(z: Array) -> Array:

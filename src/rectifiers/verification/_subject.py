@@ -12,7 +12,7 @@ import numpy as np
 from rectifiers.verification._calling import Array, Caller, Function, Returned
 from rectifiers.verification._slopes import FAR, Slopes, find_kinks
 
-__all__ = ["EPSILON", "LARGEST", "Expected", "Subject", "condition"]
+__all__ = ["EPSILON", "LARGEST", "Expected", "Subject"]
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10}
 LARGEST = {"float64": 1.79e308, "float32": 3.4e38, "float16": 6.55e4}
@@ -102,13 +102,13 @@ class Subject:
         slopes, errors = self.slopes.at(np.linspace(-2, 2, 201) + 0.0017)
         return float(np.abs(slopes[np.isfinite(errors)]).max(initial=0.0)) or 1.0
 
-    def tolerance(self, expected: Expected, dtype: str) -> Array:
-        """Return by how much a value may be off in a dtype."""
+    def tolerance(self, function: Function, expected: Expected, dtype: str) -> Array:
+        """Return by how much values of a function may be off in a dtype."""
         # a term such as x exp(-x^2) is rounded in proportion to x; what computes in float32 has its rounding
         least = self.scale * np.clip(np.abs(expected.x), 1.0, 10.0)
         size = np.maximum(np.maximum(np.abs(expected.low), np.abs(expected.high)), least)
         rounding = _ULPS[dtype] * EPSILON[dtype] * size + 2 * self.smallest(dtype)
-        rounding += 64 * self.slopes.usual_noise + condition(self.claimed, expected.x, dtype)
+        rounding += 64 * self.slopes.usual_noise + _condition(function, expected.x, dtype)
         return np.asarray(2 * expected.error + rounding, dtype=np.float64)
 
     @cached_property
@@ -160,7 +160,7 @@ class Subject:
         return {"x": x.tolist(), **{key: _finite(part) for key, part in parts.items()}}
 
 
-def condition(function: Function, x: Array, dtype: str) -> Array:
+def _condition(function: Function, x: Array, dtype: str) -> Array:
     """Return by how much values change where the input, or what it is multiplied by, is rounded."""
     reach = max(EPSILON[dtype], 1e-7)  # closer by, the rounding of the function itself would count
     offsets = np.random.default_rng(0).uniform(-2, 2, 12)  # even ones could be those of a period

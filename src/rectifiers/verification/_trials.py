@@ -12,7 +12,7 @@ import numpy as np
 from rectifiers.errors import error_line
 from rectifiers.verification._calling import Array, Returned, quiet
 from rectifiers.verification._result import Row
-from rectifiers.verification._subject import EPSILON, LARGEST, Expected, Subject, condition
+from rectifiers.verification._subject import EPSILON, LARGEST, Expected, Subject
 
 __all__ = ["Wrong", "attempt", "run"]
 
@@ -100,7 +100,7 @@ def _dtype(subject: Subject, x: Array, dtype: str) -> str:
     name, expected = returned.dtype, subject.expect(x)
     if EPSILON.get(name, 0.0) > max(EPSILON[dtype], EPSILON.get(forward.dtype, 0.0)):
         raise Wrong(f"returns {name} for {dtype}: digits are lost", dtype=dtype)
-    _compare(expected, subject.tolerance(expected, dtype), returned.values, dtype)
+    _compare(expected, subject.tolerance(subject.claimed, expected, dtype), returned.values, dtype)
     _rounded_function(subject, expected, forward.values, dtype)
     undefined = np.isnan(forward.values)
     if dtype == "float64" and 0 < undefined.mean() < _UNDEFINED:
@@ -116,11 +116,9 @@ def _rounded_function(subject: Subject, slopes: Expected, forward: Array, dtype:
     """Whether the function in a dtype is the function in float64."""
     x, y = slopes.x, subject.value(slopes.x)
     known = np.isfinite(slopes.error) & (np.abs(y) < 3e4)
-    size = np.maximum(np.abs(y), subject.scale * np.clip(np.abs(x), 1.0, 4.0))
     expected = Expected(x, y, y, np.where(known, 0.0, np.inf))
     said = "the function is {got:.6g} at {x:.6g}, in float64 it is {low:.6g}"
-    tolerance = 32 * EPSILON[dtype] * size + 2 * subject.smallest(dtype) + condition(subject.value, x, dtype)
-    _compare(expected, tolerance, forward, dtype, said)
+    _compare(expected, subject.tolerance(subject.value, expected, dtype), forward, dtype, said)
 
 
 _SHAPES: dict[str, Callable[[Any], Any]] = {

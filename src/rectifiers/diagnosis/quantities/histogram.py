@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch import Tensor
 
@@ -11,11 +9,6 @@ __all__ = ["BINS", "REACH", "histogram_of"]
 
 BINS, REACH = 64, 8.0
 _ELEMENTS = 256
-
-
-@functools.cache
-def _edges(device: torch.device) -> Tensor:
-    return torch.linspace(-REACH, REACH, BINS + 1, device=device)
 
 
 def histogram_of(x: Tensor) -> Tensor:
@@ -26,4 +19,5 @@ def histogram_of(x: Tensor) -> Tensor:
     flat = x.reshape(-1)
     part = flat[:: flat.numel() // _ELEMENTS | 1]  # odd: other units at every position
     ordered = part.float().clamp(-REACH, REACH - 1e-3).sort().values
-    return torch.searchsorted(ordered, _edges(part.device)).diff()[None]
+    edges = torch.linspace(-REACH, REACH, BINS + 1, device=part.device)
+    return torch.searchsorted(ordered, edges).diff()[None]
