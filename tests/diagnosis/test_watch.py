@@ -283,11 +283,14 @@ def test_the_gradient_is_measured_where_its_square_leaves_float32(factor: float)
 
 
 @pytest.mark.parametrize("kind", [nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.PReLU, nn.ELU])
-def test_units_of_a_network_that_has_diverged_are_not_dead(kind: Callable[[], nn.Module]) -> None:
+def test_diverged_units_are_neither_dead_nor_linear(
+    kind: Callable[[], nn.Module],
+) -> None:
     model = nn.Sequential(nn.Linear(4, 8), kind(), nn.Linear(8, 1))
     with rectifiers.watch(model, every=1) as w:
         model(torch.full((256, 4), torch.nan)).mean().backward()
-    assert not w.figures()[0]["dead"]
+    assert (w.figures()[0]["dead"], w.figures()[0]["linear"]) == (0, 0)
+    assert [advice.code for advice in w.advice()] == ["exploding"]
 
 
 class Net(nn.Module):

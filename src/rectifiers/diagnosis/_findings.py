@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ SQUASHING = {"sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign"}
 # From where on a figure is worth a sentence; chosen so that healthy networks get none.
 _DEAD, _ONE_SIDED, _FLAT, _LOST, _UPDATES = 0.1, 0.9, 0.5, 0.1, 0.2
 _VANISHES, _EXPLODES, _SCALE = 1e-3, 1e3, 5.0
-_MAY_OVERFLOW = {"deviation": "pre-activations", "gradient": "gradients (a GradScaler skips such)"}
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,12 @@ def _of_site(row: Row) -> Iterator[Advice]:
 
 
 def _not_finite(rows: Sequence[Row]) -> Iterator[Advice]:
-    for row, (key, what) in itertools.product(rows, _MAY_OVERFLOW.items()):
-        if not math.isfinite(row[key] or 0.0):
+    for row in rows:
+        deviation, gradient = row["deviation"] or 0.0, row["gradient"] or 0.0
+        if not math.isfinite(deviation + gradient):
             steps = f"steps {row['first_step']} to {row['last_step']}"
-            said = f"the {what} of {row['site']} are not finite in {steps}."
+            said = f"not all is finite at {row['site']} in {steps}: pre-activations have standard deviation "
+            said += f"{deviation:.2g}, gradients RMS {gradient:.2g} (a GradScaler skips such)."
             yield Advice("exploding", row["site"], said, _init(row["activation"]))
             return
 

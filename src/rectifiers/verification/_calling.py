@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from rectifiers.errors import UserCodeError, error_line
 
-__all__ = ["Array", "Caller", "Function", "Returned", "is_module", "name_of", "quiet"]
+__all__ = ["Array", "Caller", "Function", "Returned", "name_of", "quiet"]
 
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
@@ -153,12 +152,6 @@ class Caller:
         switch: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
         context: contextlib.AbstractContextManager[Any] = switch(True)
         return context
-
-
-def is_module(function: Any) -> bool:
-    """Whether something is a `torch.nn.Module`; loads no torch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(function, torch.nn.Module)
 
 
 def name_of(function: Any) -> str:

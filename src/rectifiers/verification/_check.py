@@ -9,7 +9,7 @@ import numpy as np
 from rectifiers.activations import Activation
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UserCodeError, error_line
 from rectifiers.verification import _trials
-from rectifiers.verification._calling import Caller, is_module, name_of
+from rectifiers.verification._calling import Caller, name_of
 from rectifiers.verification._causes import likely_cause
 from rectifiers.verification._result import CheckResult, Row
 from rectifiers.verification._subject import Subject
@@ -74,7 +74,7 @@ def check(f: Any, df: Any = None, *, of: Literal["input", "output"] = "input") -
         raise ArgumentTypeError(f"a check takes functions, modules or classes of them, but got {wrong!r}")
     name = name_of(f) + ("" if df is None else f", {name_of(df)}")
     note, autograd = "", df is None
-    if autograd or is_module(f):
+    if autograd or hasattr(f, "named_modules"):  # a module of torch, which is not loaded for others
         from rectifiers.verification import _autograd
 
         f, caller, note = _autograd.as_function(f)
