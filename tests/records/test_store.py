@@ -254,9 +254,9 @@ def test_another_schema_is_refused_and_left_alone(file, store, schema, told):
 def test_the_schema_is_versioned():
     """A change of what is stored is a new schema: raise SCHEMA, read the old one too, then change this."""
     fields = {
-        kind.__name__: sorted(f.name for f in dataclasses.fields(kind))
-        for kind in (Plan, ArmSpec, Trial, Run)
+        kind.__name__: sorted(f.name for f in dataclasses.fields(kind)) for kind in (Plan, ArmSpec, Run)
     }
+    fields["Trial"] = sorted(Trial._fields)
     stored = content_hash([fields, _schema.TABLES])
     assert (_schema.SCHEMA, stored) == (3, "f9d3277813d4869f9ebdae5f8ca55b7ca54cfa425f61eada10b4f98835691a7d")
 

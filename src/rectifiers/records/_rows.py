@@ -13,7 +13,7 @@ from rectifiers.records.values import QUESTION, ArmSpec, Plan, Run, Trial
 __all__ = ["ARM", "MEASURED", "TRIAL", "arm_of", "fields_of", "insert", "plan_of"]
 
 ARM = tuple(field.name for field in dataclasses.fields(ArmSpec))
-TRIAL = tuple(field.name for field in dataclasses.fields(Trial))
+TRIAL = Trial._fields
 MEASURED = tuple(field.name for field in dataclasses.fields(Run)[1:-3])
 """Columns of a run: its trial is spread over others, and the last three fields have tables of their own."""
 

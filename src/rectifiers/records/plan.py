@@ -330,12 +330,11 @@ class Plan:
 
     def has(self, trial: Trial) -> bool:
         """Return whether a trial, of an arm there is, is one of this plan: has the key that it has here."""
-        around, known = self._named(trial.phase, trial.arm, trial.norm, trial.learning_rate)
-        if trial.seed in known:
-            return known[trial.seed].key == trial.key
-        if own := trial_key(around, trial.seed) == trial.key:
-            known[trial.seed] = trial
-        return own
+        around, known = self._named(*trial[1:5])
+        seed = trial.seed
+        if seed not in known and trial_key(around, seed) == trial.key:
+            known[seed] = trial
+        return known.get(seed) == trial
 
     def _named(self, *what: Any) -> tuple[tuple[str, str], dict[int, Trial]]:
         """Return what determines trials around their seed, and those that were named, by their seed.

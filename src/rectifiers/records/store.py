@@ -59,6 +59,7 @@ class Store:
         self._session: int | None = None
         self._plan: Plan | None = None  # one object as long as it says the same: it remembers its trials
         self._told: Any = None  # the rows it was made of
+        self._study: Study | None = None  # likewise: it remembers what follows from its runs
         self._read: list[Run] = []  # rows never change
         self._last = 0  # position of the last of them
 
@@ -323,7 +324,7 @@ class Store:
             "OR session = (SELECT max(session) FROM session) ORDER BY position"
         )
         environment = "SELECT name, value FROM environment WHERE session = ? ORDER BY rowid"
-        return Study(
+        found = Study(
             plan=plan,
             runs=self._runs(curves),
             rates={(arm, norm): rate for arm, norm, rate in rates},
@@ -332,6 +333,10 @@ class Store:
             environment=dict(self._select(environment, session)),
             command=command,
         )
+        if curves:
+            return found
+        self._study = self._study if found == self._study else found
+        return self._study
 
     @uncollected()
     def _runs(self, with_curves: bool) -> tuple[Run, ...]:
@@ -348,7 +353,7 @@ class Store:
         found, first = [], 1 + len(_rows.TRIAL)
         with _file.understood(self.path):
             for row in rows:
-                trial = Trial(*row[1:first])
+                trial = Trial._make(row[1:first])
                 told = tuple(measures.get(trial.key, ()))
                 losses, errors = curves.get(trial.key, ((), ()))
                 values: tuple[Any, ...] = (trial, *row[first:], told, losses, errors)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["Phase", "Trial", "canonical", "content_hash", "trial_key"]
 
@@ -14,12 +13,12 @@ __all__ = ["Phase", "Trial", "canonical", "content_hash", "trial_key"]
 Phase = Literal["tune", "margin", "test"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """One training run to be made: (arm, norm, learning rate, seed) in a phase.
 
     `key` is the content hash of everything that determines its outcome, so that a trial is never
-    run twice and survives a change of anything else.
+    run twice and survives a change of anything else. A tuple, since it is made ten times as fast as a frozen
+    dataclass, and a store holds a hundred thousand.
     """
 
     key: str

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Literal
 
 from rectifiers.records.collector import uncollected
@@ -165,20 +165,19 @@ class Study:
         Left out are runs of arms and normalisations that are not asked for, and of arms whose code or width
         has changed since.
         """
-        plan, labels = self.plan, {arm.label for arm in self.plan.arms}
-
-        def named(run: Run) -> Run | None:
+        plan, found = self.plan, []
+        labels, norms = {arm.label: None for arm in plan.arms}, set(plan.norms)
+        for run in self.runs:
             was = run.trial
+            if was.norm not in norms:
+                continue
             if was.arm in labels:
-                return run if plan.has(was) else None
-            trials = (
-                plan.trial(was.phase, arm.label, was.norm, was.learning_rate, was.seed) for arm in plan.arms
-            )
-            same = next((trial for trial in trials if trial.key == was.key), None)
-            return None if same is None else dataclasses.replace(run, trial=same)
-
-        found = (named(run) for run in self.runs if run.trial.norm in self.plan.norms)
-        return tuple(run for run in found if run is not None)
+                found += [run] if plan.has(was) else []
+                continue
+            named = (plan.trial(was.phase, arm, was.norm, was.learning_rate, was.seed) for arm in labels)
+            same = (dataclasses.replace(run, trial=trial) for trial in named if trial.key == was.key)
+            found += islice(same, 1)
+        return tuple(found)
 
     def of(self, phase: Phase, arm: str | None = None, norm: str | None = None) -> tuple[Run, ...]:
         """Return the runs of a phase, optionally of one arm and one norm, ordered by seed then rate."""

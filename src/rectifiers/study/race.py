@@ -37,7 +37,7 @@ class Race:
             assert rate is not None
             self._trials[cell] = [plan.trial("test", *cell, rate, seed) for seed in range(plan.seeds)]
         self._cell = {trial.key: cell for cell, trials in self._trials.items() for trial in trials}
-        self._runs = {key: run for key, run in study.by_key.items() if key in self._cell}
+        self._runs = dict(study.by_key)
         self._series: dict[Cell, list[float | None]] = {cell: [] for cell in self._trials}
         for cell in self._trials:
             self._further(cell)
@@ -47,8 +47,8 @@ class Race:
 
     def __iter__(self) -> Iterator[Trial]:
         for trials in zip(*self._trials.values(), strict=True):
-            for trial in trials:
-                if self._needed(self._cell[trial.key]) and trial.key not in self._runs:
+            for cell, trial in zip(self._trials, trials, strict=True):
+                if trial.key not in self._runs and self._needed(cell):
                     yield trial
 
     def add(self, run: Run) -> bool:
