@@ -34,6 +34,18 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session")
+def process_group() -> None:
+    """A group of this process alone, which lasts as long as the process.
+
+    Destroying it may never end: it waits for a thread of gloo, with the lock of the interpreter held, which
+    that thread needs to let go of the tensors of its last call.
+    """
+    from torch import distributed
+
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+
+
 @pytest.fixture(autouse=True)
 def backend_is_left_as_it_was() -> Iterator[None]:
     """The backend is set for the whole process: a test that leaves another one fails, and no other does."""

@@ -12,13 +12,11 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from matrix import COLUMNS, RANDOM, Cell, data, keys, ours_of, own, same, step, theirs_of, weights
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
@@ -162,11 +160,9 @@ def test_fork(cell: Cell) -> None:
 
 
 @pytest.fixture(scope="module")
-def mesh() -> Iterator[DeviceMesh]:
-    """A group of this process alone; test_distributed.py has one of two."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    yield init_device_mesh("cpu", (1,))
-    dist.destroy_process_group()
+def mesh(process_group: None) -> DeviceMesh:
+    """This process alone; test_distributed.py has two."""
+    return init_device_mesh("cpu", (1,))
 
 
 def network(f: Any, x: Tensor) -> torch.nn.Module:

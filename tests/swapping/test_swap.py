@@ -9,7 +9,6 @@ import pickle
 import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -589,21 +588,15 @@ def test_threads_that_run_one_model_do_not_count_each_others_calls() -> None:
             assert all(pool.map(run, range(4)))
 
 
-def test_under_ddp_gradients_and_sites_are_those_without(tmp_path: Path) -> None:
-    from torch import distributed
-
+def test_under_ddp_gradients_and_sites_are_those_without(process_group: None) -> None:
     from rectifiers.call_sites import Interception
 
     net = made(Functions)
     rectifiers.swap_(net, "prelu", X, where="relu")
     plain, names = copy.deepcopy(net), []
-    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
-    try:
-        wrapped = nn.parallel.DistributedDataParallel(net)
-        with Interception(wrapped, lambda call, x: names.append(call.name)).installed():
-            wrapped(X).square().sum().backward()
-    finally:
-        distributed.destroy_process_group()
+    wrapped = nn.parallel.DistributedDataParallel(net)
+    with Interception(wrapped, lambda call, x: names.append(call.name)).installed():
+        wrapped(X).square().sum().backward()
     plain(X).square().sum().backward()
     assert len(names) == 6
     for one, other in zip(net.parameters(), plain.parameters(), strict=True):
