@@ -23,8 +23,9 @@ _EXP = (0.500000001346581, 0.16666666681623232, 0.041666464925285904, 0.00833331
         0.0013933649996309251, 0.00019890990824673654)  # fmt: skip
 _LN2 = 0.6931471805599453
 _FAR = 700.0  # e to the power of that is a normal number, and so is its reciprocal
-_ROUND = 1.5 * 2.0**52  # added to a number, it leaves that rounded to a whole one in the low bits
-_BIAS, _MANTISSA = 1023, 52
+_MANTISSA = 52
+# Added to k, it leaves that rounded to a whole number in the low bits, and as exponent bits are: 1023 more.
+_ROUND = 1.5 * 2.0**_MANTISSA + 1023
 
 
 def _polynomial(w: Writer, x: Any, coefficients: tuple[float, ...]) -> Any:
@@ -53,16 +54,15 @@ def _expm1(x: Number) -> Number:
 
 
 def _parts(x: Number) -> tuple[Any, Any]:
-    """e^r - 1 and 2^k, for x = k ln 2 + r between -700 and 700."""
+    """e^r - 1 and 2^k, for x = k ln 2 + r between -700 and 700; above that nothing of use."""
     w, b, i64 = x.writer, x.writer.builder, ir.IntType(64)
-    low, high = w.literal(-_FAR), w.literal(_FAR)
+    low = w.literal(-_FAR)
     inside = b.select(b.fcmp_ordered("<", x.vector, low), low, x.vector)  # so written NaN passes
-    inside = b.select(b.fcmp_ordered(">", inside, high), high, inside)
     shifted = w.fma(inside, w.literal(1 / _LN2), w.literal(_ROUND))
     r = w.fma(b.fsub(shifted, w.literal(_ROUND)), w.literal(-_LN2), inside)
     small = b.fmul(r, _polynomial(w, r, (1.0, *_EXP)))  # a product last, so that -0 stays -0
-    bits = b.shl(b.bitcast(shifted, ir.VectorType(i64, 8)), vector(i64, _MANTISSA))
-    return small, b.bitcast(b.add(bits, vector(i64, _BIAS << _MANTISSA)), w.vector)
+    power = b.shl(b.bitcast(shifted, ir.VectorType(i64, 8)), vector(i64, _MANTISSA))
+    return small, b.bitcast(power, w.vector)
 
 
 def _or_infinite(x: Number, value: Any) -> Number:
