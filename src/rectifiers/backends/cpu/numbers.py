@@ -148,7 +148,7 @@ class Number:
     )
     __add__, __sub__, __mul__ = _operation("fadd"), _operation("fsub"), _operation("fmul")
     __radd__, __rsub__, __rmul__ = (_operation(name, swapped=True) for name in ("fadd", "fsub", "fmul"))
-    # With this flag LLVM divides by what is the same for all elements once, before the loop.
+    # With this flag LLVM may divide once by what several numbers are divided by.
     __truediv__ = _operation("fdiv", flags=("arcp",))
     __rtruediv__ = _operation("fdiv", swapped=True)
 
