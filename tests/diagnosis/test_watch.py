@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -468,6 +469,20 @@ def test_distributions_are_those_of_all_units() -> None:
     shares = np.array([row["share"] for row in w._distributions()])
     assert shares.sum() == pytest.approx(1.0)
     assert (shares > 0).sum() > 48
+
+
+@pytest.mark.parametrize(
+    "output, low, high",
+    [(nn.Softsign, -1.0, 1.0), (nn.Softplus, 0.0, math.inf), (nn.Hardswish, -0.375, math.inf)],
+)
+def test_the_range_of_an_output_far_out(output: Any, low: float, high: float) -> None:
+    model = nn.Sequential(nn.Linear(4, 2), output())
+    with rectifiers.watch(model, every=1, targets=torch.tensor([1.0, 1e6])) as w:
+        model(torch.randn(64, 4)).mean().backward()
+    reach = w.reach()
+    assert reach is not None
+    assert (reach.low, reach.high) == pytest.approx((low, high), abs=1e-5)
+    assert reach.missed == (0.0 if high == math.inf else 0.5)
 
 
 def test_the_range_of_an_output_that_is_clamped() -> None:

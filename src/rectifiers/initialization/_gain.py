@@ -17,27 +17,18 @@ from torch import Tensor
 
 from rectifiers import nn
 from rectifiers.activations import Activation, Gated, aliases, registry
-from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError
-from rectifiers.initialization._moments import (
-    Array,
-    Measured,
-    Moments,
-    expect,
-    gated_by,
-    largest,
-    moments,
-    two_slopes,
-)
+from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError, UserCodeError, error_line
+from rectifiers.initialization._moments import Array, Measured, Moments, expect, largest
 
 __all__ = ["Gain", "gain", "slope_of"]
 
 _DRAWS = 1 << 16
 _WIDTH = 8
 _ITERATIONS = 2000
-_OF_SOFTMAX = "softmax has no gain: its outputs depend on each other"
+_SIGNS = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(_WIDTH // 2)
 
 # of torch's modules, those that are random or not element by element
-_OF_TORCH = {getattr(torch.nn, registry[name].title): registry[name] for name in ("rrelu", "softmax", "glu")}
+_OF_TORCH = {torch.nn.RReLU: registry["rrelu"], torch.nn.GLU: registry["glu"]}
 
 
 class Gain(float):
@@ -203,10 +194,11 @@ def gain(activation: str | Activation | torch.nn.Module | Callable[..., Any], **
             raise UnknownNameError.of("activation", activation, registry)
         activation = registry[activation]
     if isinstance(activation, Activation):
-        if activation.name == "softmax":
-            raise ArgumentError(_OF_SOFTMAX)
         parameters = {("init" if key == "weight" else key): value for key, value in parameters.items()}
         activation = nn.of(activation)
+    kind = activation if isinstance(activation, type) else type(activation)
+    if issubclass(kind, torch.nn.Softmax):
+        raise ArgumentError("softmax has no gain: its outputs depend on each other")
     if isinstance(activation, type) and issubclass(activation, torch.nn.Module):
         activation = activation(**parameters)
     elif isinstance(activation, torch.nn.Module) and parameters:
@@ -223,31 +215,34 @@ def _of_module(module: torch.nn.Module) -> Moments:
     own = type(module).__module__.startswith("rectifiers.")  # what inherits from it may act otherwise
     record = _OF_TORCH.get(type(module), getattr(module, "record", None) if own else None)
     name = None if record is None else record.name
-    if name == "softmax":
-        raise ArgumentError(_OF_SOFTMAX)
     if name == "crelu":
-        return two_slopes(0.0, 0.0)  # per output; there are twice as many
+        return _of_unknown(torch.relu, {})  # per output; there are twice as many
     if name == "maxout":
         return largest(int(module.pieces))  # type: ignore[arg-type]
     if isinstance(record, Gated):
-        return gated_by(_of_module(nn.of(record.gate)()))
+        return _of_unknown(nn.of(record)(), {}, gated=True)
     if name == "rrelu":
-        return two_slopes(*_random_slope(module))
+        mean, deviation = _random_slope(module)
+        slopes = mean + deviation * _SIGNS  # which have its mean and mean square
+        return _of_unknown(lambda z: torch.where(z > 0, z, slopes * z), {})
     return _of_unknown(module, {})
 
 
 def _random_slope(module: Any) -> tuple[float, float]:
-    """Return E[r] and E[r^2] of an RReLU: r ~ U(lower, upper), or r = 1 / a with a ~ U(divisors)."""
+    """Return the mean and deviation of the slope r of an RReLU: uniform, or 1 / a with a uniform."""
     if (divisors := getattr(module, "divisors", None)) is not None:
         low, high = divisors
         mean = 1 / low if low == high else math.log(high / low) / (high - low)
-        return float(mean), float(1 / (low * high))
-    low, high = module.lower, module.upper
-    return float((low + high) / 2), float((low * low + low * high + high * high) / 3)
+        return mean, math.sqrt(max(0.0, 1 / (low * high) - mean**2))
+    return (module.lower + module.upper) / 2, (module.upper - module.lower) / math.sqrt(12)
 
 
-def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Moments:
-    """Return the moments of something only known by calling it."""
+def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any], gated: bool = False) -> Moments:
+    """Return the moments of something only known by calling it.
+
+    Where it multiplies the first half of its inputs by a gate of the other, 1 and -1 stand for the first:
+    they have mean and mean square of a normal variable.
+    """
     width = _WIDTH
     if isinstance(function, torch.nn.Module):
         function = copy.deepcopy(function).to("cpu", torch.float64)  # the caller's module stays as it is
@@ -258,7 +253,7 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
             result = function(z, **parameters)
         except Exception as error:  # the function is the user's
             name = getattr(function, "__name__", type(function).__name__)
-            raise UserCodeError(f"{name} raised {type(error).__name__}: {error}") from error
+            raise UserCodeError(f"{name} raised {error_line(error)}") from error
         return torch.as_tensor(result).to(torch.float64)
 
     @torch.no_grad()
@@ -267,7 +262,9 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
 
     def by_quadrature(of: Callable[[Tensor], Tensor]) -> Measured:
         def average(z: Array) -> Array:
-            columns = torch.from_numpy(z.reshape(-1, 1)).expand(-1, width).clone()
+            columns = torch.from_numpy(z.reshape(-1, 1)).repeat(1, width)
+            if gated:
+                columns[:, : width // 2] = _SIGNS[: width // 2]
             return of(columns).mean(dim=1).numpy().reshape(z.shape)
 
         return expect(average)
@@ -279,17 +276,26 @@ def _of_unknown(function: Callable[..., Any], parameters: dict[str, Any]) -> Mom
 
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(_DRAWS // width, width, generator=generator, dtype=torch.float64)
-    alone = _acts_elementwise(apply, draws[:4])
-    return moments(
-        lambda z: apply(z).square(),
-        apply,
-        lambda z: slope_of(call, z).square(),
-        by_quadrature if alone else over_draws,
-    )
+    outputs = apply(draws[:4]).numel() / 4
+
+    def squared_slopes(z: Tensor) -> Tensor:
+        """Those by all inputs, per output: signs keep outputs apart that depend on the same inputs."""
+
+        def signed(z: Tensor) -> Tensor:
+            y = call(z)
+            return y * (1 - 2 * torch.randint(2, y.shape, generator=generator))
+
+        return slope_of(signed, z).square().sum(dim=1, keepdim=True) / outputs
+
+    alone = gated or _acts_elementwise(apply, draws[:4])
+    return Moments(apply, squared_slopes, by_quadrature if alone else over_draws)
 
 
 def slope_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return the derivative of a function of each element alone, by autograd; 0 where no gradient flows."""
+    """Return the derivative of the sum of a function's outputs, by autograd; 0 where no gradient flows.
+
+    Of a function that acts element by element it is the derivative of each.
+    """
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
         y = function(leaf.clone())  # which it may overwrite

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ _TRANSPOSED = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.Conv
 _CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, *_TRANSPOSED)
 _LAYERS = (torch.nn.Linear, nn.MaxoutLinear, *_CONVOLUTIONS)
 _LEFT: dict[type[torch.nn.Module], str] = {
+    torch.nn.modules.linear.NonDynamicallyQuantizableLinear: "part of an attention",
     torch.nn.RNNBase: "recurrent",
     torch.nn.RNNCellBase: "recurrent",
     torch.nn.MultiheadAttention: "attention",
@@ -40,21 +41,19 @@ class InitialisedLayer:
 
     Attributes
     ----------
-    name, kind : str
-        Its path in the model, its class.
+    name : str
+        Its path in the model.
     done : str
-        ``"drawn"``, with what holds the scale of its weights (``SpectralNorm``) if anything does, or why it
-        was left as it is.
+        ``"drawn"``, or why it was left as it is.
     gain : float or None
         What its weights were drawn with.
     correction : float or None
-        What data multiplied them by afterwards; None without an example, or where their scale is held.
+        What data multiplied them by afterwards; None without an example.
     behind, before : str
         The activation whose outputs it sees, and the one that sees its outputs; empty where none was found.
     """
 
     name: str
-    kind: str
     done: str
     gain: float | None = None
     correction: float | None = None
@@ -83,10 +82,8 @@ class Initialisation:
         rows = []
         for layer in self.layers:
             gain, x = ("" if value is None else f"{value:.4g}" for value in (layer.gain, layer.correction))
-            rows.append(
-                (layer.name or "(model)", layer.kind, layer.done, gain, x, layer.behind, layer.before)
-            )
-        return aligned(("layer", "class", "what was done", "gain", "x", "behind", "before"), rows)
+            rows.append((layer.name or "(model)", layer.done, gain, x, layer.behind, layer.before))
+        return aligned(("layer", "what was done", "gain", "x", "behind", "before"), rows)
 
 
 def init_(
@@ -129,7 +126,7 @@ def init_(
     ------
     ArgumentError
         A gain is not positive and finite, a lazy layer has no weights yet, a layer's parametrization does not
-        take the weights it is given, up to their scale (``orthogonal``), or a layer is constant on the
+        take the weights it is given (``orthogonal``, ``spectral_norm``), or a layer is constant on the
         example. The model is as before.
     UserCodeError
         The model raised on the example.
@@ -154,16 +151,18 @@ def init_(
     digest = hashlib.sha256()
     done: dict[str, InitialisedLayer] = {}
     drawn: dict[torch.nn.Module, str] = {}
-    seen: set[int] = set()
+    kept = [m for m in module.modules() if isinstance(m, tuple(_LEFT))]
+    seen = {id(p) for m in kept for p in m.parameters()}
     # with a gain and no example nothing depends on activations: a study initialises thousands of models so
     places = {} if scale is not None and example is None else neighbours(module, _LAYERS, example)
-    with _restoring(module):
+    with contextlib.ExitStack() as restoring:  # unless all went well
+        restoring.callback(module.load_state_dict, copy.deepcopy(module.state_dict()))
         for name, layer in module.named_modules():
             reason = _left(name, layer, seen)
             if reason is None:
                 continue
             if reason:
-                done[name] = InitialisedLayer(name, type(layer).__name__, reason)
+                done[name] = InitialisedLayer(name, reason)
                 continue
             weight: Tensor = layer.weight
             dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
@@ -173,35 +172,21 @@ def init_(
             place = places.get(name, Place())
             first = not place.behind if scale is None else not any(row.gain for row in done.values())
             used = 1.0 if first else place.gain if scale is None else float(scale)
-            held = _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
-            how = f"drawn; {held} holds the scale" if held else "drawn"
-            if not held:
-                drawn[layer] = name
-            kind = type(layer).__name__
-            done[name] = InitialisedLayer(name, kind, how, used, None, place.behind, place.before)
+            _set(name, layer, draws * (used / math.sqrt(_fan(layer, weight, mode))))
+            drawn[layer] = name
+            done[name] = InitialisedLayer(name, "drawn", used, None, place.behind, place.before)
         corrections = {} if example is None else _correct(module, drawn, example)
+        restoring.pop_all()
     for name, factor in corrections.items():
         done[name] = replace(done[name], correction=factor)
     return Initialisation(tuple(done.values()), digest.hexdigest())
 
 
-@contextlib.contextmanager
-def _restoring(module: torch.nn.Module) -> Iterator[None]:
-    """Give the model its parameters and buffers back if anything raises."""
-    before = copy.deepcopy(module.state_dict())
-    try:
-        yield
-    except BaseException:
-        module.load_state_dict(before)
-        raise
-
-
 def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
     """Return why a layer is left as it is, an empty text if it is drawn, None if it is no layer."""
-    if not isinstance(layer, _LAYERS):
-        return next((f"left: {why}" for kind, why in _LEFT.items() if isinstance(layer, kind)), None)
-    if isinstance(layer, torch.nn.modules.linear.NonDynamicallyQuantizableLinear):
-        return "left: part of an attention"
+    why = next((f"left: {why}" for kind, why in _LEFT.items() if isinstance(layer, kind)), None)
+    if why or not isinstance(layer, _LAYERS):
+        return why
     if any(isinstance(p, torch.nn.parameter.UninitializedParameter) for p in layer.parameters()):
         raise ArgumentError(
             f"{type(layer).__name__} has no weights yet: run one batch through the model before `init_`"
@@ -216,14 +201,13 @@ def _left(name: str, layer: torch.nn.Module, seen: set[int]) -> str | None:
         )
     shared = [id(p) for p in own]
     if any(key in seen for key in shared):
-        return "left: shares its weights with a layer above"
+        return "left: shares its weights with another layer"
     seen.update(shared)
     return ""
 
 
-def _set(name: str, layer: torch.nn.Module, values: Tensor) -> str:
-    """Set a layer's weights and its bias; return the parametrization that holds their scale, if one does."""
-    held = ""
+def _set(name: str, layer: torch.nn.Module, values: Tensor) -> None:
+    """Set a layer's weights, through their parametrization if they have one, and its bias."""
     weight: Tensor = layer.weight  # type: ignore[assignment]
     values = values.to(weight)
     with torch.no_grad():
@@ -231,20 +215,16 @@ def _set(name: str, layer: torch.nn.Module, values: Tensor) -> str:
             # what is not made to be set is told by the comparison below
             with contextlib.suppress(RuntimeError, ValueError, NotImplementedError, AttributeError):
                 layer.weight = values
-            found: Tensor = layer.weight  # type: ignore[assignment]
-            if not torch.allclose(found, values, rtol=1e-3, atol=1e-6):
+            if not torch.allclose(layer.weight, values, rtol=1e-3, atol=1e-6):  # type: ignore[arg-type]
                 held = type(layer.parametrizations.weight[0]).__name__.strip("_")  # type: ignore[union-attr,index]
-                scale = (found * values).sum() / (values * values).sum()
-                if scale <= 0 or not torch.allclose(found, scale * values, rtol=1e-3, atol=1e-6):
-                    raise ArgumentError(
-                        f"weights must be free to be drawn, but {held} holds those of {name!r}: initialise "
-                        "the model before, or freeze the layer to leave it as it is"
-                    )
+                raise ArgumentError(
+                    f"weights must be free to be drawn, but {held} holds those of {name!r}: initialise the "
+                    "model before, or freeze the layer to leave it as it is"
+                )
         else:
             weight.copy_(values)
         if isinstance(layer.bias, Tensor) and layer.bias.requires_grad:
             layer.bias.zero_()
-    return held
 
 
 def _fan(layer: torch.nn.Module, weight: Tensor, mode: str) -> float:

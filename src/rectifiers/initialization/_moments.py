@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rectifiers import vocabulary
 
-__all__ = ["Array", "Measured", "Moments", "expect", "gated_by", "largest", "moments", "two_slopes"]
+__all__ = ["Array", "Measured", "Moments", "expect", "largest"]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Any], Any]  # of arrays, or of tensors
@@ -67,50 +67,33 @@ def expect(function: Function) -> Measured:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of an activation f and z ~ N(0, 1), as functions of a scale: E[f(s z)^2], E[f(s z)], E[f'(s z)^2].
+    """Of an activation f and z ~ N(0, 1), as functions of a scale s.
 
-    Several channels with parameters of their own have their average there.
+    Attributes
+    ----------
+    values : callable
+        f at points.
+    squared_slopes : callable
+        The squares of the derivatives of an output by its inputs, added up.
+    expect : callable
+        Means of such functions. Several channels with parameters of their own have their average there.
     """
 
-    square: Callable[[float], Measured]
-    mean: Callable[[float], float]
-    slope_square: Callable[[float], float]
+    values: Function
+    squared_slopes: Function
+    expect: Callable[[Function], Measured] = expect
 
+    def square(self, scale: float) -> Measured:
+        """Return E[f(s z)^2]."""
+        return self.expect(lambda z: self.values(scale * z) ** 2)
 
-def moments(
-    squares: Function,
-    values: Function,
-    squared_slopes: Function,
-    expect: Callable[[Function], Measured] = expect,
-) -> Moments:
-    """Return the moments of an activation from its squares, values and squared slopes at points."""
-    return Moments(
-        lambda scale: expect(lambda z: squares(scale * z)),
-        lambda scale: expect(lambda z: values(scale * z)).value,
-        lambda scale: expect(lambda z: squared_slopes(scale * z)).value,
-    )
+    def mean(self, scale: float) -> float:
+        """Return E[f(s z)]."""
+        return self.expect(lambda z: self.values(scale * z)).value
 
-
-def gated_by(gate: Moments) -> Moments:
-    """Return those of a normal variable times a gate of another one: f(a, b) = a g(b)."""
-
-    def square(scale: float) -> Measured:
-        found = gate.square(scale)
-        return Measured(scale**2 * found.value, scale**2 * found.error)
-
-    # its slope is g(b) by the one input, and a g'(b) by the other
-    return Moments(
-        square, lambda _: 0.0, lambda scale: gate.square(scale).value + scale**2 * gate.slope_square(scale)
-    )
-
-
-def two_slopes(slope: float, squared_slope: float) -> Moments:
-    """Where positive z, elsewhere r z: r fixed, learned or random, with its mean and mean square."""
-
-    def squared(z: Array) -> Array:
-        return np.where(z > 0, 1.0, squared_slope)
-
-    return moments(lambda z: squared(z) * z * z, lambda z: np.where(z > 0, z, slope * z), squared)
+    def slope_square(self, scale: float) -> float:
+        """Return E[f'(s z)^2]."""
+        return self.expect(lambda z: self.squared_slopes(scale * z)).value
 
 
 def largest(pieces: int) -> Moments:
@@ -121,4 +104,4 @@ def largest(pieces: int) -> Moments:
         return pieces * below ** (pieces - 1)
 
     # its slope is 1, of the piece that wins
-    return moments(np.square, np.positive, np.ones_like, lambda f: expect(lambda z: f(z) * weight(z)))
+    return Moments(np.positive, np.ones_like, lambda f: expect(lambda z: f(z) * weight(z)))

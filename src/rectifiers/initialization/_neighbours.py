@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +15,8 @@ from rectifiers.initialization._gain import gain
 
 __all__ = ["Place", "neighbours"]
 
-_NORMALISATIONS: tuple[type[torch.nn.Module], ...] = (
-    *(torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm),
-    *(torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d),
-    *(torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.RMSNorm),
-)
+# torch's, and those of model libraries by the names they give them: LlamaRMSNorm, LayerNorm2d
+_NORMALISATION = re.compile("(Batch|Instance|Layer|Group|RMS)Norm")
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def neighbours(
     # a layer's name and None, None and None for a normalisation, or an activation's name and itself
     events: list[tuple[str | None, Any]] = []
     names: dict[torch.nn.Module, str | None] = {
-        m: None for m in model.modules() if isinstance(m, _NORMALISATIONS)
+        m: None for m in model.modules() if _NORMALISATION.search(type(m).__name__)
     }
     names |= {m: name for name, m in model.named_modules() if isinstance(m, kinds)}
     if example is None:

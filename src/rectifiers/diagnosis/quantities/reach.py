@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,9 @@ from rectifiers.diagnosis._slope import values_at
 
 __all__ = ["Reach", "reach_of"]
 
-_POINTS = torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([-1e3, 1e3, -1e4, 1e4])))
+# a function may be nan at infinity, and far out where it need not be
+_FAR = torch.tensor([1e3, 1e10, 1e30, torch.inf])
+_POINTS = torch.cat((-_FAR, torch.linspace(-20, 20, 4001), _FAR))
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,9 @@ class Reach:
 def reach_of(call: Call, units: int, targets: Tensor) -> Reach | None:
     """Compare targets with the range of an activation, found by calling it; None where it cannot be."""
     y = values_at(call, _POINTS, units)
-    if y is None or not targets.numel():
+    if y is None or y.isnan().all() or not targets.numel():
         return None
-    low, high = float(y.min()), float(y.max())
-    if low < float(y[:-2].min()) - 0.01 * abs(low):  # it still falls far out
-        low = -math.inf
-    if high > float(y[:-2].max()) + 0.01 * abs(high):
-        high = math.inf
+    low, high = float(y[~y.isnan()].min()), float(y[~y.isnan()].max())
     outside = (targets < low - 1e-6) | (targets > high + 1e-6)
     missed = float(outside.double().mean())
     return Reach(call.name, call.activation, low, high, float(targets.min()), float(targets.max()), missed)
