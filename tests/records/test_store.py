@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rectifiers.errors import PlanMismatchError, SchemaError, StoreError, StoreLostError
-from rectifiers.records import _schema
+from rectifiers.records import _file, _schema
 from rectifiers.records.store import Store
 from rectifiers.records.values import ArmSpec, Margin, Notice, Plan, Run, Trial, content_hash
 
@@ -367,6 +367,24 @@ def test_where_nothing_can_be_written_a_finished_study_is_read_and_nothing_else(
         Store.create(protected / "deeper" / "study.db")
     with pytest.raises(StoreError, match=r"cannot open .*readonly"):
         Store.open(protected / "study.db")
+
+
+def test_a_new_file_is_whole_before_it_has_a_log(file, monkeypatch):
+    """Where the disk is full once the log is to go into the file, SQLite says nothing as it closes."""
+    logs = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, statement, *values):
+            done = super().execute(statement, *values)
+            if statement == "COMMIT":
+                logs.append([*file.parent.glob("*-wal")])
+            return done
+
+    monkeypatch.setattr(
+        _file, "connect", lambda path: sqlite3.connect(path, isolation_level=None, factory=Watched)
+    )
+    Store.create(file).close()
+    assert logs == [[]]
 
 
 def test_a_full_disk_is_told_and_loses_nothing(store, make_run):

@@ -39,7 +39,6 @@ def make(path: Path) -> None:
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     with contextlib.closing(connect(draft)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):
             for statement in statements():
                 connection.execute(statement)
@@ -47,6 +46,8 @@ def make(path: Path) -> None:
                 "INSERT INTO meta VALUES (?, ?)",
                 [("schema", str(SCHEMA)), ("rectifiers", __version__), ("created", now())],
             )
+        # last: a full disk, met while what is in a log goes into the file, would be told to nobody
+        connection.execute("PRAGMA journal_mode = WAL")
     for left in ("-wal", "-shm"):  # of a file that was killed and then deleted: SQLite would play it back
         path.with_name(path.name + left).unlink(missing_ok=True)
     draft.replace(path)
