@@ -194,7 +194,7 @@ class Saturated(Hidden):
 def weight_norms(activation):
     model = dense(activation(32))
     nn.utils.parametrizations.weight_norm(model[1])
-    nn.utils.parametrizations.spectral_norm(model[-1])
+    nn.utils.parametrizations.weight_norm(model[-1])
     return model
 
 
