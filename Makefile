@@ -87,7 +87,7 @@ differences: $(SET_UP)  ## regenerate the page of what differs from torch on pur
 	$(BIN)/python tools/write_differences.py
 
 claims: $(SET_UP)  ## every claim at quick scale (minutes): does it come out as on record?
-	$(BIN)/python -m pytest -m claims --numprocesses auto --dist loadgroup tests/claims $(ARGS)
+	$(BIN)/python -m pytest -m claims --numprocesses auto --maxschedchunk 1 tests/claims $(ARGS)
 
 poster: $(SET_UP)  ## draw the README's list of claims from the records
 	$(BIN)/python tools/write_poster.py
