@@ -188,9 +188,9 @@ def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
 
 
 ARMS: dict[str, tuple[Any, int, str]] = {
-    "plain": (plain, 10, "torch"),
+    "plain": (plain, 20, "torch"),
     "watch, every=1": (watched(1), 10, "torch"),
-    "watch, every=10": (watched(10), 20, "torch"),
+    "watch, every=10": (watched(10), 40, "torch"),
     "hooks, 5 means": (hooks, 3, "torch"),
     "TensorBoard histograms": (tensorboard, 1, "tensorboard"),
     "torch-module-monitor, 5 means": (module_monitor, 3, "torch_module_monitor"),
