@@ -1,8 +1,9 @@
 """What `rectifiers.watch` costs, beside its peers: ``python benchmarks/watch_overhead.py``; writes WATCH.md.
 
-Blocks of training steps with and without are interleaved in one process on one thread. A cost is the median
-over rounds of a block's time per step over that of the block without in the same round, by processor time,
-which counts the threads of a writer as well.
+Each arm has modules of its own, which share their parameters: where those lie in memory makes several per cent.
+The arms take turns step by step, in one process on one thread: what slows the machine for a while slows all. A
+cost is the median over rounds of ten steps of the time per step over that without in the same round, by
+processor time, which counts the threads of a writer as well.
 
 Beside it, on every step and at the same places, on the whole of each activation, in forward alone: hooks that
 compute five of its means; the histograms of `torch.utils.tensorboard.SummaryWriter`; the same five means by
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import importlib.util
+import random
 import statistics
 import tempfile
 import time
@@ -88,9 +91,9 @@ def mlp() -> nn.Module:
 
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "ResNet-18": (resnet, 4),
-    "ViT-tiny": (Transformer, 6),
-    "MLP, 5 x 1024": (mlp, 60),
+    "ResNet-18": (resnet, 12),
+    "ViT-tiny": (Transformer, 16),
+    "MLP, 5 x 1024": (mlp, 120),
 }
 """What builds it, and rounds."""
 
@@ -188,14 +191,14 @@ def module_monitor(model: nn.Module, step: Step) -> Iterator[Step]:
 
 
 ARMS: dict[str, tuple[Any, int, str]] = {
-    "plain": (plain, 20, "torch"),
+    "plain": (plain, 10, "torch"),
     "watch, every=1": (watched(1), 10, "torch"),
-    "watch, every=10": (watched(10), 40, "torch"),
+    "watch, every=10": (watched(10), 10, "torch"),
     "hooks, 5 means": (hooks, 3, "torch"),
     "TensorBoard histograms": (tensorboard, 1, "tensorboard"),
     "torch-module-monitor, 5 means": (module_monitor, 3, "torch_module_monitor"),
 }
-"""What it is, steps per block, and what must be installed."""
+"""What it is, steps per round, and what must be installed."""
 
 
 def step_of(model: nn.Module) -> Step:
@@ -213,19 +216,30 @@ def step_of(model: nn.Module) -> Step:
 def row_of(name: str, rounds: int | None = None) -> str:
     """Measure a model; return its row of the table."""
     torch.manual_seed(0)
+    random.seed(0)
     build, usual = MODELS[name]
     model = build()
-    step = step_of(model)
     times: dict[str, list[float]] = {}
-    step()
-    for _ in range(rounds or usual):
-        for arm, (context, steps, module) in ARMS.items():
+    with contextlib.ExitStack() as stack:
+        runs: dict[str, Step] = {}
+        for arm, (context, _, module) in ARMS.items():
             if importlib.util.find_spec(module) is not None:
-                with context(model, step) as run:
+                shared = {id(one): one for one in (*model.parameters(), *model.buffers())}
+                own = copy.deepcopy(model, shared)
+                runs[arm] = stack.enter_context(context(own, step_of(own)))
+                times[arm] = [0.0]
+                for _ in range(2):  # of the ten after, one is watched by `every=10`, and not the last one
+                    runs[arm]()
+        for turn in range(10 * (rounds or usual)):
+            for arm in random.sample(list(runs), len(runs)):
+                if turn % 10 < (steps := ARMS[arm][1]):
                     start = time.process_time()
-                    for _ in range(steps):
-                        run()
-                    times.setdefault(arm, []).append((time.process_time() - start) / steps)
+                    runs[arm]()
+                    times[arm][-1] += (time.process_time() - start) / steps
+                if turn % 10 == 9:
+                    times[arm].append(0.0)
+    for took in times.values():
+        took.pop()
     without = times.pop("plain")
     cells = [f"{1000 * statistics.median(without):.0f} ms"]
     for arm in list(ARMS)[1:]:
@@ -255,7 +269,7 @@ def main() -> None:
     how = (
         f"By `make bench-watch`: batch {BATCH}, images of {SIZE} x {SIZE}, one thread of the CPU, torch "
         f"{torch.__version__}.\nWhat a training step costs more (median over rounds, and quartiles), by "
-        "processor time; blocks of steps with and without are interleaved in one process.\n`watch` measures "
+        "processor time; steps with and without take turns in one process.\n`watch` measures "
         "all its quantities, forward and backward, on a part of each activation; its peers those named,\n"
         "forward alone, on all of it, on every step."
     )
