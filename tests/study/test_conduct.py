@@ -157,6 +157,15 @@ def test_the_margin_is_what_the_test_set_resolves_at_the_controls_level(prepare,
     assert not {run.metric for run in runs} & {run.metric for run in study.of("test", "tanh")}
 
 
+def test_a_margin_too_fine_is_told_of_by_runs_on_the_test_set(prepare, conduct):
+    words = {"task": "digits", "arms": "tanh,relu", "epochs": 1, "margin": 0.1}
+    study = conduct(prepare(**words))
+    (said,) = (notice.text for notice in study.warnings if notice.code == "margin-below-resolution")
+    runs = study.of("test", "tanh")
+    level = sum(run.metric for run in runs) / len(runs)
+    assert f"on 597 test samples at tanh's {level:.1f} %" in said
+
+
 def test_of_a_regression_the_margin_comes_from_errors_per_sample(prepare, conduct, write_module):
     path = write_module(
         "import torch\ndef load():\n    g = torch.Generator().manual_seed(0)\n"

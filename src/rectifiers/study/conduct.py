@@ -202,7 +202,7 @@ class _Conductor:
             self.store.add_margin(margin)
         self.tell(MarginFixed(margin))
         if notice := margins.too_fine(study):
-            self.warn(notice)
+            self.tell(Warned(notice))  # kept when runs on the test set say so: these saw validation samples
         if arms := self._reopened(study, margin):
             why = "more comparisons, or another margin or confidence, take more seeds"
             self.warn(Notice("reopened", f"{'; '.join(arms)}: {why}"))
@@ -230,7 +230,10 @@ class _Conductor:
                 analysed()
 
         analysed()
-        return self._carry_out(race, add, race.needs)
+        done = self._carry_out(race, add, race.needs)
+        if self.plan.margin is not None and (notice := margins.too_fine(self.store.study(curves=False))):
+            self.warn(notice)
+        return done
 
     def _carry_out(
         self, trials: Iterable[Trial], add: Callable[[Run], None] | None = None, needs: Wanted = always

@@ -37,11 +37,14 @@ def fix(study: Study) -> Margin:
 
 
 def too_fine(study: Study) -> Notice | None:
-    """Return a warning about a margin that was given far below what the data can resolve."""
+    """Return a warning about a margin that was given far below what the data can resolve.
+
+    By the control's deciding runs, and before there are any by those that tuned it.
+    """
     plan = study.plan
-    if plan.margin is None or not (tuned := _tuned(study)):
+    if plan.margin is None or not (runs := study.of("test", plan.control) or _tuned(study)):
         return None
-    resolved = _resolved(study, tuned)
+    resolved = _resolved(study, runs)
     if plan.margin >= _FAR_BELOW * resolved.value:
         return None
     return Notice(
