@@ -524,6 +524,16 @@ def test_a_file_that_is_deleted_while_it_is_written_is_told_at_once_and_written_
         assert again.study().runs == (make_run(seed=0),)
 
 
+def test_a_file_that_is_deleted_after_the_last_run_is_written_again(store, file, make_run):
+    store.add(make_run(seed=0))
+    with Store.open(file, readonly=True):
+        file.unlink()
+        with pytest.raises(StoreLostError, match="is there again"):
+            store.close()
+    with Store.open(file, readonly=True) as again:
+        assert again.study().runs == (make_run(seed=0),)
+
+
 def test_a_directory_that_is_deleted_while_it_is_written_is_made_again(store, file, make_run):
     store.add(make_run(seed=0))
     shutil.rmtree(file.parent)
@@ -531,6 +541,47 @@ def test_a_directory_that_is_deleted_while_it_is_written_is_made_again(store, fi
         store.add(make_run(seed=1))
     with Store.open(file, readonly=True) as again:
         assert again.study().runs == (make_run(seed=0),)
+
+
+@pytest.mark.parametrize("left", [None, b"", b"somebody else's"])
+@pytest.mark.parametrize("when", ["before a run", "before it is closed"])
+def test_a_log_that_is_deleted_or_replaced_while_others_read_loses_nothing(store, file, make_run, left, when):
+    store.add(make_run(seed=0))
+    log = file.with_name("study.db-wal")
+    with Store.open(file, readonly=True) as reader:
+        assert len(reader.study().runs) == 1
+        log.unlink()
+        if left is not None:
+            log.write_bytes(left)
+        with pytest.raises(StoreLostError, match=r"was deleted or replaced .* is there again"):
+            store.add(make_run(seed=1)) if when == "before a run" else store.close()
+        store.close()
+    with Store.open(file) as again:
+        assert again.study().runs == (make_run(seed=0),)
+        again.write_plan(again.plan(), ENVIRONMENT)
+        again.add(make_run(seed=1))
+        assert len(again.study().runs) == 2
+
+
+def test_an_index_of_the_log_that_is_deleted_changes_nothing(store, file, make_run):
+    store.add(make_run(seed=0))
+    with Store.open(file, readonly=True) as before:
+        file.with_name("study.db-shm").unlink()
+        store.add(make_run(seed=1))
+        with Store.open(file, readonly=True) as after:
+            assert before.study() == after.study() == store.study()
+        store.close()
+    with Store.open(file) as again:
+        assert again.study().runs == (make_run(seed=0), make_run(seed=1))
+
+
+def test_a_file_that_is_emptied_is_not_said_to_be_there(store, file, make_run):
+    store.add(make_run(seed=0))
+    file.write_bytes(b"")
+    with pytest.raises(StoreError):  # SQLite takes its log for a leftover then, and deletes it
+        Store.open(file, readonly=True)
+    with pytest.raises(StoreLostError, match="its runs are lost"):
+        store.add(make_run(seed=1))
 
 
 def test_a_file_that_is_replaced_is_left_alone(store, file, make_run):

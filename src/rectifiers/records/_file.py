@@ -17,12 +17,13 @@ from rectifiers.records._schema import APPLICATION_ID, OLDEST, SCHEMA, TABLES, s
 
 __all__ = [
     "check_schema",
+    "check_there",
     "check_types",
     "connect",
     "connect_readonly",
+    "inodes",
     "make",
     "now",
-    "rescue",
     "take_lock",
     "transaction",
     "translated",
@@ -48,9 +49,14 @@ def make(path: Path) -> None:
             )
         # last: a full disk, met while what is in a log goes into the file, would be told to nobody
         connection.execute("PRAGMA journal_mode = WAL")
-    for left in ("-wal", "-shm"):  # of a file that was killed and then deleted: SQLite would play it back
-        path.with_name(path.name + left).unlink(missing_ok=True)
+    _forget_log(path)
     draft.replace(path)
+
+
+def _forget_log(path: Path) -> None:
+    """Delete the log of a file that is gone, which SQLite would play back into the next of that name."""
+    for left in ("-wal", "-shm"):
+        path.with_name(path.name + left).unlink(missing_ok=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -190,12 +196,39 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def rescue(path: Path, connection: sqlite3.Connection) -> Path | None:
-    """Write what a connection still holds of a file that is gone to its place again; None if that fails."""
+def inodes(path: Path) -> tuple[int | None, int | None]:
+    """Return which files a study and its log (the WAL) are; None for one that is not there."""
+    there = path, path.with_name(path.name + "-wal")
+    file, log = (one.stat().st_ino if one.exists() else None for one in there)
+    return file, log
+
+
+def check_there(path: Path, files: tuple[int | None, int | None], connection: sqlite3.Connection) -> None:
+    """Raise unless a study is still in the files that were opened; write what is left of it to its place."""
+    with translated(path, "write"):
+        there = inodes(path)
+        if there == files:
+            return
+        mine = there[0] in (None, files[0])  # somebody else's file is left alone
+        saved = "its runs are lost"
+        if mine and _rescue(path, connection):
+            saved = f"what it held is there again ({path})"
+        raise StoreLostError(f"{path} was deleted or replaced while in use: {saved}; start again")
+
+
+def _rescue(path: Path, connection: sqlite3.Connection) -> bool:
+    """Write what a connection still holds of a study that lost file or log; return whether it is there."""
+    runs = "SELECT count(*) FROM run"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(connect(path)) as copy:
-            connection.backup(copy)
+        held = connection.execute(runs).fetchone()
+        if path.exists():
+            connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _forget_log(path)
+            with contextlib.closing(connect(path)) as copy:
+                connection.backup(copy)
+        with contextlib.closing(connect_readonly(path)) as copy:
+            return bool(copy.execute(runs).fetchone() == held)
     except (sqlite3.Error, OSError):
-        return None
-    return path
+        return False

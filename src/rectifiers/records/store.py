@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from rectifiers.errors import PlanMismatchError, StoreError, StoreLostError
+from rectifiers.errors import PlanMismatchError, StoreError
 from rectifiers.records import _file, _rows
 from rectifiers.records.collector import uncollected
 from rectifiers.records.differences import differences
@@ -55,7 +55,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = lock
-        self._inode = path.stat().st_ino
+        self._files = None if lock is None else _file.inodes(path)
         self._session: int | None = None
         self._plan: Plan | None = None  # one object as long as it says the same: it remembers its trials
         self._told: Any = None  # the rows it was made of
@@ -152,9 +152,13 @@ class Store:
 
     def close(self) -> None:
         """Close the file and give the lock back; a closed store may be closed again."""
-        self._connection.close()
-        if self._lock is not None:
-            self._lock.close()
+        try:
+            self._check_there()
+        finally:
+            self._files = None
+            self._connection.close()
+            if self._lock is not None:
+                self._lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -386,13 +390,8 @@ class Store:
             yield self._connection
 
     def _check_there(self) -> None:
-        """Raise where the file was deleted or replaced: SQLite would go on writing into nothing."""
-        try:
-            there = self.path.stat().st_ino == self._inode
-        except OSError:
-            there = False
-        if there:
-            return
-        kept = _file.rescue(self.path, self._connection) if not self.path.exists() else None
-        saved = f"what it held is there again ({kept})" if kept else "its runs are lost"
-        raise StoreLostError(f"{self.path} was deleted or replaced while in use: {saved}; start again")
+        """Raise, once, where file or log was deleted or replaced: SQLite would go on writing into nothing."""
+        files, self._files = self._files, None
+        if files is not None:
+            _file.check_there(self.path, files, self._connection)
+        self._files = files
