@@ -38,8 +38,18 @@ def runner(request):
 
 
 @pytest.fixture(scope="module")
-def prepared():
-    return study.make_plan("xor", arms="relu,rrelu", seeds=3, epochs=2, width=4, learning_rate=0.1)
+def place(tmp_path_factory):
+    """Where the file of an arm is that fails while there is a file `breaks` beside it."""
+    found = tmp_path_factory.mktemp("place")
+    (found / "mine.py").write_text(FRAGILE.format(flag=str(found / "breaks")))
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepared(place):
+    """One plan for all tests, for which a runner starts its processes once."""
+    arms = ["relu", "rrelu", f"{place}/mine.py:fragile"]
+    return study.make_plan("xor", arms=arms, seeds=2, epochs=2, width=4, learning_rate=0.1)
 
 
 def trials_of(prepared):
@@ -103,27 +113,22 @@ def test_trials_are_drawn_as_there_is_room_for_them(runner, prepared):
         assert place - known <= 3  # two processes, and one trial that waits for them
 
 
-def test_a_trial_that_fails_is_a_record_and_ends_nothing(runner, tmp_path):
-    flag = tmp_path / "breaks"
-    (tmp_path / "mine.py").write_text(FRAGILE.format(flag=str(flag)))
-    arm = f"{tmp_path}/mine.py:fragile"
-    words = {"seeds": 2, "epochs": 2, "width": 4, "learning_rate": 0.1}
-    prepared = study.make_plan("xor", arms=["relu", arm], **words)
-    flag.touch()
+def test_a_trial_that_fails_is_a_record_and_ends_nothing(runner, prepared, place):
+    (place / "breaks").touch()
     found = records(runner.run(prepared, trials_of(prepared)))
-    outcomes = {(t.arm, t.seed): (run.outcome, run.reason) for t, run in found.items()}
-    assert outcomes == {
-        ("relu", 0): ("finished", ""),
-        ("relu", 1): ("finished", ""),
-        (arm, 0): ("crashed", "ValueError: broken"),
-        (arm, 1): ("crashed", "ValueError: broken"),
+    (place / "breaks").unlink()
+    relu, rrelu, fragile = (arm.label for arm in prepared.plan.arms)
+    assert {(trial.arm, trial.seed): (run.outcome, run.reason) for trial, run in found.items()} == {
+        (arm, seed): ("crashed", "ValueError: broken") if arm == fragile else ("finished", "")
+        for arm in (relu, rrelu, fragile)
+        for seed in range(2)
     }
 
 
 def test_it_may_be_closed_anywhere(runner, prepared):
     trials = trials_of(prepared)
     whole = records(runner.run(prepared, trials))
-    for stop in range(0, 2 * len(trials), 3):  # a process that is stopped takes seconds to come back
+    for stop in range(0, 2 * len(trials), 5):  # a process that is stopped takes seconds to come back
         told = runner.run(prepared, trials)
         for _ in range(stop):
             next(told)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable
+import multiprocessing
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -48,12 +52,6 @@ def write_module(tmp_path):
 
 
 @pytest.fixture
-def words():
-    """The arguments `prepare` starts from."""
-    return dict(DEFAULTS)
-
-
-@pytest.fixture
 def measured():
     """What of runs must come out equal each time: all but the clock."""
 
@@ -61,3 +59,22 @@ def measured():
         return [dataclasses.replace(run, seconds=0.0, started="") for run in runs]
 
     return without_clock
+
+
+@pytest.fixture
+def forked():
+    """Run a function in a copy of this process, which has loaded torch, and end it after the block."""
+
+    @contextlib.contextmanager
+    def start(function: Callable[..., object], *arguments: object) -> Iterator[BaseProcess]:
+        copy = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+        with warnings.catch_warnings():  # of threads, whose locks nobody would open in the copy: none is held
+            warnings.simplefilter("ignore", DeprecationWarning)
+            copy.start()
+        try:
+            yield copy
+        finally:
+            copy.kill()
+            copy.join()
+
+    return start

@@ -1,15 +1,16 @@
 """A whole study: order of events, interruption, resumption, reproducibility."""
 
 import dataclasses
+import itertools
 import os
 import re
 import signal
-import subprocess
 import sys
 
 import pytest
 import torch
 
+from rectifiers import study as studies
 from rectifiers.errors import PlanMismatchError, StoreError
 from rectifiers.records.events import (
     EpochFinished,
@@ -239,30 +240,23 @@ def test_a_finished_study_is_told_and_nothing_is_trained(prepare, conduct):
     assert not kinds(heard, TrialStarted, TrialFinished, RateChosen)
 
 
-KILLED = """
-import os, signal, sys
-from rectifiers import study
-from rectifiers.records.events import EpochFinished
-from rectifiers.records.store import Store
-heard = 0
-def watch(event):
-    global heard
-    heard += isinstance(event, EpochFinished)
-    if heard == {after}:
-        os.kill(os.getpid(), signal.SIGKILL)
-prepared = study.make_plan("xor", **{words})
-with Store.create({file!r}) as store:
-    study.run(prepared, store, watch)
-"""
+def killed_in_the_midst(prepared, file, after):
+    left = itertools.count(after - 1, -1)
+
+    def watch(event):
+        if isinstance(event, EpochFinished) and next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with Store.create(file) as store:
+        studies.run(prepared, store, watch)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_killed_and_started_again_it_ends_with_the_same_records(prepare, conduct, measured, tmp_path, words):
+def test_killed_and_started_again_it_ends_with_the_same_records(prepare, conduct, measured, tmp_path, forked):
     file = tmp_path / "out" / "study.db"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED.format(after=14, file=str(file), words={**words, **TUNED})], check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
+    with forked(killed_in_the_midst, prepare(**TUNED), file, 14) as killed:
+        killed.join(60)
+        assert killed.exitcode == -signal.SIGKILL
     with Store.open(file, readonly=True) as store:
         assert len(store.study().runs) == 4
     study = conduct(prepare(**TUNED))

@@ -2,7 +2,9 @@
 
 import contextlib
 import itertools
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -43,65 +45,42 @@ def misbehaves(what):
     return mine
 stuck = misbehaves(lambda: threading.Event().wait(60))
 killed = misbehaves(lambda: os.kill(os.getpid(), 11))
+greedy = misbehaves(lambda: torch.empty(2**30, dtype=torch.uint8).fill_(1))
 """
 
 
-def test_a_trial_that_takes_too_long_or_whose_process_dies_has_crashed_and_the_others_go_on(
-    prepare, write_module
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory")
+def test_a_trial_that_takes_too_long_too_much_memory_or_its_process_with_it_has_crashed_and_others_go_on(
+    prepare, write_module, monkeypatch
 ):
-    stuck, killed = (f"{write_module(IN_A_WORKER)}:{name}" for name in ("stuck", "killed"))
-    prepared = prepare(arms=[stuck, killed, "relu"], seeds=1)
-    with Processes(2, timeout=2.0) as runner:
+    monkeypatch.setattr("rectifiers.study.runners.processes.TRIES", 2)  # each costs a process
+    path = write_module(IN_A_WORKER)
+    stuck, killed, greedy = (f"{path}:{name}" for name in ("stuck", "killed", "greedy"))
+    prepared = prepare(arms=[stuck, killed, greedy, "relu"], seeds=1)
+    execution = Execution(1, trial_timeout=2.0, memory_per_trial="500MB")
+    with execution.settle(prepared, None).runner() as runner:
         runs = {run.trial.arm: run for run in told(runner, prepared)}
     assert {arm: run.outcome for arm, run in runs.items()} == {
-        stuck: "crashed", killed: "crashed", "relu": "finished",
+        stuck: "crashed", killed: "crashed", greedy: "crashed", "relu": "finished",
     }  # fmt: skip
     assert runs[stuck].reason == "took longer than 2 s (--trial-timeout)"
-    assert "its process ended unexpectedly" in runs[killed].reason
-
-
-def test_a_machine_that_sleeps_or_a_clock_that_is_set_ends_no_trial(prepare, monkeypatch):
-    """Hours pass by the time of day, none of which the trial had."""
-    hours = itertools.count(time.time(), 3600.0)
-    monkeypatch.setattr(time, "time", lambda: next(hours))
-    prepared = prepare(arms=["relu", "elu"], seeds=1, epochs=4)
-    with Processes(2, timeout=60.0) as runner:
-        assert [run.outcome for run in told(runner, prepared)] == ["finished", "finished"]
+    assert runs[killed].reason == "its process ended unexpectedly (exit code -11) on 2 tries"
+    assert "allocate memory" in runs[greedy].reason
 
 
 def test_a_worker_that_is_killed_from_outside_costs_time_and_no_record(prepare, measured):
     prepared = prepare(arms=["relu", "rrelu"], seeds=4, epochs=10)
-    with Processes(2) as runner:
+    with Processes(1) as runner:
         found, killed = [], False
         for item in runner.run(prepared, trials_of(prepared)):
             found += [item] if isinstance(item, Run) else []
             if isinstance(item, Run) and not killed:
+                (worker,) = workers_of(os.getpid())
+                os.kill(worker, signal.SIGKILL)
                 killed = True
-                for worker in workers_of(os.getpid()):
-                    os.kill(worker, signal.SIGKILL)
     expected = [run for run in InProcess().run(prepared, trials_of(prepared)) if isinstance(run, Run)]
     assert {run.trial: run for run in measured(found)} == {run.trial: run for run in measured(expected)}
     assert len(found) == len(expected)
-
-
-GREEDY = """
-import multiprocessing, torch
-def greedy(x):
-    if multiprocessing.parent_process() is not None and torch.is_grad_enabled() and x.requires_grad:
-        torch.empty(2**30, dtype=torch.uint8).fill_(1)
-    return torch.relu(x)
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_trial_that_fills_the_memory_has_crashed_and_the_others_go_on(prepare, write_module, tmp_path):
-    greedy = f"{write_module(GREEDY)}:greedy"
-    execution = Execution(1, memory_per_trial="500MB")
-    prepared = prepare(arms=["relu", greedy], seeds=1)
-    with execution.settle(prepared, None).runner() as runner:
-        runs = {run.trial.arm: run for run in told(runner, prepared)}
-    assert {arm: run.outcome for arm, run in runs.items()} == {"relu": "finished", greedy: "crashed"}
-    assert "allocate memory" in runs[greedy].reason
 
 
 @pytest.mark.parametrize("amount", ["much", "2 fishes", "-1GB", "nan", 0])
@@ -110,7 +89,9 @@ def test_an_amount_of_memory_is_one(amount):
         Execution(memory_per_trial=amount)
 
 
-def test_what_is_defined_here_travels(prepare, measured):
+def test_what_is_defined_here_travels_and_no_clock_that_is_set_ends_it(prepare, measured, monkeypatch):
+    hours = itertools.count(time.time(), 3600.0)  # by the time of day, none of which a trial had
+    monkeypatch.setattr(time, "time", lambda: next(hours))
     scale = 0.5
 
     def mine(x):
@@ -121,7 +102,7 @@ def test_what_is_defined_here_travels(prepare, measured):
             return torch.relu(x) - scale
 
     prepared = prepare(arms=["relu", mine, Shifted, torch.nn.Hardswish()])
-    with Processes(1) as runner:
+    with Processes(1, timeout=60.0) as runner:
         found = told(runner, prepared)
     assert not [item for item in found if isinstance(item, Notice)]
     expected = [run for run in InProcess().run(prepared, trials_of(prepared)) if isinstance(run, Run)]
@@ -190,31 +171,25 @@ def build(activation):
 
 result = rectifiers.compare(
     "digits", ["relu", mine], model="__main__:build", seeds=2, epochs=1, learning_rate=0.1,
-    out={out!r}, execution=rectifiers.Execution(jobs=1, trial_timeout=60), progress={progress}, report=False,
+    out={out!r}, execution=rectifiers.Execution(jobs=1, trial_timeout=60), progress=False, report=False,
 )
 print([run.outcome for run in result.study.of("test")], [n.code for n in result.study.warnings])
 """
 
 
-def test_a_script_need_not_be_guarded(tmp_path):
+def test_a_script_need_not_be_guarded(tmp_path, capsys):
+    """It is `__main__` here, and a worker would run it again if it took it for its own."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(out=str(tmp_path / "out"), progress=False))
-    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-    assert found.stdout == f"{['finished'] * 4} []\n"
+    script.write_text(SCRIPT.format(out=str(tmp_path / "out")))
+    runpy.run_path(str(script), run_name="__main__")
+    assert capsys.readouterr().out == f"{['finished'] * 4} []\n"
 
 
-ENDLESS = """
-import os, sys
-from rectifiers import study
-from rectifiers.records.values import Run
-prepared = study.make_plan("digits", arms="relu,tanh", seeds=400, epochs=200, learning_rate=0.1)
-plan = prepared.plan
-trials = [plan.trial("test", arm.label, "none", 0.1, seed) for seed in range(400) for arm in plan.arms]
-with study.Processes(1) as runner:
-    for item in runner.run(prepared, trials):
-        if item is None:
-            print(os.getpid(), flush=True)
-"""
+def endless(prepared, begun):
+    with Processes(1) as runner:
+        for item in runner.run(prepared, trials_of(prepared)):
+            if item is None:
+                begun.set()
 
 
 def children(pid):
@@ -240,15 +215,16 @@ def alive(pid):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_no_process_is_left_behind(how):
-    with subprocess.Popen(
-        [sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as parent:
-        assert parent.stdout.readline()
+def test_no_process_is_left_behind(how, prepare, forked):
+    prepared = prepare("digits", epochs=200, seeds=400)
+    begun = multiprocessing.get_context("fork").Event()
+    with forked(endless, prepared, begun) as parent:
+        assert begun.wait(60)
         workers = children(parent.pid)
         assert any(map(alive, workers))
-        parent.send_signal(how)
-        parent.wait(20)
+        os.kill(parent.pid, how)
+        parent.join(20)
+        assert parent.exitcode is not None
         patience = threading.Event()
         for _ in range(100):
             if not any(map(alive, workers)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -17,6 +16,7 @@ from rectifiers.comparison import ComparisonResult
 from rectifiers.errors import ArgumentError, ArgumentTypeError, RectifiersError, UserCodeError
 from rectifiers.records.values import Run, Trial
 from rectifiers.study import Threads
+from rectifiers.study.trainings.command import _run
 
 SCRIPT = """
 import json, os, random, sys, time
@@ -88,16 +88,15 @@ def test_no_label_is_read_by_a_shell(compare) -> None:
     assert not os.path.exists("pwned")
 
 
-def test_a_command_ends_with_whoever_runs_it_however_that_ends(tmp_path) -> None:
-    code = (
-        "from rectifiers.study.trainings.command import Command, _run\n"
-        "_run(['sh', '-c', 'sleep 60 & echo begun; wait'], None, lambda: True)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as driver:
-        assert driver.stdout.readline() == "begun\n"
+def test_a_command_ends_with_whoever_runs_it_however_that_ends(forked) -> None:
+    reading, writing = os.pipe()
+    command = ["sh", "-c", "sleep 60 & echo begun; wait"]
+    with forked(_run, command, writing, lambda: True) as driver, open(reading) as printed:
+        os.close(writing)
+        assert printed.readline() == "begun\n"
         driver.kill()
         clock = time.monotonic()
-        assert driver.stdout.read() == ""  # until nobody holds it any more
+        assert printed.read() == ""  # until nobody holds it any more
     assert time.monotonic() - clock < 50
 
 

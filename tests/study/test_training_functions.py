@@ -76,16 +76,6 @@ def test_the_same_call_goes_on_and_trains_nothing_again(compare) -> None:
     assert calls == []
 
 
-def test_processes_measure_what_this_one_does(compare, tmp_path) -> None:
-    def metrics(result) -> dict:
-        return {run.trial: run.metric for run in result.study.of("test")}
-
-    alone, side_by_side = (
-        compare(noisy, jobs=jobs, seeds=3, margin=1.0, out=tmp_path / str(jobs)) for jobs in (1, 2)
-    )
-    assert metrics(alone) == metrics(side_by_side)
-
-
 def test_arms_of_a_seed_begin_alike_and_seeds_do_not(compare) -> None:
     result = compare(noisy, seeds=3, margin=1.0)
     starts = {(run.trial.arm, run.trial.seed): run.init_hash for run in result.study.of("test")}
@@ -311,16 +301,25 @@ def test_bad_input_is_one_line(compare, tmp_path, more: dict, error: type[Except
     assert not (tmp_path / "out").exists()
 
 
-def test_a_hanging_trial_is_ended_from_outside_even_with_one_job(compare) -> None:
+def test_a_process_measures_what_this_one_does_and_what_hangs_in_it_is_ended_even_with_one_job(
+    compare, tmp_path
+) -> None:
     def train(trial) -> float:
         value = noisy(trial)
-        while trial.arm == "tanh":
+        while (trial.arm, trial.seed) == ("elu", 1):
             torch.zeros(1).add_(1)
         return value
 
-    result = compare(train, seeds=1, margin=1.0, running={"trial_timeout": 1})
-    (run,) = result.study.of("test", "tanh")
-    assert (run.outcome, run.reason) == ("crashed", "took longer than 1 s (--trial-timeout)")
+    def metrics(result, *arms) -> dict:
+        return {arm: [run.metric for run in result.study.of("test", arm)] for arm in arms}
+
+    words = {"seeds": 2, "margin": 1.0}
+    alone = compare(noisy, arms="relu,tanh", out=tmp_path / "alone", **words)
+    result = compare(train, arms="relu,tanh,elu", running={"trial_timeout": 1}, **words)
+    assert metrics(result, "relu", "tanh") == metrics(alone, "relu", "tanh")
+    assert [(run.outcome, run.reason) for run in result.study.of("test", "elu")] == [
+        ("finished", ""), ("crashed", "took longer than 1 s (--trial-timeout)"),
+    ]  # fmt: skip
 
 
 def test_a_trial_that_nobody_waits_for_is_stopped_and_leaves_no_record(compare) -> None:
@@ -387,7 +386,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 def train(trial):
-    loader = DataLoader(TensorDataset(torch.ones(8, 4)), batch_size=4, num_workers=1)
+    workers = int(trial.arm == "relu")  # each loads torch
+    loader = DataLoader(TensorDataset(torch.ones(8, 4)), batch_size=4, num_workers=workers)
     act = trial.activation()
     return {"f1": sum(act(x).sum().item() for (x,) in loader) + trial.seed}
 """
