@@ -26,21 +26,23 @@ HEAVY = (
 )
 
 
-def loaded(code: str, *arguments: str, cwd: Path | None = None) -> set[str]:
-    """Top-level names of the modules that are there after running code in a fresh interpreter."""
-    report = "import sys as _s, json as _j\n_s.stderr.write(_j.dumps(sorted(_s.modules)))"
+def loaded(*steps: str, cwd: Path | None = None) -> list[set[str]]:
+    """Top-level names of the modules that are there after each step of a fresh interpreter."""
+    report = "import sys as _s, json as _j\n_s.stderr.write(_j.dumps(sorted(_s.modules)) + '\\n')"
     found = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}", *arguments],
+        [sys.executable, "-c", "\n".join(f"{step}\n{report}" for step in steps)],
         capture_output=True,
         text=True,
         check=True,
         cwd=cwd,
     )
-    return {name.partition(".")[0] for name in json.loads(found.stderr.splitlines()[-1])}
+    told = [line for line in found.stderr.splitlines() if line.startswith("[")]
+    assert len(told) == len(steps)
+    return [{name.partition(".")[0] for name in json.loads(line)} for line in told]
 
 
-def command(*arguments: str) -> str:
-    return f"from rectifiers.cli import main\nassert main({list(arguments)!r}) == 0"
+def command(code: int, *arguments: str) -> str:
+    return f"from rectifiers.cli import main\nassert main({list(arguments)!r}) == {code}"
 
 
 def modules(room: str) -> list[str]:
@@ -48,55 +50,41 @@ def modules(room: str) -> list[str]:
     return [found.name for found in pkgutil.walk_packages(paths, f"rectifiers.{room}.")]
 
 
-def test_the_package_alone_costs_nothing() -> None:
-    names = loaded("import rectifiers")
-    assert not names & {*HEAVY, "numpy", "rich", "typer"}
-
-
-def test_the_public_face_is_complete_without_loading_anything() -> None:
-    names = loaded("import rectifiers; assert {'nn', 'compare'} <= set(dir(rectifiers))")
-    assert not names & {*HEAVY, "numpy"}
-
-
-def test_torch_comes_with_what_needs_it() -> None:
-    assert "torch" in loaded("import rectifiers; rectifiers.nn")
-
-
-def test_a_study_does_not_load_the_compiler_of_torch() -> None:
-    """It takes longer than all else, in each worker; sympy comes along with it."""
-    assert not loaded("import rectifiers.study") & {"sympy", "triton"}
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["--version"], ["compare", "--help"], ["report", "-h"]]
-)
-def test_help_loads_neither_torch_nor_rich(arguments: list[str]) -> None:
-    assert not loaded(command(*arguments)) & {*HEAVY, "numpy", "rich"}
-
-
-@pytest.mark.parametrize("room", ["records", "evidence"])
-def test_a_room_of_numbers_loads_nothing_heavy(room: str) -> None:
-    names = loaded("\n".join(f"import {name}" for name in [f"rectifiers.{room}", *modules(room)]))
-    assert not names & {*HEAVY, "rich", "typer"}
+def test_help_and_mistakes_load_neither_torch_nor_rich(tmp_path: Path) -> None:
+    calls = [[], ["--help"], ["--version"], ["compare", "--help"], ["report", "-h"]]
+    package, face, *helps, option, study = loaded(
+        "import rectifiers",
+        "assert {'nn', 'compare'} <= set(dir(rectifiers))",
+        *(command(0, *arguments) for arguments in calls),
+        command(2, "compare", "--sedes", "3"),
+        command(2, "report", "nowhere"),
+        cwd=tmp_path,
+    )
+    assert not (package | face) & {*HEAVY, "numpy", "rich", "typer"}
+    for arguments, names in zip(calls, helps, strict=True):
+        assert not names & {*HEAVY, "numpy", "rich"}, arguments
+    assert not option & set(HEAVY)  # a wrong option
+    assert not study & set(HEAVY)  # a mistake in the name of a study
 
 
 # what draws on a terminal
 TERMINAL = {f"rectifiers.report.{name}" for name in ("terminal", "notebook", "live", "_live_table")}
 
 
-def test_the_report_loads_what_it_draws_with_only_to_draw() -> None:
-    names = loaded("\n".join(f"import {name}" for name in set(modules("report")) - TERMINAL))
-    assert not names & {*HEAVY, "rich", "typer"}
+def test_rooms_of_numbers_and_the_report_load_nothing_heavy() -> None:
+    rooms = {room: [f"rectifiers.{room}", *modules(room)] for room in ("records", "evidence")}
+    rooms["report"] = sorted(set(modules("report")) - TERMINAL)  # loads what it draws with only to draw
+    found = loaded(*("\n".join(f"import {name}" for name in names) for names in rooms.values()))
+    for room, names in zip(rooms, found, strict=True):
+        assert not names & {*HEAVY, "rich", "typer"}, room
 
 
-def test_a_wrong_option_is_told_without_torch() -> None:
-    names = loaded("from rectifiers.cli import main\nassert main(['compare', '--sedes', '3']) == 2")
-    assert not names & set(HEAVY)
-
-
-def test_a_mistake_in_the_name_of_a_study_is_told_without_torch(tmp_path: Path) -> None:
-    code = "from rectifiers.cli import main\nassert main(['report', 'nowhere']) == 2"
-    assert not loaded(code, cwd=tmp_path) & set(HEAVY)
+def test_torch_comes_with_what_needs_it_and_a_study_does_not_load_its_compiler() -> None:
+    """The compiler takes longer than all else, in each worker; sympy comes along with it."""
+    before, after, study = loaded("import rectifiers", "rectifiers.nn", "import rectifiers.study")
+    assert "torch" not in before
+    assert "torch" in after
+    assert not study & {"sympy", "triton"}
 
 
 def test_everything_public_resolves() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import struct
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from rectifiers.cli import main
 
 ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
@@ -32,7 +34,7 @@ FILES = {
     "results.csv": "judge",
 }
 
-# Run as they stand, in an empty directory with these files; all lines of a block in the same one.
+# Run as they stand, in a directory with these files alone; all lines of a block in the same one.
 RUN = {
     "rectifiers list",
     "rectifiers compare digits --arms relu,gelu,silu --dry-run",
@@ -123,23 +125,42 @@ def test_what_is_made_is_in_the_makefile() -> None:
         assert not variables or "=" in variables[0]
 
 
-@pytest.mark.parametrize("lines", TRIED, ids=lambda lines: lines[0].replace("rectifiers ", ""))
-def test_the_commands_of_the_readme_run(lines: list[str], tmp_path: Path) -> None:
+def arguments(line: str) -> list[str]:
+    """Return the words that bash makes of a command of ours."""
+    script = f'rectifiers() {{ printf "%s\\0" "$@"; }}\n{line}'
+    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    return found.stdout.split("\0")[:-1]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with the reader's files, of which no module stays behind."""
     for name, page in FILES.items():
         (tmp_path / name).write_text(titled(DOCS / "guide" / f"{page}.md", name))
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    for name in FILES:
+        sys.modules.pop(Path(name).stem, None)
+
+
+@pytest.mark.parametrize("lines", TRIED, ids=lambda lines: lines[0].replace("rectifiers ", ""))
+def test_the_commands_of_the_readme_run(
+    lines: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for line in lines:
-        found = subprocess.run(
-            ["bash", "-c", f"{line} {SHORTENED.get(line, '')}"],
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-        )
-        assert found.returncode == 0, f"{line}\n{found.stderr}"
-        assert found.stdout.strip()
+        code = main(arguments(f"{line} {SHORTENED.get(line, '')}"))
+        out, err = capsys.readouterr()
+        assert code == 0, f"{line}\n{err}"
+        assert out.strip()
     compared = any(" compare " in line and "--dry-run" not in line for line in lines)
-    assert bool(list(tmp_path.rglob("report.html"))) == compared
+    assert bool(list(place.rglob("report.html"))) == compared
+
+
+def test_the_command_is_installed_beside_the_interpreter() -> None:
+    command = [Path(sysconfig.get_path("scripts")) / "rectifiers", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("rectifiers ")
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:

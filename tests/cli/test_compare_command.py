@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import shlex
 import signal
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rectifiers.cli import main
 from rectifiers.comparison import ComparisonResult
 
 Say = Callable[..., Any]
@@ -113,34 +114,23 @@ def test_a_log_is_never_redrawn(name: str, value: str, quick: Say, monkeypatch: 
         assert "\x1b" not in text
 
 
-def test_a_stream_that_knows_only_ascii_gets_the_like_and_no_error(place: Path) -> None:
-    command = [
-        "compare",
-        "xor",
-        "--arms",
-        "relu,elu",
-        "--seeds",
-        "2",
-        "--epochs",
-        "1",
-        "--lr",
-        "1",
-        "--no-report",
-    ]
-    found = subprocess.run(
-        [sys.executable, "-m", "rectifiers", *command],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.isascii()
-    assert "relu" in found.stdout
+def test_a_stream_that_knows_only_ascii_gets_the_like_and_no_error(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    words = "compare xor --arms relu,elu --seeds 2 --epochs 1 --lr 1 --no-report --jobs 1"
+    assert main(words.split()) == 0
+    out, err = (stream.detach().getvalue().decode("ascii") for stream in streams)
+    assert "relu" in out
+    assert "store" in out
+    assert "xor: 2 arms" in err
     assert "−0.5 ± 0.1 é".encode("ascii", "rectifiers") == b"-0.5 +- 0.1 ?"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(place: Path) -> None:
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(say: Say, place: Path) -> None:
     command = [
         sys.executable, "-m", "rectifiers", "compare", "xor", "--arms", "relu,elu", "--lr", "0.3,1",
         "--tuning-seeds", "1", "--epochs", "8", "--seeds", "24", "--out", "study", "--no-report",
@@ -168,9 +158,9 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(place: Path)
         f"stopped: {kept} of at most [0-9]+ trials are kept in study; the same command goes on", last
     )
 
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert again.returncode == 0
-    assert f"going on: {kept} trials" in again.stderr
+    again = say(*command[3:])
+    assert again.code == 0
+    assert f"going on: {kept} trials" in again.err
     assert len(ComparisonResult.load("study").study.of("test")) == 48
 
 

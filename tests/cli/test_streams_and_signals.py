@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rectifiers.cli import main
 from rectifiers.comparison import ComparisonResult
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells and signals of POSIX")
@@ -49,10 +50,12 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     assert (found.returncode, found.stderr) == (1, "")
 
 
-def test_a_study_is_kept_whose_result_cannot_be_printed(tmp_path: Path) -> None:
-    found = shell(f"{RECTIFIERS} {STUDY} --seeds 1 >/dev/full 2>/dev/full", tmp_path)
-    assert found.returncode == 1
-    assert len(ComparisonResult.load(tmp_path / "study").study.of("test")) == 2
+def test_a_study_is_kept_whose_result_cannot_be_printed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as output, open("/dev/full", "w", buffering=1) as errors:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setattr(sys, "stderr", errors)
+        assert main([*STUDY.split(), "--seeds", "1"]) == 1
+    assert len(ComparisonResult.load("study").study.of("test")) == 2
 
 
 def test_a_terminal_that_goes_away(tmp_path: Path) -> None:
