@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import json
+import runpy
 import subprocess
 import sys
 import time
@@ -42,27 +43,28 @@ def tuning(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_tiny_run_carries_out_the_loop_the_study_and_the_race(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loop in a process of its own, as all are when they are timed; the commands of ours in this one."""
+    """All in this process, where they load nothing anew."""
     measure, page = bench("measure"), tmp_path / "STUDY.md"
-    run = measure._run
 
-    def carried_out(command: list[str], **variables: str) -> Any:
-        if command[:3] != [sys.executable, "-m", "rectifiers"]:
-            return run(
-                command, OMP_NUM_THREADS="1", **variables
-            )  # beside other tests it would wait for a core
+    def worker(command: list[str], **_: Any) -> Any:
+        assert command[:3] == [sys.executable, "-m", "benchmarks.study.worker"]
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", command[2:])
+            runpy.run_module(command[2], run_name="__main__")
+        return SimpleNamespace(wait=lambda: 0)
+
+    def carried_out(command: list[str], **_: str) -> Any:
         printed = io.StringIO()
         begin = time.time()
         with contextlib.redirect_stdout(printed):
-            assert main([*command[3:], "--no-report"]) == 0
+            if command[2] == "rectifiers":
+                assert main([*command[3:], "--no-report"]) == 0
+            else:
+                worker(command)
         return measure._Done(printed.getvalue(), begin, time.time(), 0.0)
 
-    def worker(command: list[str], **_: Any) -> Any:
-        bench("worker").main(*map(Path, command[-2:]))
-        return SimpleNamespace(wait=lambda: 0)
-
     monkeypatch.setattr(measure, "_run", carried_out)
-    monkeypatch.setattr(measure, "subprocess", SimpleNamespace(run=subprocess.run, Popen=worker))
+    monkeypatch.setattr(measure, "subprocess", SimpleNamespace(Popen=worker))
     words = ["--tiny", "--methods", "a,d,e", "--repetitions", "1", "--out", str(page)]
     monkeypatch.setattr(sys, "argv", ["benchmarks.study", *words])
     assert bench("__main__").main() == 0
@@ -77,6 +79,15 @@ def test_tiny_run_carries_out_the_loop_the_study_and_the_race(
     assert {"(d) against (a)", "(e) against (a)"} <= {row[0] for row in cells}
     assert [row[0] for row in cells if row[-1] in ("yes", "**no**")] == ["relu", "tanh"]
     assert "the figures mean nothing" in text
+
+
+def test_a_command_is_timed_in_a_process_of_its_own(bench: Any) -> None:
+    run = bench("measure")._run
+    done = run([sys.executable, "-c", "import os; print(os.environ['VARIABLE'])"], VARIABLE="given")
+    assert done.printed == "given\n"
+    assert done.begin < done.end
+    with pytest.raises(SystemExit, match="ended with 3"):
+        run([sys.executable, "-c", "raise SystemExit(3)"])
 
 
 def _titles(bench: Any) -> set[str]:
@@ -121,10 +132,8 @@ def test_what_others_use_is_told_from_what_is_timed(bench: Any) -> None:
     quiet = bench("quiet")
     if not Path("/proc/stat").is_file():
         pytest.skip("no /proc")
-    script = "import time; end = time.process_time() + 1\nwhile time.process_time() < end: pass"
-    with quiet.Watch() as watch:
-        subprocess.run([sys.executable, "-c", script], check=True)
-    with quiet.Watch() as beside:
+    script = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+    with quiet.Watch() as watch, quiet.Watch() as beside:
         beside._ours = {}  # as if nothing were started here
         beside._waited = float("inf")
         subprocess.run([sys.executable, "-c", script], check=True)

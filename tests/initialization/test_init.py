@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.optimize import brentq
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
@@ -220,13 +221,15 @@ def test_what_follows_from_a_gain() -> None:
     slope = gain("leaky_relu", negative_slope=0.3)
     assert slope.critical(5.0)[0] == pytest.approx((2 / 1.09) ** 0.5)
     # Schoenholz et al. 2017, figure 1: for tanh, sigma_b^2 = 0.05 is critical at sigma_w^2 = 1.76
-    line = [gain("tanh").critical(q) for q in torch.linspace(0.05, 1.0, 400).tolist()]
-    weight, bias = min(line, key=lambda point: abs(point[1] ** 2 - 0.05))
+    tanh = gain("tanh")
+    q = brentq(lambda q: tanh.critical(q)[1] ** 2 - 0.05, 0.05, 1.0, xtol=1e-3)
+    weight, bias = tanh.critical(q)
+    assert bias**2 == pytest.approx(0.05, abs=1e-3)
     assert weight**2 == pytest.approx(1.76, abs=0.02)
-    assert gain("tanh").chi(weight, bias) == pytest.approx(1, abs=1e-3)
-    assert gain("tanh").chi(2.0, bias) > 1 > gain("tanh").chi(0.9, bias)
-    assert gain("tanh").chi(0.5) == pytest.approx(0.25, abs=1e-6)
-    assert gain("tanh").correlation_length(0.5) == pytest.approx(1 / abs(torch.tensor(0.25).log().item()))
+    assert tanh.chi(weight, bias) == pytest.approx(1, abs=1e-3)
+    assert tanh.chi(2.0, bias) > 1 > tanh.chi(0.9, bias)
+    assert tanh.chi(0.5) == pytest.approx(0.25, abs=1e-6)
+    assert tanh.correlation_length(0.5) == pytest.approx(1 / abs(torch.tensor(0.25).log().item()))
     assert relu.variance(2.0) == float("inf")
     with pytest.raises(ArgumentError, match="explode"):
         relu.chi(2.0)
