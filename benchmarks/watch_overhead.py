@@ -1,9 +1,9 @@
 """What `rectifiers.watch` costs, beside its peers: ``python benchmarks/watch_overhead.py``; writes WATCH.md.
 
-Each arm has modules of its own, which share their parameters: where those lie in memory makes several per cent.
-The arms take turns step by step, in one process on one thread: what slows the machine for a while slows all. A
-cost is the median over rounds of ten steps of the time per step over that without in the same round, by
-processor time, which counts the threads of a writer as well.
+Each arm has modules of its own, which share their parameters: where those lie in memory makes several per
+cent. The arms take turns step by step, in one process on one thread: what slows the machine for a while slows
+all. A cost is the median over rounds of ten steps of the time per step over that without in the same round,
+by processor time, which counts the threads of a writer as well.
 
 Beside it, on every step and at the same places, on the whole of each activation, in forward alone: hooks that
 compute five of its means; the histograms of `torch.utils.tensorboard.SummaryWriter`; the same five means by
