@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,19 @@ settings.load_profile("suite")
 # Read when torch is loaded, here and in processes that tests start: tests run beside each other, and threads
 # that spin while they wait take the cores from those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for cycles more rarely, and not among what torch and the tests are: it was a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # some of it tells of what is left when the process ends
+
 
 THREADED = {"activations", "backends", "citizenship", "cuda", "functional", "nn"}
 

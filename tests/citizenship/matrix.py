@@ -6,6 +6,7 @@ torch does not have with the composition of its operations. `conftest.py` makes 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -181,10 +182,16 @@ def theirs_of(activation: str, in_place: bool = False) -> torch.nn.Module:
     return module
 
 
-def data(size: str) -> Tensor:
+@functools.cache
+def numbers(size: str) -> Tensor:
     """Numbers on both sides of each kink, none at one: some corners have tests of their own at 0."""
     x = torch.randn(SHAPES[size], generator=torch.Generator().manual_seed(1)) * 2
     return torch.where(x.abs() < 1e-3, x + 0.5, x)
+
+
+def data(size: str) -> Tensor:
+    """The same numbers each time, in another tensor."""
+    return numbers(size).clone()
 
 
 # ------------------------------------------------------------------------------------ situations
