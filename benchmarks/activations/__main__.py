@@ -134,14 +134,14 @@ def _work(batch: Sequence[Group], settings: Settings, out: Path, step: Callable[
     ]
     threads = {"OMP_NUM_THREADS": str(settings.threads)}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             words, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(worker.MARK):
-                step(line.removeprefix(worker.MARK).strip())
-        if process.wait() == 0:
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith(worker.MARK):
+                    step(line.removeprefix(worker.MARK).strip())
+        if process.returncode == 0:
             return ""
         errors.seek(0)
         lines = [line.strip() for line in errors if line.strip()]

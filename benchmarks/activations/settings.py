@@ -125,7 +125,7 @@ def _full() -> tuple[Group, ...]:
 
 
 def _quick() -> tuple[Group, ...]:
-    nchw, seconds = (2, 8, 4, 4), 0.0005
+    nchw, seconds = (2, 8, 4, 4), 0.00001
     return (
         Group("flat", "quick: (8, 256)", "time", ((8, 256),), 2, seconds),
         Group("nchw", "quick: (2, 8, 4, 4)", "time", (nchw,), 2, seconds),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -30,19 +29,12 @@ def timed(bench: Any, case: str, elements: int = 4096, **times: list[float]) -> 
     return bench("results").Timed(case, elements, 4, times)
 
 
-def test_quick_run_writes_every_row_and_plot(bench: Any, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.activations",
-        "--quick",
-        "--threads",
-        "1",
-        "--out",
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_quick_run_writes_every_row_and_plot(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--quick", "--threads", "1", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks.activations", *words])
+    assert bench("__main__").main() == 0, capsys.readouterr()
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert "its figures mean nothing" in text
     assert "**Failed:**" not in text

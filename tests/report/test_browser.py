@@ -48,9 +48,10 @@ Visitor = Callable[..., Visit]
 
 @pytest.fixture(scope="module")
 def visit() -> Iterator[Visitor]:
-    """Return what opens a file in a window of some size and colour scheme, and waits until it is drawn.
+    """Return what shows a file in a window of some size, and under a colour scheme of the system's.
 
-    What was opened stays open: a test that changes a page changes it back, or asks for a fresh one.
+    Drawing a page is what takes long: what was opened stays open, and a test that changes a page changes it
+    back, but for the theme that its button chose.
     """
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
@@ -59,9 +60,10 @@ def visit() -> Iterator[Visitor]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def opened(path: Path, size: tuple[int, int], scheme: str) -> Visit:
+        @functools.cache
+        def opened(path: Path, size: tuple[int, int]) -> Visit:
             window = {"width": size[0], "height": size[1]}
-            page = browser.new_page(viewport=window, color_scheme=scheme, has_touch=size == PHONE)
+            page = browser.new_page(viewport=window, has_touch=size == PHONE)
             found = Visit(page)
             page.set_default_timeout(_PATIENCE)
             page.on("console", lambda message: found.complaints.append(message.text))
@@ -71,12 +73,11 @@ def visit() -> Iterator[Visitor]:
             page.wait_for_selector("html[data-drawn]", state="attached")
             return found
 
-        kept = functools.cache(opened)
-
-        def choose(
-            path: Path, size: tuple[int, int] = WIDE, scheme: str = "light", fresh: bool = False
-        ) -> Visit:
-            return (opened if fresh else kept)(path, size, scheme)  # drawing a page is what takes long
+        def choose(path: Path, size: tuple[int, int] = WIDE, scheme: str = "light") -> Visit:
+            found = opened(path, size)
+            found.page.emulate_media(color_scheme=scheme)
+            found.page.evaluate("delete document.documentElement.dataset.theme")
+            return found
 
         yield choose
         browser.close()
@@ -222,11 +223,13 @@ def test_the_legend_points_at_an_arm(visit: Visitor, report: Path) -> None:
 
 def test_turning_the_phone_draws_for_the_new_width(visit: Visitor, report: Path) -> None:
     labels = "document.querySelectorAll('#chart-loss-none svg .mark-text text').length"
-    found = visit(report, PHONE, fresh=True)
+    found = visit(report, PHONE)
     narrow = found.page.evaluate(labels)
     found.page.set_viewport_size({"width": 1000, "height": 700})
     found.page.wait_for_function(f"() => {labels} > {narrow}")
     found.page.wait_for_function("() => document.documentElement.scrollWidth <= 1000")
+    found.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    found.page.wait_for_function(f"() => {labels} === {narrow}")
     assert found.complaints == []
 
 
@@ -241,9 +244,11 @@ def test_markup_in_a_study_does_nothing(visit: Visitor, nasty: Study, script: st
     assert found.requests == [path.as_uri()]
 
 
-def test_the_policy_stops_what_escaping_might_miss(visit: Visitor, report: Path, tmp_path: Path) -> None:
+def test_the_policy_stops_what_escaping_might_miss(
+    visit: Visitor, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
     """An injected script and an injected picture: neither runs, neither is fetched."""
-    page = report.read_text(encoding="utf-8")
+    page = html.render(make_study(("relu", "elu"), norms=("none",), seeds=3))
     evil = "<script>document.title = 'owned'</script><img src='https://example.org/x.png'>"
     path = tmp_path / "injected.html"
     path.write_text(page.replace('<main id="main">', f'<main id="main">{evil}'), encoding="utf-8")
@@ -307,16 +312,16 @@ def test_tables_that_are_wider_than_a_phone_show_that_they_scroll(visit: Visitor
 TIP = ".tip:not([hidden])"
 
 
-def test_words_are_explained_on_hover(visit: Visitor, raced: Path) -> None:
-    page = visit(raced).page
+def test_words_are_explained_on_hover(visit: Visitor, report: Path) -> None:
+    page = visit(report).page
     page.locator(".scope .term", has_text="margin").hover()
     assert page.locator(TIP).inner_text().startswith("The smallest difference worth caring about")
     page.mouse.move(2, 2)
     page.wait_for_selector(".tip", state="hidden")
 
 
-def test_words_are_explained_by_the_keyboard(visit: Visitor, raced: Path) -> None:
-    page = visit(raced).page
+def test_words_are_explained_by_the_keyboard(visit: Visitor, report: Path) -> None:
+    page = visit(report).page
     term = page.locator(".scope .term").first
     term.focus()
     assert page.locator(TIP).count() == 1

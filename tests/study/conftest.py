@@ -20,7 +20,7 @@ from rectifiers.study import Prepared
 DEFAULTS = {"arms": "relu,tanh", "seeds": 2, "epochs": 3, "width": 4, "learning_rate": 0.1, "margin": 25}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prepare():
     def make(task: str | None = "xor", **words) -> Prepared:
         return study.make_plan(task, **{**DEFAULTS, **words})

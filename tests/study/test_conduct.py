@@ -53,6 +53,13 @@ def kinds(events, *wanted):
     return [event for event in events if isinstance(event, wanted)]
 
 
+@pytest.fixture(scope="module")
+def whole(prepare, tmp_path_factory):
+    """The tuned study, which nothing stopped."""
+    with Store.create(tmp_path_factory.mktemp("whole") / "study.db") as store:
+        return studies.run(prepare(**TUNED), store)
+
+
 def test_events_come_in_their_order(prepare, conduct):
     heard = Recorder()
     study = conduct(prepare(**TUNED, norms="none,batch", margin="auto"), heard)
@@ -207,12 +214,12 @@ def test_the_same_study_twice_gives_the_same_records(prepare, conduct, measured,
     ]
     + [(PhaseStarted, 1), (StudyFinished, 0)],
 )
-def test_stopped_anywhere_it_goes_on_to_the_same_records(prepare, conduct, measured, tmp_path, kind, limit):
-    prepared = prepare(**TUNED)
-    whole = conduct(prepared, out=tmp_path / "whole")
+def test_stopped_anywhere_it_goes_on_to_the_same_records(
+    prepare, conduct, measured, whole, tmp_path, kind, limit
+):
     heard = Recorder(kind, limit)
     with pytest.raises(Stop):
-        conduct(prepared, heard)
+        conduct(prepare(**TUNED), heard)
     finished = [event.run for event in kinds(heard, TrialFinished)]
     with Store.open(tmp_path / "out", readonly=True) as store:
         assert list(store.study().runs) == finished
@@ -252,7 +259,9 @@ def killed_in_the_midst(prepared, file, after):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_killed_and_started_again_it_ends_with_the_same_records(prepare, conduct, measured, tmp_path, forked):
+def test_killed_and_started_again_it_ends_with_the_same_records(
+    prepare, conduct, measured, whole, tmp_path, forked
+):
     file = tmp_path / "out" / "study.db"
     with forked(killed_in_the_midst, prepare(**TUNED), file, 14) as killed:
         killed.join(60)
@@ -260,7 +269,6 @@ def test_killed_and_started_again_it_ends_with_the_same_records(prepare, conduct
     with Store.open(file, readonly=True) as store:
         assert len(store.study().runs) == 4
     study = conduct(prepare(**TUNED))
-    whole = conduct(prepare(**TUNED), out=tmp_path / "whole")
     assert measured(study.runs) == measured(whole.runs)
 
 
@@ -352,8 +360,7 @@ def test_more_comparisons_may_open_an_arm_again_and_that_is_said(prepare, conduc
     assert notice.text.startswith("leaky_relu was equivalent and is open again: more comparisons")
 
 
-def test_a_budget_ends_a_study_cleanly_and_the_same_command_goes_on(prepare, conduct, measured, tmp_path):
-    whole = conduct(prepare(**TUNED), out=tmp_path / "whole")
+def test_a_budget_ends_a_study_cleanly_and_the_same_command_goes_on(prepare, conduct, measured, whole):
     heard, time = Recorder(), iter(range(1000))
     study = conduct(prepare(**TUNED), heard, budget=8, clock=lambda: next(time))
     assert 0 < len(study.runs) < len(whole.runs)
@@ -419,7 +426,7 @@ def test_a_watcher_that_draws_random_numbers_changes_nothing(prepare, conduct, m
     assert measured(noisy.runs) == measured(quiet.runs)
 
 
-def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, tmp_path):
+def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, whole):
     """What the vectorised and the distributed runners will rely on."""
     from rectifiers.study import InProcess, Runner
 
@@ -429,12 +436,11 @@ def test_a_runner_may_take_its_trials_in_any_order(prepare, conduct, measured, t
                 yield from InProcess().run(work, [trial])
 
     runner: Runner = Backwards()
-    forwards = conduct(prepare(**TUNED), out=tmp_path / "a")
-    backwards = conduct(prepare(**TUNED), out=tmp_path / "b", runner=runner)
-    assert backwards.rates == forwards.rates
-    assert backwards.runs != forwards.runs
+    backwards = conduct(prepare(**TUNED), runner=runner)
+    assert backwards.rates == whole.rates
+    assert backwards.runs != whole.runs
     by_key = {run.trial.key: run for run in measured(backwards.runs)}
-    assert [by_key[run.trial.key] for run in forwards.runs] == measured(forwards.runs)
+    assert [by_key[run.trial.key] for run in whole.runs] == measured(whole.runs)
 
 
 def test_a_runner_tells_trials_and_records(prepare):
