@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,14 +41,19 @@ def infos() -> dict[str, list[Any]]:
 def samples(infos: dict[str, list[Any]]) -> Samples:
     """Pairs of torch's operator and a sample that it takes, by our name and a type."""
 
-    @functools.cache
-    def of(name: str, dtype: torch.dtype, thorough: bool = True) -> list[tuple[Any, Any]]:
+    def made(name: str, dtype: torch.dtype, thorough: bool) -> list[tuple[Any, Any]]:
         found = []
         for info in infos[name]:
             inputs = info.reference_inputs if thorough else info.sample_inputs
             if dtype in info.dtypes and (info.supports_autograd or not thorough):
                 found += [(info.op, s) for s in inputs("cpu", dtype) if s.input.numel() <= LARGEST]
         return found
+
+    @functools.cache
+    def of(name: str, dtype: torch.dtype, thorough: bool = True) -> list[tuple[Any, Any]]:
+        # In a thread: torch formats the stack for each sample, and pytest's is deep.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(made, name, dtype, thorough).result()
 
     return of
 
