@@ -23,6 +23,9 @@ kind of error. The test suite holds every activation to that, small and large, i
 situation it knows: checkpointing, hooks, `torch.func`, compilers, exporters, views, subclasses, processes and
 more. What torch does not have (Maxout, CReLU, squared ReLU) is held to the composition of torch's operations.
 
+Arguments are checked first: a slope or an alpha that is not finite is an `ArgumentError`, where torch
+computes with it.
+
 These are the exceptions. Each is on purpose, and each has a test that fails when it no longer differs.
 
 | activation | situation | what differs |

@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from rectifiers.activations import Learned, registry
+from rectifiers import elementwise
+from rectifiers.activations import Learned, Real, registry
+from rectifiers.backends import using
 from rectifiers.backends._kernels import Draw
 from rectifiers.backends.cpu import kernels
+from rectifiers.vocabulary import exp, expm1, maximum, minimum, where
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 HALF = (torch.float16, torch.bfloat16)
@@ -127,6 +130,22 @@ def test_a_drawn_slope_is_rounded_as_a_fixed_one(dtype: torch.dtype) -> None:
         same(found, expected)
     _, signs = value("rrelu", (draw,), x, True)
     same(slope("rrelu", (draw,), "sign", signs, g), slope("rrelu", (0.3,), "sign", signs, g))
+
+
+def test_a_division_is_rounded_as_it_is_written() -> None:
+    """x / a is 1 where x is a, and x * (1 / a) less than 1 for 49: a formula may bend there."""
+    made = elementwise(
+        "bent",
+        lambda x, a: where(x / a >= 1.0, 2.0 * x - a, a * expm1(minimum(x, 0.0) / a) + maximum(x, 0.0)),
+        lambda x, a: where(x / a >= 1.0, 2.0, exp(minimum(x, 0.0) / a)),
+        parameters={"a": Real(49.0)},
+        kinks=lambda a: (a,),
+    )
+    x = torch.tensor([48.0, 49.0, 50.0], requires_grad=True)
+    with using("llvm"):
+        made.functional(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 2.0, 2.0]
 
 
 def test_the_cases_are_all_that_is_piecewise_linear() -> None:

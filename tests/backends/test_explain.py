@@ -37,6 +37,14 @@ def test_it_says_what_the_kernel_saves(name: str) -> None:
     assert str(found).endswith(f"; saves {saves} for backward")
 
 
+def test_a_call_for_which_a_kernel_is_left_out() -> None:
+    for module in (nn.ReLU(inplace=True), nn.Maxout(128)):
+        assert rectifiers.explain(module, LARGE).backend == "torch"
+    with torch.autocast("cpu"):
+        assert rectifiers.explain(nn.PReLU(), LARGE).backend == "torch"
+    assert rectifiers.explain(nn.RReLU(inplace=True), LARGE).backend == "llvm"
+
+
 def test_a_small_tensor_takes_torchs_operation() -> None:
     found = rectifiers.explain(nn.ELU(), SMALL)
     assert (found.backend, found.reason) == (

@@ -80,6 +80,19 @@ DIFFERENCES: tuple[Difference, ...] = (
         in_place=(False,),
     ),
     Difference(
+        "the_output_is_written_to_before_backward",
+        ("relu",),
+        "torch's ReLU saves its output and raises an error; where a kernel runs, ours saves signs.",
+        sizes=("large",),
+    ),
+    Difference(
+        "the_output_is_written_to_before_backward",
+        ("elu", "selu", "celu"),
+        "Where a kernel runs in float32 the output is saved, as by torch's ReLU, so that autograd raises: "
+        "write `y = y + x`, not `y += x`. torch's own save the input.",
+        sizes=("large",),
+    ),
+    Difference(
         "at_a_kink",
         ("prelu",),
         "At 0 torch's PReLU has the slope `weight` in backward but 1 in forward mode; ours has "

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torch.autograd.forward_ad as fwAD
+import torch.nn.functional as F
 from matrix import KERNELS, Cell, data, ours_of, same, step, theirs_of, weights
 from torch import Tensor
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
@@ -22,6 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import rectifiers
 from rectifiers import nn
+from rectifiers.activations import Real
+from rectifiers.vocabulary import tanh
 
 # torch's own forward mode compiles its decompositions with what it deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
@@ -308,3 +311,52 @@ def test_a_change_after_forward_is_noticed_or_does_not_matter(cell: Cell, writte
             raise
     else:
         same(found, expected[1])
+
+
+@pytest.mark.cells(in_place=(False,))
+def test_the_output_is_written_to_before_backward(cell: Cell) -> None:
+    def situation(f: Any, x: Tensor) -> Tensor:
+        leaf = x.clone().requires_grad_()
+        output = f(leaf * 1.0)
+        output.mul_(2)
+        return torch.autograd.grad(output, leaf, weights(output))[0]
+
+    cell.compare(situation, errors=True)
+
+
+# ------------------------------------------------------------------------------------ tensors as numbers
+
+
+scaled = rectifiers.elementwise(
+    "scaled",
+    lambda x, alpha: alpha * tanh(x),
+    lambda x, alpha: alpha * (1.0 - tanh(x) * tanh(x)),
+    parameters={"alpha": Real(1.0)},
+)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("activation", ["leaky_relu", "elu", "celu"])
+def test_a_number_that_is_a_tensor_may_change_after_forward(
+    activation: str, size: str, kernels_from_a_few_elements: None
+) -> None:
+    found = []
+    for function in (getattr(rectifiers.functional, activation), getattr(F, activation)):
+        number, leaf = torch.tensor(0.5), data(size).requires_grad_()
+        output = function(leaf, number)
+        number.fill_(3.0)
+        found.append(torch.autograd.grad(output, leaf, weights(output)))
+    same(*found)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_number_that_expects_a_gradient_is_refused(size: str, kernels_from_a_few_elements: None) -> None:
+    """None would reach it."""
+    number, x = torch.tensor(0.5, requires_grad=True), data(size)
+    for function in (rectifiers.functional.elu, F.elu, scaled.functional):
+        with pytest.raises(TypeError, match=r"must be a? ?[nN]umber"):
+            function(x, number)
+    for module in (nn.ELU(), torch.nn.ELU(), scaled.module()):
+        module.alpha = number
+        with pytest.raises(TypeError, match=r"must be a? ?[nN]umber"):
+            module(x)

@@ -49,6 +49,14 @@ def test_second_derivatives_at_a_kink(activation: str, size: str, kernels_from_a
         same(second(ours, x), second(theirs, x), kink)
 
 
+@pytest.mark.parametrize("activation", ["elu", "selu", "celu"])
+def test_a_second_derivative_far_to_the_right(activation: str, kernels_from_a_few_elements: None) -> None:
+    """It is 0, though the exponential, which is not selected there, would overflow."""
+    x = torch.linspace(1, 1000, 1 << 15, dtype=torch.float16)
+    found = second(ours_of(activation), x)[1]
+    assert torch.equal(found, torch.zeros_like(found))
+
+
 def test_a_gradient_penalty(cell: Cell) -> None:
     """A gradient that does not depend on what it is differentiated by has derivative 0."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from matrix import KERNELS, Cell, data, keys, ours_of, own, step, weights
+from matrix import KERNELS, Cell, data, keys, ours_of, own, step, theirs_of, weights
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing._internal.two_tensor import TwoTensor
@@ -53,6 +53,14 @@ def test_layout(cell: Cell) -> None:
         cell.compare(situation, label, errors=label == "zeros without memory")  # not to be written to
 
 
+def test_strides_of_crelu_of_one_channel(kernels_from_a_few_elements: None) -> None:
+    """Contiguous in more than one order of axes."""
+    for shape in ((4, 1, 128, 64), (1 << 15, 1, 1, 1)):
+        x = torch.ones(shape).to(memory_format=torch.channels_last)
+        expected = torch.cat((torch.relu(x), torch.relu(-x)), 1)
+        assert rectifiers.functional.crelu(x).stride() == expected.stride()
+
+
 @pytest.mark.cells(random=False, in_place=(False,))
 def test_strides_of_the_output(cell: Cell) -> None:
     def situation(f: Any, x: Tensor) -> list[Tensor]:
@@ -93,6 +101,14 @@ def test_other_type(cell: Cell) -> None:
             return found if found.is_complex() else found.double()
 
         cell.compare(situation, dtype, errors=True)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "prelu", "elu", "selu", "celu", "hardsigmoid"])
+def test_what_is_no_tensor(activation: str) -> None:
+    for module in (ours_of(activation), theirs_of(activation)):
+        for given in (None, [1.0], 1.0):
+            with pytest.raises(TypeError):
+                module(given)
 
 
 # ------------------------------------------------------------------------------------ not dense and strided

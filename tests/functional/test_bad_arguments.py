@@ -34,6 +34,7 @@ CASES: list[tuple[Callable[[], Any], type[RectifiersError], str]] = [
         ArgumentTypeError,
         "rrelu needs a floating-point tensor, got torch.int32",
     ),
+    (lambda: F.rrelu([1.0]), ArgumentTypeError, "rrelu needs a floating-point tensor, got list"),  # type: ignore[arg-type]
     (lambda: F.celu(X, 0), ArgumentError, "`alpha != 0` must hold, but got alpha=0"),
     (lambda: F.softplus(X, beta=0), ArgumentError, "`beta != 0` must hold, but got beta=0"),
     (lambda: F.gelu(X, "tan"), ArgumentError, "`approximate` must be 'none' or 'tanh', got 'tan'"),

@@ -19,8 +19,8 @@ __all__ = ["AUTOGRAD", "Autograd", "Choice", "Integer", "Learned", "Parameter", 
 def _number(value: Any, name: str) -> float:
     """Return `value` as a finite float, or raise with `name` in the message."""
     try:
-        if isinstance(value, str | bytes):
-            raise TypeError
+        if isinstance(value, str | bytes) or getattr(value, "requires_grad", False):
+            raise TypeError  # a gradient would be lost
         number = float(value)
     except (TypeError, ValueError):
         raise ArgumentTypeError(f"`{name}` must be a number, got {value!r}") from None

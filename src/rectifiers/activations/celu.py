@@ -6,13 +6,14 @@ from typing import Any
 
 from rectifiers.activations._definition import elementwise
 from rectifiers.activations._parameters import Real
-from rectifiers.vocabulary import abs, exp, expm1, where
+from rectifiers.vocabulary import abs, exp, expm1, minimum, where
 
 
 def f(x: Any, alpha: Any) -> Any:
     """The input where positive, alpha (e^(x / alpha) - 1) elsewhere."""
-    # so close to 0 the function is x, and x / alpha may be a subnormal number that has lost digits
-    return where(x > -1e-17 * abs(alpha), x, alpha * expm1(x / alpha))
+    # So close to 0 the function is x, and x / alpha may be a subnormal number that has lost digits.
+    # 1 / alpha is the same for all elements, so that a kernel divides once.
+    return where(x > -1e-17 * abs(alpha), x, alpha * expm1(x * (1.0 / alpha)))
 
 
 def df(y: Any, alpha: Any) -> Any:
@@ -21,8 +22,11 @@ def df(y: Any, alpha: Any) -> Any:
 
 
 def df_input(x: Any, alpha: Any) -> Any:
-    """In terms of the input: exact in the saturated tail, where y / alpha + 1 cancels."""
-    return where(x > 0, 1.0, exp(x / alpha))
+    """In terms of the input: exact in the saturated tail, where y / alpha + 1 cancels.
+
+    What is not selected must not overflow: its second derivative would be NaN.
+    """
+    return where(x > 0, 1.0, exp(minimum(x, 0.0) * (1.0 / alpha)))
 
 
 celu = elementwise(

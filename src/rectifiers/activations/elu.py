@@ -6,7 +6,7 @@ from typing import Any
 
 from rectifiers.activations._definition import elementwise
 from rectifiers.activations._parameters import Real
-from rectifiers.vocabulary import exp, expm1, where
+from rectifiers.vocabulary import abs, exp, expm1, where
 
 
 def f(x: Any, alpha: Any) -> Any:
@@ -20,8 +20,11 @@ def df(y: Any, alpha: Any) -> Any:
 
 
 def df_input(x: Any, alpha: Any) -> Any:
-    """In terms of the input: exact in the saturated tail, where y + alpha cancels."""
-    return where(x > 0, 1.0, alpha * exp(x))
+    """In terms of the input: exact in the saturated tail, where y + alpha cancels.
+
+    The input is not positive where it matters; where it is, an overflow would make the second derivative NaN.
+    """
+    return where(x > 0, 1.0, alpha * exp(-abs(x)))
 
 
 elu = elementwise(

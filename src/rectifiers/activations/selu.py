@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rectifiers.activations._definition import elementwise
-from rectifiers.vocabulary import exp, expm1, where
+from rectifiers.vocabulary import abs, exp, expm1, where
 
 # Written as numbers in each formula: scale = 1.0507..., and scale * alpha = 1.0507... * 1.6732...
 
@@ -21,8 +21,11 @@ def df(y: Any) -> Any:
 
 
 def df_input(x: Any) -> Any:
-    """In terms of the input: exact in the saturated tail, where y + scale * alpha cancels."""
-    return where(x > 0, 1.0507009873554805, 1.7580993408473768 * exp(x))
+    """In terms of the input: exact in the saturated tail, where y + scale * alpha cancels.
+
+    The absolute value keeps what is not selected finite, as in ELU.
+    """
+    return where(x > 0, 1.0507009873554805, 1.7580993408473768 * exp(-abs(x)))
 
 
 selu = elementwise(

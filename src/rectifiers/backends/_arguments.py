@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.jit import is_tracing  # type: ignore[attr-defined]
 
 from rectifiers.backends._kernels import Draw
+from rectifiers.errors import ArgumentTypeError
 
-__all__ = ["Channels", "Random"]
+__all__ = ["Channels", "Random", "constant"]
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +39,13 @@ class Channels:
         shape = [1] * input.dim()
         shape[self.dim] = -1
         return weight.view(shape)
+
+
+def constant(value: Any) -> Any:
+    """Return the value of a parameter that is not learned, an error if it expects a gradient."""
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise ArgumentTypeError(f"a parameter that is not learned must be a number, got {value!r}: detach it")
+    return value
 
 
 _SEEDS = 2**63 - 1

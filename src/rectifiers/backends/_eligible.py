@@ -136,7 +136,8 @@ def has_kernel(record: Activation, *, on_gpu: bool = False) -> bool:
 
 def least_elements(record: Activation, input: Tensor) -> int:
     """Return the number of elements from which a kernel is worthwhile, where `input` is."""
-    return least(record, on_gpu=input.is_cuda) // (input.itemsize if input.is_cuda else 1)
+    on_gpu = getattr(input, "is_cuda", False)  # of what is no tensor torch's own says so
+    return least(record, on_gpu=on_gpu) // (input.itemsize if on_gpu else 1)
 
 
 def kernels_for(record: Activation, input: Tensor) -> Kernels | None:

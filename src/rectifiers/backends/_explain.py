@@ -16,6 +16,8 @@ from rectifiers.errors import ArgumentTypeError
 
 __all__ = ["Explanation", "explain"]
 
+_BY_KERNELS = {"PiecewiseLinearBackward", "SmoothBackward"}
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -109,6 +111,9 @@ def explain(activation: Callable[..., Tensor], input: Tensor, *args: Any, **kwar
     if generator is not None:
         generator.set_state(state)
     saved = saved[1:] if saved and saved[0] is copy else saved
+    graph = [output.grad_fn, *(node for node, _ in getattr(output.grad_fn, "next_functions", ()))]
+    if kernels is not None and not _BY_KERNELS & {type(node).__name__ for node in graph}:
+        kernels, reason = None, "in place, under autocast or with as many pieces a kernel gains nothing"
     saves, size = _described(saved, seen, output, list(args), activation)
     return Explanation(record.name, "torch" if kernels is None else kernels.name, reason, saves, size)
 

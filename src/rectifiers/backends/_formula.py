@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.compiler import is_compiling
 from torch.jit import is_tracing  # type: ignore[attr-defined]
 
-from rectifiers.activations import Autograd, Elementwise, Learned, celu
+from rectifiers.activations import Autograd, Elementwise, Learned, Uniform, celu
+from rectifiers.backends._arguments import constant
 from rectifiers.backends._binding import rebind
 from rectifiers.errors import TensorTypeError
 
@@ -237,10 +238,12 @@ def formula_executor(record: Elementwise) -> Callable[..., Tensor]:
     """
     by_dtype = {dtype: Formulas.of(record, dtype) for dtype in (torch.float32, torch.float64)}
     learns = any(isinstance(parameter, Learned) for parameter in record.parameters.values())
+    fixed = [not isinstance(parameter, Learned | Uniform) for parameter in record.parameters.values()]
 
     def execute(input: Tensor, *values: Any) -> Tensor:
         if not input.is_floating_point():
             raise TensorTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
+        values = tuple([constant(v) if number else v for v, number in zip(values, fixed, strict=True)])
         exact_output = input.dtype not in _HALF and not learns
         saved = "output" if exact_output and record.keeps_at(*values) == "output" else "input"
         formulas = by_dtype[torch.float32 if input.dtype in _HALF else input.dtype]

@@ -21,7 +21,7 @@ from torch.autograd import Function
 from torch.autograd.forward_ad import unpack_dual
 
 from rectifiers.activations import Elementwise
-from rectifiers.backends._arguments import Channels, Random
+from rectifiers.backends._arguments import Channels, Random, constant
 from rectifiers.backends._formula import Formulas, gradients_of, tangent_of
 from rectifiers.backends._kernels import Kernels, Layout, Saved
 from rectifiers.backends._memory_order import PLAIN, empty, in_memory, laid_out, layout_of, strides_like
@@ -181,7 +181,9 @@ class _Elementwise:
         self.record, self.kernels = record, kernels
         self.saved: Saved = saved_by(record, values, input.dtype)
         # a learned parameter is known by its axis; its tensor, and a seed, come with every call
-        self.values = tuple(v.dim if isinstance(v, Channels) else v for v in values)
+        numbers = [v.dim if isinstance(v, Channels) else constant(v) for v in values]
+        # a number that is a tensor may change before backward
+        self.values: tuple[Any, ...] = tuple(v.item() if isinstance(v, Tensor) else v for v in numbers)
         self.learned = tuple(place for place, v in enumerate(values) if isinstance(v, Channels))
         self.draws = any(isinstance(v, Random) for v in values)
         self.shape, self.dtype = input.shape, input.dtype

@@ -22,7 +22,7 @@ class InMemory:
     def __init__(self, input: Tensor) -> None:
         axes, strides = range(input.dim()), input.stride()
         self.order = sorted(axes, key=lambda axis: (-strides[axis], axis))
-        if not input.permute(self.order).is_contiguous():
+        if input.is_contiguous() or not input.permute(self.order).is_contiguous():
             self.order = list(axes)
         self.back = sorted(axes, key=self.order.__getitem__)
 

@@ -77,7 +77,7 @@ def _rrelu(input: Tensor, slope: Tensor) -> Tensor:
 
 def _hardsigmoid(input: Tensor) -> Tensor:
     # torch's own (2.13) rounds the slope to float32 and has no second derivative.
-    if not input.is_floating_point():
+    if not isinstance(input, Tensor) or not input.is_floating_point():
         return _hardsigmoid_of_torch(input)
     wide = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
     return (_relu6(wide + 3.0) / 6.0).to(input.dtype)

@@ -45,8 +45,9 @@ def derive(record: Activation) -> Callable[..., Tensor]:
         if plain and not args and not kwargs:  # nothing to bind or check
             return execute(input, defaults)
         given = arguments.ordered(args, kwargs)
-        if not plain and not input.is_floating_point():
-            raise TensorTypeError(f"{record.name} needs a floating-point tensor, got {input.dtype}")
+        if not plain and not (isinstance(input, Tensor) and input.is_floating_point()):
+            got = getattr(input, "dtype", type(input).__name__)
+            raise TensorTypeError(f"{record.name} needs a floating-point tensor, got {got}")
         values: tuple[Any, ...] = ()
         for read in readers:  # a comprehension would be one more call
             values += (read(input, given),)

@@ -65,7 +65,7 @@ class Writer:
     def spread(self, scalar: Any) -> Number:
         """A number that is the same in all lanes, from a float32."""
         one = self.builder.fpext(scalar, self.scalar) if self.double else scalar
-        return Number(self, splat(self.builder, one), uniform=True)
+        return Number(self, splat(self.builder, one))
 
     def call(self, name: str, *args: Any) -> Any:
         """Call an LLVM intrinsic on vectors of elements."""
@@ -134,8 +134,8 @@ class Number:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, writer: Writer, vector: Any, choice: Any = None, *, uniform: bool = False) -> None:
-        self.writer, self.vector, self.uniform = writer, vector, uniform  # the same for all elements
+    def __init__(self, writer: Writer, vector: Any, choice: Any = None) -> None:
+        self.writer, self.vector = writer, vector
         self.choice = choice  # (condition, if true, if false), where the number is one
 
     def __bool__(self) -> bool:
@@ -146,13 +146,7 @@ class Number:
     )
     __add__, __sub__, __mul__ = _operation("fadd"), _operation("fsub"), _operation("fmul")
     __radd__, __rsub__, __rmul__ = (_operation(name, swapped=True) for name in ("fadd", "fsub", "fmul"))
-    __rtruediv__ = _operation("fdiv", swapped=True)
-
-    def __truediv__(self, other: Any) -> Number:
-        w, divisor = self.writer, self.writer.number(other)
-        if w.double and divisor.uniform:  # LLVM divides once, before the loop; float32 rounds the error away
-            return self * (1.0 / divisor)
-        return Number(w, w.builder.fdiv(self.vector, divisor.vector))
+    __truediv__, __rtruediv__ = _operation("fdiv"), _operation("fdiv", swapped=True)
 
     def __neg__(self) -> Number:
         return Number(self.writer, self.writer.builder.fneg(self.vector))
