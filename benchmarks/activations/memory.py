@@ -88,7 +88,8 @@ def peak_bytes(network: nn.Module, images: Tensor, labels: Tensor) -> int:
 def _step_peak(case: Case, function: Call, group: Group, settings: Settings) -> int:
     batch, width, side = group.shapes[0]
     torch.manual_seed(0)
-    network = ResNet18(function, case.learned, width).to(settings.device)
+    stages = 1 if settings.quick else 4
+    network = ResNet18(function, case.learned, width, stages).to(settings.device)
     images = torch.randn(batch, 3, side, side, device=settings.device)
     labels = torch.randint(10, (batch,), device=settings.device)
     training_step(network, images[:2], labels[:2])

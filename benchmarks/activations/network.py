@@ -50,16 +50,18 @@ class ResNet18(nn.Sequential):
         The activation; takes a weight per channel as well if `learned`.
     learned : bool
     width : int
+    stages : int
+        Fewer than four are no ResNet-18.
     """
 
-    def __init__(self, function: Call, learned: bool, width: int = 64) -> None:
+    def __init__(self, function: Call, learned: bool, width: int = 64, stages: int = 4) -> None:
         layers: list[nn.Module] = [
             nn.Conv2d(3, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
             _Activation(function, width if learned else 0),
         ]
         before = width
-        for stage in range(4):
+        for stage in range(stages):
             out = width * 2**stage
             layers.append(_Block(function, learned, before, out, 1 if stage == 0 else 2))
             layers.append(_Block(function, learned, out, out, 1))
