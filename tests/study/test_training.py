@@ -102,6 +102,27 @@ def test_weights_that_are_not_finite_after_the_last_step_are_divergence(prepare)
     assert run.reason.endswith("is not finite after step 1")
 
 
+def test_masks_of_minus_infinity_are_no_divergence(prepare, write_module):
+    """Of attention in a buffer, and of classes that a sample cannot have in the answers."""
+    path = write_module(
+        "import torch\n"
+        "class Masked(torch.nn.Module):\n"
+        "    def __init__(self, activation):\n"
+        "        super().__init__()\n"
+        "        self.first, self.last = torch.nn.Linear(2, 8), torch.nn.Linear(8, 3)\n"
+        "        self.activation = activation()\n"
+        "        self.register_buffer('masks', torch.tensor([[-torch.inf, 0, 0], [0, 0, -torch.inf]]))\n"
+        "    def forward(self, x):\n"
+        "        return self.last(self.activation(self.first(x))) + self.masks[(x[:, 0] < 0).long()]\n"
+        "def load():\n"
+        "    x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))\n"
+        "    y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()\n"
+        "    return x[:60], y[:60], x[60:], y[60:]\n"
+    )
+    run = one(prepare(None, data=f"{path}:load", model=f"{path}:Masked", width=None))
+    assert (run.outcome, run.reason) == ("finished", "")
+
+
 def test_a_loss_far_above_a_constant_answers_is_divergence(prepare):
     run = one(prepare(learning_rate=1e4, epochs=3, schedule="constant"))
     assert run.outcome == "diverged"

@@ -87,14 +87,15 @@ def score(
     Raises
     ------
     NotFiniteError
-        An answer is nan or infinite, whether or not its target counts; or the metric has no value.
+        An answer is nan or infinite (of a class, +inf), whether or not its target counts; or the metric has
+        no value.
     """
     found: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         for chosen in torch.split(indices, _CHUNK):
             inputs, true = read(chosen)
             answers = model(inputs)
-            if not answers.isfinite().all():
+            if not loss.finite(answers):
                 raise NotFiniteError("answers on samples that were held out are not finite")
             found.append(loss.rows(answers, true))
     outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))

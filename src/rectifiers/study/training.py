@@ -153,6 +153,7 @@ class _Training:
         trial = self._trial
         with torch.random.fork_rng(devices=_cuda(self._prepared.device)):
             self._model, self.init_hash = self._prepared.model(trial.arm, trial.norm, trial.phase, trial.seed)
+        self._masks = {name for name, one in self._model.named_buffers() if not one.isfinite().all()}
         self._model.train()
         plan, run = self._plan, self._model
         if plan.compile:
@@ -213,7 +214,7 @@ class _Training:
     def score(self) -> None:
         """Measure the trained model, unless training has diverged."""
         for name, tensor in [*self._model.named_parameters(), *self._model.named_buffers()]:
-            if tensor.is_floating_point() and not tensor.isfinite().all():
+            if name not in self._masks and not tensor.isfinite().all():
                 raise _DivergedError(f"{name} is not finite after step {self.steps}")
         limit = HOPELESS * constant_loss(self._prepared.data, self._prepared.objective)
         if self.losses[-1] > limit:

@@ -197,6 +197,10 @@ class Own(Loss):
         """Return which samples are classified wrongly, where the data have classes."""
         return None if self.base is None else self.base.wrong(outputs, targets)
 
+    def finite(self, outputs: Tensor) -> bool:
+        """Return whether these can be a model's answers."""
+        return super().finite(outputs) if self.base is None else self.base.finite(outputs)
+
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is kept of a chunk: all of it for a metric of the user's."""
         return self.follows.rows(outputs, targets) if self.measure is None else (outputs, targets)

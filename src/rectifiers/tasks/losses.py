@@ -28,6 +28,10 @@ class Loss(ABC):
         """Return for each sample whether it is classified wrongly; None for regression."""
         return None
 
+    def finite(self, outputs: Tensor) -> bool:
+        """Return whether these can be a model's answers."""
+        return bool(outputs.isfinite().all())
+
     def outputs(self, targets: Tensor, name: str) -> int:
         """Return how many numbers a model puts out per sample, 0 where that is not known; check the targets.
 
@@ -77,6 +81,10 @@ class CrossEntropy(Loss):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross entropy."""
         return functional.cross_entropy(outputs, targets)
+
+    def finite(self, outputs: Tensor) -> bool:
+        """Return whether the largest outputs are finite: a class that is masked has -inf."""
+        return bool(outputs.amax(1).isfinite().all())
 
     def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return whether the largest output is another class's."""
