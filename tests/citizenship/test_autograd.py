@@ -281,6 +281,18 @@ def test_a_hook_that_brings_back_another_type_is_an_error(
             torch.autograd.grad(output, leaf, weights(output))
 
 
+@pytest.mark.parametrize("change", [Tensor.double, Tensor.bfloat16, lambda t: t.view(2, 2)])
+def test_a_hook_that_brings_back_another_weight_is_an_error(
+    change: Any, kernels_from_a_few_elements: None
+) -> None:
+    for module in (ours_of("prelu"), theirs_of("prelu")):
+        leaf = data("large").requires_grad_()
+        with saved_tensors_hooks(lambda t: t, lambda t: change(t) if t.numel() == 4 else t):
+            output = module(leaf)
+        with pytest.raises(RuntimeError):
+            torch.autograd.grad(output, leaf, weights(output))
+
+
 @pytest.mark.parametrize("written_to", ["input", "output"])
 def test_what_is_saved_may_be_written_to_where_torch_allows_it(cell: Cell, written_to: str) -> None:
     def situation(f: Any, x: Tensor) -> list[Tensor]:

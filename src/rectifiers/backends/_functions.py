@@ -286,6 +286,7 @@ class Smooth(Function):
         ctx.call, x, *weights = inputs
         marker = torch.empty(0, dtype=torch.uint8, device=x.device)
         saved = (x, *weights) if ctx.call.saved == "input" else (marker, output)
+        ctx.kinds = [(tensor.dtype, tensor.shape) for tensor in saved]
         ctx.save_for_backward(*saved)
         ctx.save_for_forward(*saved)
 
@@ -320,12 +321,11 @@ class Smooth(Function):
 def _restored(ctx: Any) -> tuple[_Elementwise, Tensor, list[Tensor]]:
     """What `Smooth.setup_context` has saved, checked: a hook may have brought back something else."""
     call: _Elementwise = ctx.call
-    saved, *weights = ctx.saved_tensors if call.saved == "input" else ctx.saved_tensors[1:]
-    if saved.dtype != call.dtype or saved.shape != call.shape:
-        raise RuntimeError(
-            f"a saved tensor of {call.dtype} and shape {tuple(call.shape)} came back from a hook as "
-            f"{saved.dtype} and {tuple(saved.shape)}"
-        )
+    tensors = ctx.saved_tensors  # read once: checkpointing allows no more
+    kinds = [(tensor.dtype, tensor.shape) for tensor in tensors]
+    if kinds != ctx.kinds:
+        raise RuntimeError(f"tensors saved as {ctx.kinds} came back from a hook as {kinds}")
+    saved, *weights = tensors if call.saved == "input" else tensors[1:]
     return call, saved, weights
 
 
