@@ -68,8 +68,8 @@ def forked():
     @contextlib.contextmanager
     def start(function: Callable[..., object], *arguments: object) -> Iterator[BaseProcess]:
         copy = multiprocessing.get_context("fork").Process(target=function, args=arguments)
-        with warnings.catch_warnings():  # of threads, whose locks nobody would open in the copy: none is held
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with warnings.catch_warnings():  # Python and JAX warn of threads that hold locks: none does here
+            warnings.simplefilter("ignore")
             copy.start()
         try:
             yield copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
@@ -91,9 +92,16 @@ def test_no_label_is_read_by_a_shell(compare) -> None:
 def test_a_command_ends_with_whoever_runs_it_however_that_ends(forked) -> None:
     reading, writing = os.pipe()
     command = ["sh", "-c", "sleep 60 & echo begun; wait"]
-    with forked(_run, command, writing, lambda: True) as driver, open(reading) as printed:
+    under_way = multiprocessing.get_context("fork").Event()
+
+    def wanted() -> bool:
+        under_way.set()
+        return True
+
+    with forked(_run, command, writing, wanted) as driver, open(reading) as printed:
         os.close(writing)
         assert printed.readline() == "begun\n"
+        assert under_way.wait(60)
         driver.kill()
         clock = time.monotonic()
         assert printed.read() == ""  # until nobody holds it any more
