@@ -47,7 +47,14 @@ def test_streams_that_are_closed_or_full(redirection: str, code: int, error: str
 
 def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     found = shell(f"{RECTIFIERS} list | true; exit ${{PIPESTATUS[0]}}", tmp_path)
-    assert (found.returncode, found.stderr) == (1, "")
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_json_that_has_nowhere_to_go_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    found = shell(f"{RECTIFIERS} {STUDY} --json >&-", tmp_path)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "--json prints on standard output, but that is closed" in found.stderr
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_study_is_kept_whose_result_cannot_be_printed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

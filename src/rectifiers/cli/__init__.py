@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     with _streams() as output, _signals() as signals:
+        if "--json" in given and output.missing:  # now, and not after hours of training
+            return _fail("--json prints on standard output, but that is closed: leave out --json or `>&-`")
         try:
             code = app(args=given or ["--help"], prog_name="rectifiers", standalone_mode=False)
         except StoreLostError as error:
@@ -57,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signals:
             return 128 + signals[0]
         output.flush()
-        if output.lost is not None:
-            if not isinstance(output.lost, BrokenPipeError):  # the reader (`| head`) has seen enough
-                _fail(f"standard output cannot be written: {output.lost.strerror}; what was measured is kept")
+        # A reader that is gone (`| head`) has seen enough.
+        if output.lost is not None and not isinstance(output.lost, BrokenPipeError):
+            _fail(f"standard output cannot be written: {output.lost.strerror}; what was measured is kept")
             return _LOST
         return int(code or 0)
 
@@ -68,7 +70,8 @@ class _Stream:
     """A stream that loses what it cannot write: no study ends because a disk is full or a terminal gone."""
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self.missing = stream is None
+        self._stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
         self.lost: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -113,7 +116,7 @@ def _streams() -> Iterator[_Stream]:
     for stream in filter(None, before):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="rectifiers")
-    output, errors = (_Stream(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115
+    output, errors = map(_Stream, before)
     sys.stdout, sys.stderr = output, errors
     try:
         yield output
