@@ -50,7 +50,7 @@ test: $(SET_UP)  ## the whole suite
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
 
 test-ray: $(SET_UP_RAY)  ## studies on several nodes of Ray (on this machine)
-	$(BIN)/python -m pytest tests/ray tests/contracts/test_runners.py $(ARGS)
+	$(BIN)/python -m pytest tests/ray tests/contracts/test_runners.py -k ray $(ARGS)
 
 $(SET_UP_RAY): $(SET_UP)
 	$(PIP) --editable '.[ray]'

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-SMALL = {"object_store_memory": 100 * 2**20}
-HEAD = {"num_cpus": 0, "include_dashboard": False, **SMALL}
+SMALL = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
+QUICK = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 300,
+    "health_check_failure_threshold": 5,
+}
+HEAD = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK, **SMALL}
 
 
 class Nodes:
@@ -65,6 +70,16 @@ def nodes(cluster: Nodes) -> Nodes:
     """Two processors at least."""
     cluster.have(2)
     return cluster
+
+
+@pytest.fixture
+def joined(nodes: Nodes) -> Nodes:
+    """This process has joined, and stays in from one test to the next, with the processes it started."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(nodes.address, log_to_driver=False, logging_level="ERROR")
+    return nodes
 
 
 @pytest.fixture

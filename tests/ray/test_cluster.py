@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -32,20 +33,161 @@ def runs(told):
     return [item for item in told if isinstance(item, Run)]
 
 
-def test_a_node_that_dies_costs_time_and_one_that_comes_is_used(cluster, measured):
-    cluster.add(1)
-    work = study.make_plan("digits", arms="relu,rrelu", seeds=5, epochs=4, width=16, learning_rate=0.1)
+def test_a_node_that_dies_costs_time_and_one_that_comes_is_used(joined, measured):
+    work = study.make_plan("digits", arms="relu,rrelu", seeds=3, epochs=20, width=16, learning_rate=0.1)
     found, killed = [], False
-    with Ray(cluster.address, batch=2) as runner:
+    with Ray(joined.address, batch=2) as runner:
         for item in runner.run(work, trials_of(work)):
             found += [item] if isinstance(item, Run) else []
             if len(found) == 1 and not killed:
                 killed = True
-                cluster.add(2)
-                cluster.kill_first()
+                joined.kill_first()
+                joined.add(2)
         assert runner.room() == 2
     assert measured(found) == measured(runs(InProcess().run(work, trials_of(work))))
     assert len(found) == len(trials_of(work))
+
+
+USERS = """
+import contextlib, os, threading, time, torch
+from shape import scale
+def soft(x):
+    return torch.relu(x) * scale
+def train(trial):
+    trial.activation()(torch.zeros(2))
+    trial.report(0, loss=0.5)
+    print("seen")
+    return 90 + trial.seed + len(trial.activation.label)
+def killed(trial):
+    trial.activation()(torch.zeros(2))
+    if trial.seed == 1 and trial.activation.label == "relu":
+        os._exit(3)
+    return 90 + trial.seed
+def slow(trial):
+    with contextlib.suppress(KeyboardInterrupt):  # as Lightning does
+        threading.Event().wait(90 if trial.seed else 0)
+    return 1.0
+def reads(trial):
+    return float(open("nowhere.txt").read())
+def fills(trial):
+    trial.activation()(torch.zeros(2))
+    kept = []
+    full = trial.seed == 1 and trial.activation.label == "relu"
+    while full and len(kept) < 75:  # in steps, so that Ray sees it
+        kept.append(torch.ones(10 * 2**20))
+        time.sleep(0.02)
+    return 90 + trial.seed
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a directory with modules of a user: one, because processes that are there have imported them."""
+    made = tmp_path_factory.mktemp("users")
+    (made / "users.py").write_text(USERS)
+    (made / "shape.py").write_text("scale = 1.5\n")
+    return made
+
+
+@pytest.fixture
+def mine(place, monkeypatch):
+    monkeypatch.chdir(place)
+    yield
+    for name in ("users", "shape"):
+        sys.modules.pop(name, None)
+
+
+def test_a_race_with_the_users_code_comes_out_the_same(joined, measured, mine, tmp_path):
+    words = ["compare", "xor", "--arms", "relu,tanh,users.py:soft", "--epochs", "3", "--width", "4"]
+    words += ["--max-seeds", "12", "--margin", "20", "--no-report", "--quiet"]
+    one, other = tmp_path / "here", tmp_path / "there"
+    assert main([*words, "--out", str(one), "--jobs", "1"]) == 0
+    assert main([*words, "--out", str(other), "--runner", "ray", "--address", joined.address]) == 0
+    here, there = ComparisonResult.load(one), ComparisonResult.load(other)
+    assert there.to_json()["comparisons"] == here.to_json()["comparisons"]
+    common = measured(here.study.runs).keys() & measured(there.study.runs).keys()
+    assert {key: measured(here.study.runs)[key] for key in common} == {
+        key: measured(there.study.runs)[key] for key in common
+    }
+    asked = here.to_json()["trials"]
+    assert {**there.to_json()["trials"], "speculated": 0} == {**asked, "speculated": 0}
+    assert len(there.study.runs) == len(here.study.runs) + there.to_json()["trials"]["speculated"]
+
+
+def test_training_functions_run_on_nodes_and_a_process_that_dies_is_a_crash(joined, mine, measured):
+    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False}
+    execution = rectifiers.Execution(runner=rectifiers.runners.Ray(joined.address))
+    there = rectifiers.compare(train="users:train", out="there", execution=execution, **words)
+    here = rectifiers.compare(train="users:train", out="here", **words)
+    assert measured(there.study.runs) == measured(here.study.runs)
+    assert there.study.runs[0].train_loss == (0.5,)
+    killed = rectifiers.compare(train="users:killed", out="killed", execution=execution, **words).study
+    assert [run.trial.seed for run in killed.of("test") if run.outcome == "crashed"] == [1]
+    assert "on 3 tries" in next(run.reason for run in killed.runs if run.reason)
+    with pytest.raises(ClusterError, match=r"lacks what a trial reads \(FileNotFoundError.*every node"):
+        rectifiers.compare(train="users:reads", out="reads", execution=execution, **words)
+
+
+def test_a_trial_that_takes_too_long_has_crashed_and_an_unwanted_one_is_stopped(joined, mine):
+    work = study.plan_training("users:slow", arms="relu,elu", seeds=2).at(Path.cwd())
+    with Ray(joined.address, timeout=1.0) as runner:
+        found = {(run.trial.arm, run.trial.seed): run for run in runs(runner.run(work, trials_of(work)))}
+        assert {key: run.reason for key, run in found.items()} == {
+            ("relu", 0): "", ("elu", 0): "",
+            ("relu", 1): "took longer than 1 s (--trial-timeout)",
+            ("elu", 1): "took longer than 1 s (--trial-timeout)",
+        }  # fmt: skip
+    with Ray(joined.address) as runner:
+        some = runs(runner.run(work, trials_of(work), lambda trial: trial.seed == 0))
+        assert {run.trial.seed for run in some} == {0}
+
+
+def test_what_cannot_travel_or_has_no_room_is_said_in_a_line(joined, mine, monkeypatch):
+    lock = threading.Lock()
+
+    def locked(x):
+        with lock:
+            return x.relu()
+
+    work = study.make_plan("xor", **{**QUICK, "arms": ["relu", locked]})
+    with Ray(joined.address) as runner, pytest.raises(ClusterError, match="cannot pickle"):
+        list(runner.run(work, trials_of(work)))
+    with Ray(joined.address, gpus=1) as runner, pytest.raises(ClusterError, match="1 GPUs, but the nodes"):
+        list(runner.run(work, trials_of(work)))
+    work = study.make_plan("xor", **QUICK)
+    old = {**work.environment, "torch": "1.0", "cpu": "another"}
+    object.__setattr__(work, "environment", old)
+    with Ray(joined.address) as runner, pytest.raises(ClusterError, match=r"other versions .* 1\.0 here"):
+        list(runner.run(work, trials_of(work)))
+    object.__setattr__(work, "environment", {**study.make_plan("xor", **QUICK).environment, "cpu": "another"})
+    with Ray(joined.address) as runner:
+        told = [item.text for item in runner.run(work, trials_of(work)) if isinstance(item, Notice)]
+    assert len(told) == 1
+    assert "here another" in told[0]
+
+
+@pytest.mark.parametrize("who", ["the limit of a trial", "Ray"])
+def test_a_trial_that_fills_the_memory_has_crashed_and_the_others_go_on(
+    who, joined, mine, monkeypatch, tmp_path
+):
+    execution, reason = Execution(runner=Ray(joined.address), memory_per_trial="500MB"), "allocate memory"
+    if who == "Ray":  # on a node that has a few hundred MB left
+        import psutil
+
+        memory = psutil.virtual_memory()
+        most = 1 - (memory.available - 800 * 2**20) / memory.total
+        monkeypatch.setenv("RAY_memory_usage_threshold", f"{most:.4f}")
+        joined.only(1)
+        execution, reason = Execution(runner=Ray(joined.address)), "for want of memory on its node on 3 tries"
+    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False, "out": tmp_path}
+    found = rectifiers.compare(train="users:fills", execution=execution, **words).study.runs
+    if who == "Ray":
+        monkeypatch.delenv("RAY_memory_usage_threshold")  # the next node is as the first one
+        joined.only(2)
+    (crashed,) = (run for run in found if run.outcome == "crashed")
+    assert (crashed.trial.arm, crashed.trial.seed) == ("relu", 1)
+    assert reason in crashed.reason
+    assert len(found) == 6
 
 
 DRIVER = """
@@ -61,159 +203,35 @@ rectifiers.compare(
 """
 
 
-@pytest.mark.parametrize("what", ["the driver is killed", "the head is restarted"])
-def test_a_study_goes_on_where_it_was(what, nodes, measured, tmp_path):
+def test_a_study_goes_on_where_it_was(nodes, measured, tmp_path):
+    """First its driver is killed, then the head is restarted."""
+    importlib.import_module("ray").shutdown()  # a process that stayed in would end with the head
     words = {"seeds": 4, "epochs": 4, "width": 16, "learning_rate": 0.1, "margin": 1, "report": False}
     whole = rectifiers.compare("digits", "relu,elu,rrelu", out=tmp_path / "whole", **words)
-    line = [sys.executable, "-c", DRIVER, nodes.address, str(tmp_path / "out")]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
-        for _ in range(3):
-            driver.stdout.readline()
-        if what == "the driver is killed":
-            driver.send_signal(signal.SIGKILL)
-        else:
-            nodes.restart()
-        said = driver.communicate()[1].splitlines()
-    if what == "the head is restarted":
-        assert any(line.startswith("rectifiers.errors.ClusterError: Ray's head at") for line in said), said
-        nodes.have(2)
-    kept = ComparisonResult.load(tmp_path / "out").study.runs
-    assert 3 <= len(kept) < 12
-    again = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    study = ComparisonResult.load(tmp_path / "out").study
-    assert study.runs[: len(kept)] == kept
+    out = tmp_path / "out"
+    line = [sys.executable, "-c", DRIVER, nodes.address, str(out)]
+
+    def stopped(stop, after):
+        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+            for _ in range(after):
+                driver.stdout.readline()
+            stop(driver)
+            said = driver.communicate()[1].splitlines()
+        return said, ComparisonResult.load(out).study.runs
+
+    _, first = stopped(lambda driver: driver.send_signal(signal.SIGKILL), 3)
+    assert 3 <= len(first) < 12
+    said, second = stopped(lambda _: nodes.restart(), 2)
+    assert any(line.startswith("rectifiers.errors.ClusterError: Ray's head at") for line in said), said
+    assert second[: len(first)] == first
+    assert len(first) + 2 <= len(second) < 12
+    nodes.have(2)
+    execution = Execution(runner=Ray(nodes.address))
+    rectifiers.compare("digits", "relu,elu,rrelu", out=out, execution=execution, **words)
+    study = ComparisonResult.load(out).study
+    assert study.runs[: len(second)] == second
     assert len(study.runs) == len(whole.study.runs)
     assert measured(study.runs) == measured(whole.study.runs)
-
-
-USERS = """
-import contextlib, os, threading, time, torch
-from shape import scale
-def soft(x):
-    return torch.relu(x) * scale
-def train(trial):
-    trial.activation()(torch.zeros(2))
-    trial.report(0, loss=0.5)
-    print("seen")
-    return 90 + trial.seed + len(trial.activation.label)
-def killed(trial):
-    trial.activation()(torch.zeros(2))
-    if trial.seed == 1:
-        os._exit(3)
-    return 90 + trial.seed
-def slow(trial):
-    with contextlib.suppress(KeyboardInterrupt):  # as Lightning does
-        threading.Event().wait(90 if trial.seed else 0)
-    return 1.0
-def reads(trial):
-    return float(open("nowhere.txt").read())
-def fills(trial):
-    trial.activation()(torch.zeros(2))
-    kept = []
-    while trial.seed == 1 and len(kept) < 75:  # in steps, so that Ray sees it
-        kept.append(torch.ones(10 * 2**20))
-        time.sleep(0.02)
-    return 90 + trial.seed
-"""
-
-
-@pytest.fixture
-def mine(tmp_path, monkeypatch):
-    (tmp_path / "users.py").write_text(USERS)
-    (tmp_path / "shape.py").write_text("scale = 1.5\n")
-    monkeypatch.chdir(tmp_path)
-    yield
-    for name in ("users", "shape"):
-        sys.modules.pop(name, None)
-
-
-def test_a_race_with_the_users_code_comes_out_the_same(nodes, measured, mine):
-    words = ["compare", "xor", "--arms", "relu,tanh,users.py:soft", "--epochs", "3", "--width", "4"]
-    words += ["--max-seeds", "12", "--margin", "20", "--no-report", "--quiet"]
-    assert main([*words, "--out", "here", "--jobs", "1"]) == 0
-    assert main([*words, "--out", "there", "--runner", "ray", "--address", nodes.address]) == 0
-    here, there = (ComparisonResult.load(out) for out in ("here", "there"))
-    assert there.to_json()["comparisons"] == here.to_json()["comparisons"]
-    common = measured(here.study.runs).keys() & measured(there.study.runs).keys()
-    assert {key: measured(here.study.runs)[key] for key in common} == {
-        key: measured(there.study.runs)[key] for key in common
-    }
-    asked = here.to_json()["trials"]
-    assert {**there.to_json()["trials"], "speculated": 0} == {**asked, "speculated": 0}
-    assert len(there.study.runs) == len(here.study.runs) + there.to_json()["trials"]["speculated"]
-
-
-def test_training_functions_run_on_nodes_and_a_process_that_dies_is_a_crash(nodes, mine, measured):
-    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False}
-    execution = rectifiers.Execution(runner=rectifiers.runners.Ray(nodes.address))
-    there = rectifiers.compare(train="users:train", out="there", execution=execution, **words)
-    here = rectifiers.compare(train="users:train", out="here", **words)
-    assert measured(there.study.runs) == measured(here.study.runs)
-    assert there.study.runs[0].train_loss == (0.5,)
-    killed = rectifiers.compare(train="users:killed", out="killed", execution=execution, **words).study
-    assert {run.trial.seed for run in killed.of("test") if run.outcome == "crashed"} == {1}
-    assert "on 3 tries" in next(run.reason for run in killed.runs if run.reason)
-    with pytest.raises(ClusterError, match=r"lacks what a trial reads \(FileNotFoundError.*every node"):
-        rectifiers.compare(train="users:reads", out="reads", execution=execution, **words)
-
-
-@pytest.mark.parametrize("who", ["the limit of a trial", "Ray"])
-def test_a_trial_that_fills_the_memory_has_crashed_and_the_others_go_on(who, nodes, mine, monkeypatch):
-    execution, reason = Execution(runner=Ray(nodes.address), memory_per_trial="500MB"), "allocate memory"
-    if who == "Ray":  # on a node that has a few hundred MB left
-        import psutil
-
-        memory = psutil.virtual_memory()
-        most = 1 - (memory.available - 800 * 2**20) / memory.total
-        monkeypatch.setenv("RAY_memory_usage_threshold", f"{most:.4f}")
-        nodes.only(1)
-        execution, reason = Execution(runner=Ray(nodes.address)), "for want of memory on its node on 3 tries"
-    words = {"arms": "relu,elu", "seeds": 3, "margin": 1, "report": False}
-    found = rectifiers.compare(train="users:fills", execution=execution, **words).study.runs
-    nodes.only(2)
-    crashed = {run.trial.seed: run.reason for run in found if run.outcome == "crashed"}
-    assert crashed.keys() == {1}
-    assert reason in crashed[1]
-    assert len(found) == 6
-
-
-def test_a_trial_that_takes_too_long_has_crashed_and_an_unwanted_one_is_stopped(nodes, mine):
-    work = study.plan_training("users:slow", arms="relu,elu", seeds=2).at(Path.cwd())
-    with Ray(nodes.address, timeout=1.0) as runner:
-        found = {(run.trial.arm, run.trial.seed): run for run in runs(runner.run(work, trials_of(work)))}
-        assert {key: run.reason for key, run in found.items()} == {
-            ("relu", 0): "", ("elu", 0): "",
-            ("relu", 1): "took longer than 1 s (--trial-timeout)",
-            ("elu", 1): "took longer than 1 s (--trial-timeout)",
-        }  # fmt: skip
-    with Ray(nodes.address) as runner:
-        some = runs(runner.run(work, trials_of(work), lambda trial: trial.seed == 0))
-        assert {run.trial.seed for run in some} == {0}
-
-
-def test_what_cannot_travel_or_has_no_room_is_said_in_a_line(nodes, mine, monkeypatch):
-    lock = threading.Lock()
-
-    def locked(x):
-        with lock:
-            return x.relu()
-
-    work = study.make_plan("xor", **{**QUICK, "arms": ["relu", locked]})
-    with Ray(nodes.address) as runner, pytest.raises(ClusterError, match="cannot pickle"):
-        list(runner.run(work, trials_of(work)))
-    with Ray(nodes.address, gpus=1) as runner, pytest.raises(ClusterError, match="1 GPUs, but the nodes"):
-        list(runner.run(work, trials_of(work)))
-    work = study.make_plan("xor", **QUICK)
-    old = {**work.environment, "torch": "1.0", "cpu": "another"}
-    object.__setattr__(work, "environment", old)
-    with Ray(nodes.address) as runner, pytest.raises(ClusterError, match=r"other versions .* 1\.0 here"):
-        list(runner.run(work, trials_of(work)))
-    object.__setattr__(work, "environment", {**study.make_plan("xor", **QUICK).environment, "cpu": "another"})
-    with Ray(nodes.address) as runner:
-        told = [item.text for item in runner.run(work, trials_of(work)) if isinstance(item, Notice)]
-    assert len(told) == 1
-    assert "here another" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The file that keeps a study."""
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -401,6 +402,32 @@ def test_a_full_disk_is_told_and_loses_nothing(store, make_run):
     runs = store.study().runs
     assert runs == tuple(make_run(seed=seed) for seed in range(len(runs)))
     assert len(runs) > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize("limit", [110_000, 150_000, 500_000])
+def test_a_limit_on_the_size_of_files_keeps_what_was_measured(file, store, plan, make_run, limit):
+    """As by `ulimit -f`."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    kept = 0
+    try:
+        with contextlib.suppress(StoreLostError):
+            for kept in range(1000):
+                store.add(make_run(seed=kept))
+        with pytest.raises(StoreLostError, match=r"cannot write .*study\.db: disk I/O error"):
+            store.add(make_run(seed=kept))
+        store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert kept > 0
+    with Store.open(file) as again:
+        assert again.study().runs == tuple(make_run(seed=seed) for seed in range(kept))
+        again.write_plan(plan, ENVIRONMENT)
+        again.add(make_run(seed=kept))
+        assert len(again.study().runs) == kept + 1
 
 
 def test_a_log_that_ends_in_mid_run_loses_that_run_and_nothing_before_it(file, store, make_run, tmp_path):
