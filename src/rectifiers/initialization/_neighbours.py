@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,7 +71,7 @@ def neighbours(
 def _places(events: list[tuple[str | None, Any]]) -> dict[str, Place]:
     places: dict[str, Place] = {}
     behind: tuple[str, Any] = ("", None)
-    latest = ""
+    gain_of, latest = functools.cache(_gain), ""
     for name, activation in events:
         if name is None:  # what is normalised has mean square 1, whatever it was
             behind = ("", None)
@@ -79,7 +80,7 @@ def _places(events: list[tuple[str | None, Any]]) -> dict[str, Place]:
                 places[latest] = replace(places[latest], before=places[latest].before or name)
             behind, latest = (name, activation), ""
         elif name not in places:
-            places[name] = Place(behind[0], gain=1.0 if behind[1] is None else _gain(*behind))
+            places[name] = Place(behind[0], gain=1.0 if behind[1] is None else gain_of(*behind))
             latest = name
     return places
 
