@@ -13,6 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile $(PIP_ARGS)
 export PYTHONDONTWRITEBYTECODE :=
 SET_UP := $(VENV)/.set-up
 SET_UP_DEV := $(VENV)/.set-up-dev
+SET_UP_TEST := $(VENV)/.set-up-test
 SET_UP_BENCH := $(VENV)/.set-up-bench
 SET_UP_EXAMPLES := $(VENV)/.set-up-examples
 SET_UP_RAY := $(VENV)/.set-up-ray
@@ -46,7 +47,13 @@ $(SET_UP_DEV): $(SET_UP)
 compare: $(SET_UP)  ## which activation should this network use? prints the verdict, writes runs/*/report.html
 	$(BIN)/rectifiers compare $(ARGS)
 
-test: $(SET_UP)  ## the whole suite
+# One process makes the bytecode of what the tests load, which else each of theirs would make.
+$(SET_UP_TEST): $(SET_UP)
+	@echo "reading the tests for the first time"
+	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null
+	@touch $@
+
+test: $(SET_UP_TEST)  ## the whole suite
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/architectures $(ARGS)
 
 test-ray: $(SET_UP_RAY)  ## studies on several nodes of Ray (on this machine)
