@@ -544,7 +544,7 @@ def test_a_file_that_is_deleted_while_it_is_written_is_told_at_once_and_written_
     store.add(make_run(seed=0))
     for path in file.parent.iterdir():
         path.unlink()
-    with pytest.raises(StoreLostError, match=r"was deleted or replaced .* is there again") as caught:
+    with pytest.raises(StoreLostError, match=r"was deleted, replaced .* is there again") as caught:
         store.add(make_run(seed=1))
     assert "\n" not in str(caught.value)
     with Store.open(file, readonly=True) as again:
@@ -580,7 +580,7 @@ def test_a_log_that_is_deleted_or_replaced_while_others_read_loses_nothing(store
         log.unlink()
         if left is not None:
             log.write_bytes(left)
-        with pytest.raises(StoreLostError, match=r"was deleted or replaced .* is there again"):
+        with pytest.raises(StoreLostError, match=r"was deleted, replaced .* is there again"):
             store.add(make_run(seed=1)) if when == "before a run" else store.close()
         store.close()
     with Store.open(file) as again:
@@ -602,20 +602,38 @@ def test_an_index_of_the_log_that_is_deleted_changes_nothing(store, file, make_r
         assert again.study().runs == (make_run(seed=0), make_run(seed=1))
 
 
-def test_a_file_that_is_emptied_is_not_said_to_be_there(store, file, make_run):
+def test_a_file_that_was_read_when_empty_is_not_said_to_be_there(store, file, make_run):
     store.add(make_run(seed=0))
     file.write_bytes(b"")
     with pytest.raises(StoreError):  # SQLite takes its log for a leftover then, and deletes it
         Store.open(file, readonly=True)
-    with pytest.raises(StoreLostError, match="its runs are lost"):
+    with pytest.raises(StoreLostError, match="runs are lost"):
         store.add(make_run(seed=1))
+
+
+@pytest.mark.parametrize("name", ["study.db-wal", "study.db"])
+@pytest.mark.parametrize("when", ["before a run", "before it is closed"])
+def test_a_file_or_log_that_is_emptied_is_told_and_not_written_into(store, file, make_run, name, when):
+    store._connection.execute("PRAGMA wal_checkpoint(FULL)")  # the plan is in the file
+    for seed in range(3):
+        store.add(make_run(seed=seed))
+    with file.with_name(name).open("r+b") as there:
+        there.truncate(0)
+    with pytest.raises(StoreLostError, match=r"was deleted, replaced or cut off .* runs are lost"):
+        store.add(make_run(seed=3)) if when == "before a run" else store.close()
+    store.close()
+    if name == "study.db-wal":  # what had gone from the log into the file is there, and can be gone on with
+        with Store.open(file) as again:
+            assert again.study().runs == ()
+            again.add(make_run(seed=0))
+            assert len(again.study().runs) == 1
 
 
 def test_a_file_that_is_replaced_is_left_alone(store, file, make_run):
     store.add(make_run(seed=0))
     file.unlink()
     file.write_text("somebody else's")
-    with pytest.raises(StoreLostError, match="its runs are lost"):
+    with pytest.raises(StoreLostError, match="runs are lost"):
         store.add(make_run(seed=1))
     assert file.read_text() == "somebody else's"
 

@@ -10,18 +10,20 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from rectifiers._version import __version__
 from rectifiers.errors import SchemaError, StoreError, StoreLostError, error_line
 from rectifiers.records._schema import APPLICATION_ID, OLDEST, SCHEMA, TABLES, statements
 
 __all__ = [
+    "Files",
     "check_schema",
     "check_there",
     "check_types",
     "connect",
     "connect_readonly",
-    "inodes",
+    "files_of",
     "make",
     "now",
     "take_lock",
@@ -196,24 +198,31 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def inodes(path: Path) -> tuple[int | None, int | None]:
-    """Return which files a study and its log (the WAL) are; None for one that is not there."""
+Files: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+
+
+def files_of(path: Path) -> Files:
+    """Return inode and size of a study and of its log (the WAL); zeros for one that is not there."""
     there = path, path.with_name(path.name + "-wal")
-    file, log = (one.stat().st_ino if one.exists() else None for one in there)
+    states = (one.stat() if one.exists() else None for one in there)
+    file, log = ((state.st_ino, state.st_size) if state else (0, 0) for state in states)
     return file, log
 
 
-def check_there(path: Path, files: tuple[int | None, int | None], connection: sqlite3.Connection) -> None:
-    """Raise unless a study is still in the files that were opened; write what is left of it to its place."""
+def check_there(path: Path, files: Files, connection: sqlite3.Connection) -> Files:
+    """Return what files a study is in, if they are those it was in and have not shrunk.
+
+    Otherwise write what is left of it to its place, and raise.
+    """
     with translated(path, "write"):
-        there = inodes(path)
-        if there == files:
-            return
-        mine = there[0] in (None, files[0])  # somebody else's file is left alone
-        saved = "its runs are lost"
+        there = files_of(path)
+        if all(a[0] == b[0] and a[1] >= b[1] for a, b in zip(there, files, strict=True)):
+            return there
+        mine = there[0][0] in (0, files[0][0])
+        saved = "runs are lost"  # somebody else's file is left alone
         if mine and _rescue(path, connection):
             saved = f"what it held is there again ({path})"
-        raise StoreLostError(f"{path} was deleted or replaced while in use: {saved}; start again")
+        raise StoreLostError(f"{path} was deleted, replaced or cut off while in use: {saved}; start again")
 
 
 def _rescue(path: Path, connection: sqlite3.Connection) -> bool:
@@ -229,6 +238,7 @@ def _rescue(path: Path, connection: sqlite3.Connection) -> bool:
             with contextlib.closing(connect(path)) as copy:
                 connection.backup(copy)
         with contextlib.closing(connect_readonly(path)) as copy:
-            return bool(copy.execute(runs).fetchone() == held)
+            whole = copy.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            return bool(whole and copy.execute(runs).fetchone() == held)
     except (sqlite3.Error, OSError):
         return False

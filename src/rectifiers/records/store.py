@@ -55,7 +55,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = lock
-        self._files = None if lock is None else _file.inodes(path)
+        self._files = None if lock is None else _file.files_of(path)
         self._session: int | None = None
         self._plan: Plan | None = None  # one object as long as it says the same: it remembers its trials
         self._told: Any = None  # the rows it was made of
@@ -388,10 +388,10 @@ class Store:
         self._check_there()
         with _file.translated(self.path, "write"), _file.transaction(self._connection):
             yield self._connection
+        self._files = _file.files_of(self.path)
 
     def _check_there(self) -> None:
-        """Raise, once, where file or log was deleted or replaced: SQLite would go on writing into nothing."""
+        """Raise, once, where file or log is gone, another or shorter: SQLite would write into nothing."""
         files, self._files = self._files, None
         if files is not None:
-            _file.check_there(self.path, files, self._connection)
-        self._files = files
+            self._files = _file.check_there(self.path, files, self._connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import asyncio
 import contextlib
 import math
 import os
@@ -11,9 +13,9 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Self
 
 from rectifiers.errors import ClusterError, MissingDependencyError, error_line, one_line
@@ -21,7 +23,6 @@ from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study import arguments
 from rectifiers.study.environment import environment
-from rectifiers.study.runners.in_process import interruptions
 from rectifiers.study.runners.parcels import Parcel, packed
 from rectifiers.study.runners.processes import limit
 from rectifiers.study.work import TRIES, Wanted, Work, always
@@ -35,6 +36,7 @@ _LONGEST_SILENCE = 10.0  # seconds until the head is taken for gone
 _TELL = 0.5  # seconds between two epochs that are told
 _SAME = ("rectifiers", "torch", "numpy")  # versions on which the numbers of a trial depend
 _ABSENT = ("FileNotFoundError", "ModuleNotFoundError")
+_STOP, _KILL, _FORGET = "stop", "kill", "forget"  # what the process of a task is told, and that it has ended
 
 
 @dataclass
@@ -71,6 +73,8 @@ class Ray:
     _joined: bool = field(default=False, init=False, repr=False)
     _work: Work | None = field(default=None, init=False, repr=False)
     _box: Any = field(default=None, init=False, repr=False)
+    _orders: Any = field(default=None, init=False, repr=False)
+    _numbers: Iterator[int] = field(default_factory=count, init=False, repr=False)
 
     def __post_init__(self) -> None:
         arguments.real("cpus", self.cpus, 0)
@@ -85,7 +89,7 @@ class Ray:
 
     def close(self) -> None:
         """Leave Ray, which ends with this where it was started here."""
-        self._work = self._box = None
+        self._work = self._box = self._orders = None
         if self._joined:
             self._joined = False
             _ray().shutdown()
@@ -98,6 +102,7 @@ class Ray:
         if self._work is not work:
             self._box = [_ray().put(_packed(work))]  # in a list, or every task would be handed a copy
             self._work = work
+        self._orders = self._orders or _orders()
         yield from _Session(self, work, self._box, wanted).run(iter(trials))
 
     def _join(self) -> None:
@@ -155,6 +160,7 @@ class _Task:
     may go on for a while, one that is `ended` may not.
     """
 
+    number: int
     trials: list[Trial]
     since: float = math.inf
     late: str = ""
@@ -168,6 +174,7 @@ class _Session:
     def __init__(self, runner: Ray, work: Work, box: Any, wanted: Wanted) -> None:
         ray = _ray()
         self._runner, self._work, self._box, self._wanted = runner, work, box, wanted
+        self._orders, self._numbers = runner._orders, runner._numbers
         self._tasks: dict[Any, _Task] = {}
         self._again: deque[list[Trial]] = deque()
         self._tries: Counter[str] = Counter()
@@ -197,8 +204,8 @@ class _Session:
                     yield from self._next(stream)
                 self._stop()
         finally:
-            for stream in self._tasks:
-                ray.cancel(stream)
+            for task in self._tasks.values():
+                self._orders.tell.remote(task.number, _STOP)
 
     def _fill(self, source: Iterator[Trial]) -> Iterator[Trial]:
         """Start tasks: what has to be made again first; one more than there is room for, lest any waits."""
@@ -221,7 +228,9 @@ class _Session:
                 self._start(drawn[first : first + size])
 
     def _start(self, trials: list[Trial]) -> None:
-        self._tasks[self._remote.remote(self._box, *self._fixed, trials)] = _Task(trials)
+        number = next(self._numbers)
+        stream = self._remote.remote(self._box, *self._fixed, self._orders, number, trials)
+        self._tasks[stream] = _Task(number, trials)
 
     def _next(self, stream: Any) -> Iterator[EpochFinished | Run | Notice]:
         """Take in the next that a task tells, or its end."""
@@ -232,8 +241,6 @@ class _Session:
             told = _ray().get(next(stream))
         except StopIteration:
             yield from self._end(stream, "no record came of it")
-        except exceptions.TaskCancelledError:
-            yield from self._end(stream, "")
         except exceptions.NodeDiedError:
             yield from self._end(stream, "")
         except exceptions.RayTaskError as error:
@@ -262,6 +269,7 @@ class _Session:
     def _end(self, stream: Any, reason: str) -> Iterator[Run]:
         """Forget a task; make again what is left of it and wanted, unless the first of it is to blame."""
         task = self._tasks.pop(stream)
+        self._orders.tell.remote(task.number, _FORGET)
         left = task.trials
         if left and task.late == left[0].key:
             yield self._work.lost(
@@ -278,14 +286,14 @@ class _Session:
     def _stop(self) -> None:
         """Stop tasks whose present trial is not wanted any more, or takes too long."""
         limit = math.inf if self._runner.timeout is None else self._runner.timeout
-        for stream, task in self._tasks.items():
+        for task in self._tasks.values():
             if task.ended or not task.trials:
                 continue
             late = time.monotonic() - task.since > limit
             if late or not (task.cancelled or self._wanted(task.trials[0])):
                 task.late = "" if task.cancelled or not late else task.trials[0].key
                 task.cancelled, task.ended = True, late
-                _ray().cancel(stream, force=late)
+                self._orders.tell.remote(task.number, _KILL if late else _STOP)
 
     def _seen(self, there: dict[str, str]) -> Iterator[Notice]:
         """Say once of every kind of node in what it is another machine than this one."""
@@ -331,13 +339,50 @@ def _handlers() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+def _orders() -> Any:
+    """Start an actor from which processes learn that their task is to stop.
+
+    `ray.cancel` would do, but it ends the driver where the task ends in the same moment: Ray 2.60 knows then
+    neither that it runs nor that it is complete, and fails it as one that never ran.
+    """
+    ray = _ray()
+
+    class Orders:  # a local class travels by value: its process loads neither this package nor torch
+        def __init__(self) -> None:
+            self._given: dict[int, asyncio.Future[str]] = {}
+
+        def _of(self, number: int) -> asyncio.Future[str]:
+            return self._given.setdefault(number, asyncio.get_running_loop().create_future())
+
+        async def ask(self, number: int) -> str:
+            return await self._of(number)
+
+        async def tell(self, number: int, order: str) -> None:
+            if not self._of(number).done():
+                self._of(number).set_result(order)
+            if order == _FORGET:
+                del self._given[number]
+
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    options = {"num_cpus": 0, "max_concurrency": 100_000, "scheduling_strategy": here}
+    return ray.remote(**options)(Orders).remote()
+
+
 # What follows runs in a process of a node.
 
 _ready: tuple[str, Work | str, dict[str, str]] = ("", "", {})
 
 
 def _carry_out(
-    box: list[Any], versions: dict[str, str], driver: str, memory: int | None, trials: list[Trial]
+    box: list[Any],
+    versions: dict[str, str],
+    driver: str,
+    memory: int | None,
+    orders: Any,
+    number: int,
+    trials: list[Trial],
 ) -> Iterator[dict[str, str] | EpochFinished | Run | str]:
     """Tell what the process runs on, then of every trial; text where this node cannot carry them out."""
     global _ready
@@ -351,18 +396,59 @@ def _carry_out(
         yield f"node {place} cannot carry out trials: {work}"
         return
     yield there
-    with interruptions() as interrupt:
-        yield from _told(work, trials, driver, place, interrupt)
+    with _Stoppable(orders, number) as stoppable, contextlib.suppress(KeyboardInterrupt):
+        yield from _told(work, trials, driver, place, stoppable)
+
+
+class _Stoppable:
+    """A task that stops when it is told to: at once in the code of a trial, and nowhere else."""
+
+    def __init__(self, orders: Any, number: int) -> None:
+        self._lock = threading.Lock()
+        self._within, self._stopped, self._over = False, False, False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a driver without a terminal ignores it
+        threading.Thread(target=self._listen, args=(orders, number), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._over = True
+
+    def _listen(self, orders: Any, number: int) -> None:
+        try:
+            order = _ray().get(orders.ask.remote(number))
+        except Exception:  # noqa: BLE001  the driver has gone, and so will this process
+            return
+        with self._lock:
+            if order == _KILL and not self._over:
+                os._exit(1)
+            self._stopped = order == _STOP
+            if self._stopped and self._within:
+                _thread.interrupt_main()
+
+    def next(self, events: Iterator[EpochFinished | Run]) -> EpochFinished | Run | None:
+        """Return the next of what a trial tells, or None; a training may swallow the interruption."""
+        try:
+            with self._lock:
+                self._within = not self._stopped
+            return next(events, None) if self._within else None
+        finally:
+            with self._lock:
+                self._within = False
+            if self._stopped:
+                raise KeyboardInterrupt
 
 
 def _told(
-    work: Work, trials: list[Trial], driver: str, place: str, interrupt: Callable[[], None]
+    work: Work, trials: list[Trial], driver: str, place: str, stoppable: _Stoppable
 ) -> Iterator[EpochFinished | Run | str]:
     ray = _ray()
     for trial in trials:
-        told = time.monotonic()
-        for event in work.train(trial):
-            interrupt()
+        told, events = time.monotonic(), iter(work.train(trial))
+        while (event := stoppable.next(events)) is not None:
             if isinstance(event, Run):
                 strange = ray.get_runtime_context().get_node_id() != driver
                 if strange and event.outcome == "crashed" and event.reason.startswith(_ABSENT):
