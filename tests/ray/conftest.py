@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,9 +21,18 @@ QUICK = {
 HEAD = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK, **SMALL}
 
 
+@contextlib.contextmanager
+def no_terminal() -> Iterator[None]:
+    """Start processes that ignore SIGINT, as under nohup: they can be told to stop all the same."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Nodes:
     """A head without processors, and nodes that tests add and kill."""
 
+    @no_terminal()
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
@@ -29,12 +40,14 @@ class Nodes:
         self.address: str = self._cluster.address
         self.there: list[tuple[int, Any]] = []
 
+    @no_terminal()
     def restart(self) -> None:
         """Kill the head and all nodes, and start another head in its place, without nodes."""
         self.only(0)
         self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
         self._cluster.add_node(**HEAD, gcs_server_port=int(self.address.rpartition(":")[2]))
 
+    @no_terminal()
     def add(self, cpus: int) -> None:
         self.there.append((cpus, self._cluster.add_node(num_cpus=cpus, **SMALL)))
 

@@ -67,6 +67,11 @@ def slow(trial):
     with contextlib.suppress(KeyboardInterrupt):  # as Lightning does
         threading.Event().wait(90 if trial.seed else 0)
     return 1.0
+def stubborn(trial):
+    while trial.seed:
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait(90)
+    return 1.0
 def reads(trial):
     return float(open("nowhere.txt").read())
 def fills(trial):
@@ -138,6 +143,10 @@ def test_a_trial_that_takes_too_long_has_crashed_and_an_unwanted_one_is_stopped(
             ("elu", 1): "took longer than 1 s (--trial-timeout)",
         }  # fmt: skip
     with Ray(joined.address) as runner:
+        some = runs(runner.run(work, trials_of(work), lambda trial: trial.seed == 0))
+        assert {run.trial.seed for run in some} == {0}
+    work = study.plan_training("users:stubborn", arms="relu,elu", seeds=2).at(Path.cwd())
+    with Ray(joined.address, timeout=2.0) as runner:
         some = runs(runner.run(work, trials_of(work), lambda trial: trial.seed == 0))
         assert {run.trial.seed for run in some} == {0}
 

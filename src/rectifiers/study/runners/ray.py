@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import _thread
-import asyncio
 import contextlib
 import math
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, islice
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from rectifiers.errors import ClusterError, MissingDependencyError, error_line, one_line
+from rectifiers.errors import ClusterError, error_line, one_line
 from rectifiers.records.events import EpochFinished
 from rectifiers.records.values import Notice, Run, Trial
 from rectifiers.study import arguments
-from rectifiers.study.environment import environment
 from rectifiers.study.runners.parcels import Parcel, packed
-from rectifiers.study.runners.processes import limit
+from rectifiers.study.runners.ray_orders import FORGET, KILL, STOP, helper, ray_module
+from rectifiers.study.runners.ray_task import carry_out
 from rectifiers.study.work import TRIES, Wanted, Work, always
 
 __all__ = ["Ray"]
@@ -33,10 +30,7 @@ _TICK = 0.2  # seconds between two chances to stop
 _LOOK = 2.0  # seconds between two counts of the cluster's processors
 _TASK = 2.0  # seconds a task takes where several trials make one
 _LONGEST_SILENCE = 10.0  # seconds until the head is taken for gone
-_TELL = 0.5  # seconds between two epochs that are told
 _SAME = ("rectifiers", "torch", "numpy")  # versions on which the numbers of a trial depend
-_ABSENT = ("FileNotFoundError", "ModuleNotFoundError")
-_STOP, _KILL, _FORGET = "stop", "kill", "forget"  # what the process of a task is told, and that it has ended
 
 
 @dataclass
@@ -73,7 +67,7 @@ class Ray:
     _joined: bool = field(default=False, init=False, repr=False)
     _work: Work | None = field(default=None, init=False, repr=False)
     _box: Any = field(default=None, init=False, repr=False)
-    _orders: Any = field(default=None, init=False, repr=False)
+    _helper: Any = field(default=None, init=False, repr=False)
     _numbers: Iterator[int] = field(default_factory=count, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,10 +83,10 @@ class Ray:
 
     def close(self) -> None:
         """Leave Ray, which ends with this where it was started here."""
-        self._work = self._box = self._orders = None
+        self._work = self._box = self._helper = None
         if self._joined:
             self._joined = False
-            _ray().shutdown()
+            ray_module().shutdown()
 
     def run(
         self, work: Work, trials: Iterable[Trial], wanted: Wanted = always
@@ -100,16 +94,16 @@ class Ray:
         """Carry out `trials`; see `Runner.run`."""
         self._join()
         if self._work is not work:
-            self._box = [_ray().put(_packed(work))]  # in a list, or every task would be handed a copy
+            self._box = [ray_module().put(_packed(work))]  # in a list, or every task would be handed a copy
             self._work = work
-        self._orders = self._orders or _orders()
+        self._helper = self._helper or helper()
         yield from _Session(self, work, self._box, wanted).run(iter(trials))
 
     def _join(self) -> None:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         if address.startswith("ray://"):
             raise ClusterError(f"the driver runs on a node of the cluster, but got {address}: start it there")
-        ray = _ray()
+        ray = ray_module()
         if not ray.is_initialized():
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             alone: dict[str, Any] = {"num_cpus": self.jobs and math.ceil(self.jobs * self.cpus)}
@@ -132,22 +126,27 @@ class Ray:
 
     def check_head(self) -> None:
         """Raise where Ray's head has gone: Ray itself ends this process, at once or after a minute."""
-        address = _ray().get_runtime_context().gcs_address
+        address = ray_module().get_runtime_context().gcs_address
         host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_LONGEST_SILENCE).close()
         except OSError as error:
-            self._joined = False  # to leave Ray properly takes the head
-            raise ClusterError(
-                f"Ray's head at {address} has gone ({error.strerror or error}): what is finished is kept; "
-                "once Ray runs again, the same command goes on"
-            ) from error
+            self.gone(error.strerror or str(error))
 
-    def room(self) -> int:
-        """Return how many trials there is room for at a time."""
+    def gone(self, reason: str) -> NoReturn:
+        """Raise because Ray's head, or this node of it, has gone."""
+        self._joined = False  # to leave Ray properly takes the head
+        address = ray_module().get_runtime_context().gcs_address
+        raise ClusterError(
+            f"Ray's head at {address} has gone ({reason}): what is finished is kept; "
+            "once Ray runs again, the same command goes on"
+        )
+
+    def room(self, there: Mapping[str, float] | None = None) -> int:
+        """Return how many trials there is room for at a time, in the cluster or in the resources of one."""
         if self.jobs is not None:
             return self.jobs
-        there = _ray().cluster_resources()
+        there = ray_module().cluster_resources() if there is None else there
         wishes = [(self.cpus, "CPU"), *([(self.gpus, "GPU")] if self.gpus else [])]
         return int(min(there.get(kind, 0.0) / wish for wish, kind in wishes))
 
@@ -172,23 +171,24 @@ class _Session:
     """One call of `Ray.run`."""
 
     def __init__(self, runner: Ray, work: Work, box: Any, wanted: Wanted) -> None:
-        ray = _ray()
+        ray = ray_module()
         self._runner, self._work, self._box, self._wanted = runner, work, box, wanted
-        self._orders, self._numbers = runner._orders, runner._numbers
+        self._helper, self._numbers = runner._helper, runner._numbers
         self._tasks: dict[Any, _Task] = {}
         self._again: deque[list[Trial]] = deque()
         self._tries: Counter[str] = Counter()
         self._seconds = [s for cell in work.plan.cells if (s := work.seconds(*cell)) is not None]
         self._nodes: set[str] = set()
         self._room, self._looked, self._heard = runner.room(), time.monotonic(), 0.0
-        self._remote = ray.remote(num_cpus=runner.cpus, num_gpus=runner.gpus, max_retries=0)(_carry_out)
+        self._there: Any = None
+        self._remote = ray.remote(num_cpus=runner.cpus, num_gpus=runner.gpus, max_retries=0)(carry_out)
         self._remote = self._remote.options(num_returns="streaming")
         versions = {name: work.environment[name] for name in _SAME}
         self._fixed = versions, ray.get_runtime_context().get_node_id(), runner.memory
 
     def run(self, source: Iterator[Trial]) -> Generator[Trial | EpochFinished | Run | Notice | None]:
         """Keep as many tasks under way as there is room for, until there is nothing left."""
-        ray = _ray()
+        ray = ray_module()
         try:
             while True:
                 if time.monotonic() - self._heard > _TICK:
@@ -205,12 +205,11 @@ class _Session:
                 self._stop()
         finally:
             for task in self._tasks.values():
-                self._orders.tell.remote(task.number, _STOP)
+                self._helper.tell.remote(task.number, STOP)
 
     def _fill(self, source: Iterator[Trial]) -> Iterator[Trial]:
         """Start tasks: what has to be made again first; one more than there is room for, lest any waits."""
-        if time.monotonic() - self._looked > _LOOK:  # nodes come and go
-            self._room, self._looked = max(1, self._runner.room()), time.monotonic()
+        self._count()
         while self._again and len(self._tasks) <= self._room:
             self._start(self._again.popleft())
         room = self._room + 1 - len(self._tasks)
@@ -227,9 +226,23 @@ class _Session:
             for first in range(0, len(drawn), size):
                 self._start(drawn[first : first + size])
 
+    def _count(self) -> None:
+        """Count now and then what room there is: nodes come and go."""
+        from ray import exceptions
+
+        ray = ray_module()
+        if self._there is None and time.monotonic() - self._looked > _LOOK:
+            self._there = self._helper.resources.remote()
+        if self._there is not None and ray.wait([self._there], timeout=0)[0]:
+            try:
+                self._room = max(1, self._runner.room(ray.get(self._there)))
+            except exceptions.RayError as error:
+                self._runner.gone(one_line(error, 120))
+            self._there, self._looked = None, time.monotonic()
+
     def _start(self, trials: list[Trial]) -> None:
         number = next(self._numbers)
-        stream = self._remote.remote(self._box, *self._fixed, self._orders, number, trials)
+        stream = self._remote.remote(self._box, *self._fixed, self._helper, number, trials)
         self._tasks[stream] = _Task(number, trials)
 
     def _next(self, stream: Any) -> Iterator[EpochFinished | Run | Notice]:
@@ -238,7 +251,7 @@ class _Session:
 
         task = self._tasks[stream]
         try:
-            told = _ray().get(next(stream))
+            told = ray_module().get(next(stream))
         except StopIteration:
             yield from self._end(stream, "no record came of it")
         except exceptions.NodeDiedError:
@@ -269,7 +282,7 @@ class _Session:
     def _end(self, stream: Any, reason: str) -> Iterator[Run]:
         """Forget a task; make again what is left of it and wanted, unless the first of it is to blame."""
         task = self._tasks.pop(stream)
-        self._orders.tell.remote(task.number, _FORGET)
+        self._helper.tell.remote(task.number, FORGET)
         left = task.trials
         if left and task.late == left[0].key:
             yield self._work.lost(
@@ -293,7 +306,7 @@ class _Session:
             if late or not (task.cancelled or self._wanted(task.trials[0])):
                 task.late = "" if task.cancelled or not late else task.trials[0].key
                 task.cancelled, task.ended = True, late
-                self._orders.tell.remote(task.number, _KILL if late else _STOP)
+                self._helper.tell.remote(task.number, KILL if late else STOP)
 
     def _seen(self, there: dict[str, str]) -> Iterator[Notice]:
         """Say once of every kind of node in what it is another machine than this one."""
@@ -303,16 +316,6 @@ class _Session:
         if other and text not in self._nodes:
             self._nodes.add(text)
             yield Notice("elsewhere", text)
-
-
-def _ray() -> Any:
-    hook = sys.excepthook
-    try:
-        import ray
-    except ImportError:
-        raise MissingDependencyError("the runner needs Ray: pip install 'rectifiers[ray]'") from None
-    sys.excepthook = hook  # Ray's own waits for a head that has gone before it shows an error
-    return ray
 
 
 def _packed(work: Work) -> Parcel:
@@ -337,146 +340,3 @@ def _handlers() -> Iterator[None]:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
-
-
-def _orders() -> Any:
-    """Start an actor from which processes learn that their task is to stop.
-
-    `ray.cancel` would do, but it ends the driver where the task ends in the same moment: Ray 2.60 knows then
-    neither that it runs nor that it is complete, and fails it as one that never ran.
-    """
-    ray = _ray()
-
-    class Orders:  # a local class travels by value: its process loads neither this package nor torch
-        def __init__(self) -> None:
-            self._given: dict[int, asyncio.Future[str]] = {}
-
-        def _of(self, number: int) -> asyncio.Future[str]:
-            return self._given.setdefault(number, asyncio.get_running_loop().create_future())
-
-        async def ask(self, number: int) -> str:
-            return await self._of(number)
-
-        async def tell(self, number: int, order: str) -> None:
-            if not self._of(number).done():
-                self._of(number).set_result(order)
-            if order == _FORGET:
-                del self._given[number]
-
-    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(), soft=False
-    )
-    options = {"num_cpus": 0, "max_concurrency": 100_000, "scheduling_strategy": here}
-    return ray.remote(**options)(Orders).remote()
-
-
-# What follows runs in a process of a node.
-
-_ready: tuple[str, Work | str, dict[str, str]] = ("", "", {})
-
-
-def _carry_out(
-    box: list[Any],
-    versions: dict[str, str],
-    driver: str,
-    memory: int | None,
-    orders: Any,
-    number: int,
-    trials: list[Trial],
-) -> Iterator[dict[str, str] | EpochFinished | Run | str]:
-    """Tell what the process runs on, then of every trial; text where this node cannot carry them out."""
-    global _ready
-    ray = _ray()
-    if _ready[0] != box[0].hex():
-        _ready = box[0].hex(), *_begin(box, versions)
-        limit(memory)
-    _, work, there = _ready
-    place = ray.util.get_node_ip_address()
-    if isinstance(work, str):
-        yield f"node {place} cannot carry out trials: {work}"
-        return
-    yield there
-    with _Stoppable(orders, number) as stoppable, contextlib.suppress(KeyboardInterrupt):
-        yield from _told(work, trials, driver, place, stoppable)
-
-
-class _Stoppable:
-    """A task that stops when it is told to: at once in the code of a trial, and nowhere else."""
-
-    def __init__(self, orders: Any, number: int) -> None:
-        self._lock = threading.Lock()
-        self._within, self._stopped, self._over = False, False, False
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a driver without a terminal ignores it
-        threading.Thread(target=self._listen, args=(orders, number), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._over = True
-
-    def _listen(self, orders: Any, number: int) -> None:
-        try:
-            order = _ray().get(orders.ask.remote(number))
-        except Exception:  # noqa: BLE001  the driver has gone, and so will this process
-            return
-        with self._lock:
-            if order == _KILL and not self._over:
-                os._exit(1)
-            self._stopped = order == _STOP
-            if self._stopped and self._within:
-                _thread.interrupt_main()
-
-    def next(self, events: Iterator[EpochFinished | Run]) -> EpochFinished | Run | None:
-        """Return the next of what a trial tells, or None; a training may swallow the interruption."""
-        try:
-            with self._lock:
-                self._within = not self._stopped
-            return next(events, None) if self._within else None
-        finally:
-            with self._lock:
-                self._within = False
-            if self._stopped:
-                raise KeyboardInterrupt
-
-
-def _told(
-    work: Work, trials: list[Trial], driver: str, place: str, stoppable: _Stoppable
-) -> Iterator[EpochFinished | Run | str]:
-    ray = _ray()
-    for trial in trials:
-        told, events = time.monotonic(), iter(work.train(trial))
-        while (event := stoppable.next(events)) is not None:
-            if isinstance(event, Run):
-                strange = ray.get_runtime_context().get_node_id() != driver
-                if strange and event.outcome == "crashed" and event.reason.startswith(_ABSENT):
-                    yield (
-                        f"node {place} lacks what a trial reads ({event.reason}): put it at the same "
-                        "place on every node"
-                    )
-                    return
-                yield event
-            elif time.monotonic() - told > _TELL:
-                told = time.monotonic()
-                yield event
-
-
-def _begin(box: list[Any], versions: dict[str, str]) -> tuple[Work | str, dict[str, str]]:
-    """Return the work, or why this process cannot carry it out; and what it runs on."""
-    import torch
-
-    there = environment(torch.device("cpu"), 1)
-    if other := [
-        f"{name} {there[name]} there, {value} here"
-        for name, value in versions.items()
-        if there[name] != value
-    ]:
-        return f"it has other versions than the driver ({'; '.join(other)}): install the same", {}
-    try:
-        parcel: Parcel = _ray().get(box[0])
-        work = parcel.unpacked()
-        return work.changed() or work, environment(torch.device(work.plan.device), 1)
-    except Exception as error:  # noqa: BLE001  rebuilding the user's objects may raise anything
-        return f"the arms or the model cannot be rebuilt there ({error_line(error, 200)})", {}
