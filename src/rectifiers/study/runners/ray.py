@@ -257,7 +257,11 @@ class _Session:
         except exceptions.NodeDiedError:
             yield from self._end(stream, "")
         except exceptions.RayTaskError as error:
-            raise ClusterError(f"a node cannot carry out trials: {error_line(error.cause, 300)}") from error
+            if not task.cancelled:
+                raise ClusterError(
+                    f"a node cannot carry out trials: {error_line(error.cause, 300)}"
+                ) from error
+            yield from self._end(stream, "")
         except exceptions.OutOfMemoryError:
             yield from self._end(stream, "Ray ended its process for want of memory on its node")
         except exceptions.RayError as error:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -68,7 +69,10 @@ class Stoppable:
         self._lock = threading.Lock()
         self._within, self._stopped, self._over = False, False, False
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a driver without a terminal ignores it
+            # ignored where the driver has no terminal, and blocked where Ray was started by it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if hasattr(signal, "pthread_sigmask"):
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         threading.Thread(target=self._listen, args=(helper, number), daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -77,6 +81,7 @@ class Stoppable:
     def __exit__(self, *exception: object) -> None:
         with self._lock:
             self._over = True
+        time.sleep(0)  # an interruption on its way arrives here, and not in the next task
 
     def _listen(self, helper: Any, number: int) -> None:
         while not self._over:
@@ -91,7 +96,15 @@ class Stoppable:
                 if order == STOP:
                     self._stopped = True
                     if self._within:
-                        _thread.interrupt_main()
+                        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Wake the main thread, too, where it waits."""
+        main = threading.main_thread().ident
+        if main is not None and hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(main, signal.SIGINT)
+        else:  # Windows
+            _thread.interrupt_main()
 
     def next(self, events: Iterator[EpochFinished | Run]) -> EpochFinished | Run | None:
         """Return the next of what a trial tells, or None; a training may swallow the interruption."""

@@ -44,7 +44,7 @@ def carry_out(
         yield f"node {place} cannot carry out trials: {work}"
         return
     yield there
-    with Stoppable(helper, number) as stoppable, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), Stoppable(helper, number) as stoppable:
         yield from _told(work, trials, driver, place, stoppable)
 
 
