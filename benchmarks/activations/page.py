@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from benchmarks.activations import tables
 from benchmarks.activations.results import Outcome
 from benchmarks.activations.settings import Group, Settings
-from benchmarks.activations.targets import judge
+from benchmarks.activations.targets import AS_FAST, FASTER, OWN, OWN_RANDOM, judge
 
 __all__ = ["render"]
 
 _ALT = {
     "ratios-own": "Time of every activation over that of torch's own, with the targets",
-    "ratios-relu": "Time of every activation over that of torch.relu, with the targets",
+    "ratios-relu": "Time of every activation over that of torch.relu",
     "sweep": "Time against size, for this library, torch's own, torch.compile and a copy's bandwidth",
     "kept": "Bytes per element kept for backward, by this library and by torch's own",
     "peak": "Peak memory of a training step, with this library and with torch's own",
@@ -37,7 +37,9 @@ _QUICK = (
 
 _TARGETS = """## Targets
 
-{tally} The time in units of what it is measured against must not exceed the target.
+{tally} They are of the time over that of torch's own. On large tensors a kernel is to take at most
+{faster:g} of it, or to keep a thirty-second of the bytes in at most {as_fast:g} of it (ReLU, LeakyReLU). Everywhere else torch's
+own operations run, in at most {own:g} of it (RReLU in training, on small tensors: {own_random:g}).
 
 {large}
 
@@ -98,16 +100,24 @@ def render(
         f"- measured: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else "- nothing measured"
     )
     top = _TOP.format(command=command, warning=_QUICK if settings.quick else "", machine="\n".join(lines))
-    parts = [top, _targets(groups, found)]
+    parts = [top, _targets(settings.device, groups, found)]
     parts += [_section(group, found.get(group.name), drawn) for group in groups]
     parts.append(_remarks(groups, found))
     return "\n".join(part.strip("\n") + "\n" for part in parts if part)
 
 
-def _targets(groups: Sequence[Group], found: Mapping[str, Outcome]) -> str:
-    judged = judge({name: outcome.timed for name, outcome in found.items()}, groups)
+def _targets(device: str, groups: Sequence[Group], found: Mapping[str, Outcome]) -> str:
+    judged = judge(device, {name: outcome.timed for name, outcome in found.items()}, groups)
     shown = (tables.targets(judged, small_ones=small) for small in (False, True))
-    return _TARGETS.format(tally=tables.tally(judged), large=next(shown), small=next(shown))
+    return _TARGETS.format(
+        tally=tables.tally(judged),
+        large=next(shown),
+        small=next(shown),
+        faster=FASTER,
+        as_fast=AS_FAST,
+        own=OWN,
+        own_random=OWN_RANDOM,
+    )
 
 
 def _section(group: Group, outcome: Outcome | None, drawn: Mapping[str, str]) -> str:

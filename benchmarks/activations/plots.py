@@ -10,7 +10,7 @@ from benchmarks.activations._drawing import adaptive, paper, title
 from benchmarks.activations.cases import CASES, by_name
 from benchmarks.activations.results import Kept, Outcome, Peak, Timed, ratio
 from benchmarks.activations.settings import SWEPT
-from benchmarks.activations.targets import TARGETS
+from benchmarks.activations.targets import targets
 
 from rectifiers.report import files
 
@@ -55,7 +55,7 @@ def write(found: Mapping[str, Outcome], directory: Path, end: str = "") -> dict[
     for other, name in (("own", "torch's own"), ("relu", "torch.relu")):
         rows = points({group: found[group].timed for group in GROUPS if group in found}, other)
         if rows:
-            charts[f"ratios-{other}"] = _ratios(rows, other, name)
+            charts[f"ratios-{other}"] = _ratios(rows, other, name, end)
     if "sweep" in found and found["sweep"].timed:
         charts["sweep"] = _sweep(found["sweep"].timed)
     if "kept" in found and found["kept"].kept:
@@ -142,7 +142,7 @@ def _activations(present: Iterable[str]) -> Any:
     return alt.Y("activation:N", sort=_titles(present), title=None, axis=axis)
 
 
-def _ratios(rows: Sequence[Point], other: str, name: str) -> Any:
+def _ratios(rows: Sequence[Point], other: str, name: str, end: str) -> Any:
     import altair as alt
 
     look, groups = paper(), [label for label in GROUPS.values() if any(row.group == label for row in rows)]
@@ -160,14 +160,13 @@ def _ratios(rows: Sequence[Point], other: str, name: str) -> Any:
     one = alt.Chart(_data([{}])).mark_rule(color=look.muted, strokeDash=[4, 3]).encode(x=alt.datum(1.0))
     goals = [
         {"activation": by_name(t.case).title, "group": GROUPS[t.group], "most": t.most}
-        for t in TARGETS
-        if t.against == other and t.group in GROUPS and GROUPS[t.group] in groups
+        for t in targets("cuda" if end else "cpu")
+        if t.group in GROUPS and GROUPS[t.group] in groups and other == "own"
     ]
     ticks = alt.Chart(_data(goals)).mark_tick(color=look.ink, thickness=2, size=9)
     ticks = ticks.encode(y=y, yOffset=offset, x=alt.X("most:Q", scale=x))
-    heading = title(
-        f"Time against {name}", "left of 1 is faster; short strokes: targets; lines: range over rounds"
-    )
+    meant = "left of 1 is faster; short strokes: targets; lines: range over rounds"
+    heading = title(f"Time against {name}", meant if goals else meant.replace(" short strokes: targets;", ""))
     return alt.layer(one, ticks, ranges, marks).properties(
         title=heading, width=620, height=_step(12 * max(2, len(groups)))
     )

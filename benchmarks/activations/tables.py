@@ -102,22 +102,16 @@ def tally(judged: Sequence[Judged]) -> str:
 
 
 def targets(judged: Sequence[Judged], small_ones: bool) -> str:
-    """Return measured ratio, target and verdict; a row per comparison, a column per group (or small size)."""
+    """Return measured ratio, target and verdict; a row per activation, a column per group (or small size)."""
     mine = [one for one in judged if (one.target.group == "small") == small_ones]
     columns = list(dict.fromkeys(_column(one) for one in mine))
     columns = [column for column in columns if column != "small"] or columns
-    keys = dict.fromkeys((one.target.case, one.target.against) for one in mine)
-    cells = {(one.target.case, one.target.against, _column(one)): _cell(one) for one in mine}
-    order = list(AGAINST)
+    cells = {(one.target.case, _column(one)): _cell(one) for one in mine}
     lines = [
-        [
-            by_name(case).title,
-            AGAINST[other],
-            *(cells.get((case, other, column), _NONE) for column in columns),
-        ]
-        for case, other in sorted(keys, key=lambda key: order.index(key[1]))
+        [by_name(case).title, *(cells.get((case, column), _NONE) for column in columns)]
+        for case in dict.fromkeys(one.target.case for one in mine)
     ]
-    return table(["activation", "against", *columns], lines)
+    return table(["activation", *columns], lines)
 
 
 def _column(one: Judged) -> str:
