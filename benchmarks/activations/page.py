@@ -38,8 +38,9 @@ _QUICK = (
 _TARGETS = """## Targets
 
 {tally} They are of the time over that of torch's own. On large tensors a kernel is to take at most
-{faster:g} of it, or to keep a thirty-second of the bytes in at most {as_fast:g} of it (ReLU, LeakyReLU). Everywhere else torch's
-own operations run, in at most {own:g} of it (RReLU in training, on small tensors: {own_random:g}).
+{faster:g} of it, or to keep a thirty-second of the bytes in at most {as_fast:g} of it (ReLU, LeakyReLU).
+Everywhere else torch's own operations run, in at most {own:g} of it (RReLU in training, on small tensors:
+{own_random:g}).
 
 {large}
 
