@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -204,6 +207,82 @@ def test_augmentation_is_alike_for_all_arms_and_only_trained_on() -> None:
     assert torch.equal(drawn["relu"], drawn["rrelu"])
     assert len(drawn["relu"]) == 2 * 32  # 45 samples, batches of 16
     assert planned(data=data).plan.hash != prepared.plan.hash
+
+
+def in_place_by_numpy(x: Tensor) -> Tensor:
+    for row in x.numpy():
+        row += np.random.normal(size=row.shape)
+        if random.random() < 0.5:
+            row[:] = row[::-1].copy()
+    return x
+
+
+def mixed(x: Tensor, alpha: float = 0.2) -> Tensor:
+    share = np.random.beta(alpha, alpha)
+    return share * x + (1 - share) * x[torch.randperm(len(x))]
+
+
+def one_after_the_other(x: Tensor) -> Tensor:
+    """Draws a number for some samples alone, so that a sample decides what the later ones get."""
+    rows = [row + torch.randn(6) if row[0] > 0 else row * (torch.rand(()) < 0.5) for row in x]
+    return torch.stack(rows)
+
+
+FAITHFUL = {
+    "flip": lambda x: x.flip(1),
+    "roll": lambda x: x.roll(int(torch.randint(1, 6, ())), 1),
+    "noise": lambda x: x + torch.randn_like(x),
+    "in place": in_place_by_numpy,
+    "erased": lambda x: x * (torch.rand(len(x), 1) < 0.1),
+    "all erased": torch.zeros_like,
+    "mixed": mixed,
+    "mixed a little": lambda x: mixed(x, 0.05),
+    "standardised": lambda x: (x - x.mean(0)) / x.std(0),
+    "largest 1": lambda x: x / x.abs().max(),
+    "swap noise": lambda x: torch.where(torch.rand_like(x) < 0.3, x[torch.randperm(len(x))], x),
+    "one after the other": one_after_the_other,
+}
+
+
+@pytest.mark.parametrize("augment", FAITHFUL.values(), ids=FAITHFUL)
+def test_augmentation_that_keeps_the_order_is_taken(augment: Callable[[Tensor], Tensor]) -> None:
+    planned(data=data, augment=augment)
+
+
+UNPAIRING = {
+    "flip": lambda x: x.flip(0),
+    "roll": lambda x: x.roll(1, 0),
+    "permuted": lambda x: x[torch.randperm(len(x))],
+    "shuffled in place": lambda x: np.random.shuffle(x.numpy()) or x,
+    "permuted and noisy": lambda x: x[torch.randperm(len(x))] + torch.randn_like(x),
+    "sorted": lambda x: x[x[:, 0].argsort()],
+}
+
+
+@pytest.mark.parametrize("augment", UNPAIRING.values(), ids=UNPAIRING)
+def test_augmentation_that_unpairs_inputs_and_targets_is_refused(
+    augment: Callable[[Tensor], Tensor],
+) -> None:
+    said = r"augment: inputs stay in their order, which their targets keep, but \d of 5 samples came out at an"
+    with pytest.raises(ArgumentError, match=said):
+        planned(data=data, augment=augment)
+
+
+class TakesX(nn.Module):
+    def __init__(self, activation: Any) -> None:
+        super().__init__()
+        self.net = net(activation)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        return self.net(inputs["x"])  # type: ignore[no-any-return]
+
+
+def test_augmentation_may_add_other_samples_but_not_put_them_in_place_of_all() -> None:
+    nan = torch.full((16, 1), float("nan"))
+    words = {"data": ({"x": X}, CLASSES), "model": TakesX}
+    planned(**words, augment=lambda given: {**given, "other": given["x"].flip(0), "none": nan})
+    with pytest.raises(ArgumentError, match="came out at another place"):
+        planned(**words, augment=lambda given: {"x": given["x"].flip(0), "none": nan})
 
 
 class Rotated(Dataset[Any]):

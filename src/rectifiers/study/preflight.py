@@ -24,12 +24,13 @@ from rectifiers.study.seeds import derive
 from rectifiers.study.training import forward_of
 from rectifiers.tasks import models
 from rectifiers.tasks._samples import draws, seeded
-from rectifiers.tasks._trees import kind, mapped
+from rectifiers.tasks._trees import Inputs, kind, leaves, mapped, take
 from rectifiers.tasks.losses import Loss
 
 __all__ = ["try_every_arm"]
 
 _TRIED = 1024  # samples for a metric: it may need every class, and some are rare
+_SEEDS = 5  # under which augment is tried
 
 
 def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], tuple[Notice, ...]]:
@@ -57,6 +58,7 @@ def try_every_arm(prepared: Prepared) -> tuple[Mapping[tuple[str, str], Cell], t
     if prepared.augment is not None:
         with user_code("augment", ArgumentError):
             draws(lambda: prepared.batch(_first_samples(plan, plan.batch_size)), "augment")
+            _check_order(prepared.augment, prepared.read(_first_samples(plan, plan.batch_size))[0])
     cells: dict[tuple[str, str], Cell] = {}
     notices: list[Notice] = []
     for norm in plan.norms:
@@ -124,6 +126,35 @@ def _first_samples(plan: Plan, number: int) -> Tensor:
     """Return samples drawn at random: the first of a file may all be of one class."""
     order = torch.randperm(plan.train_size, generator=torch.Generator().manual_seed(0))
     return order[:number]
+
+
+def _check_order(augment: Callable[[Inputs], Inputs], inputs: Inputs) -> None:
+    """Raise if samples that change mostly change the output at other places and not at their own.
+
+    Mostly, since a place may be erased, or be mixed with so much of another that it shows no change. A sample
+    that changes nothing says nothing.
+    """
+    elsewhere, tried = 0, 0
+    count = len(leaves(inputs)[0])
+    for seed in range(_SEEDS):
+        at, found = seed % count, []
+        order = torch.arange(count)
+        changed = order.where(order != at, (at + 1) % count)
+        for chosen in (order, changed):
+            with seeded(seed):
+                found.append(leaves(mapped(Tensor.clone, augment(take(inputs, chosen)))))
+        places = torch.zeros(count, dtype=torch.bool)
+        for one, other in zip(*found, strict=False):
+            if one.shape == other.shape and one.shape[:1] == (count,):
+                differ = (one != other) & ~((one != one) & (other != other))  # nan is like nan
+                places |= differ[..., None].flatten(1).any(1).cpu()
+        tried += bool(places.any())
+        elsewhere += bool(places.any() and not places[at])
+    if 2 * elsewhere > tried:
+        raise ArgumentError(
+            f"augment: inputs stay in their order, which their targets keep, but {elsewhere} of {tried} "
+            "samples came out at another place: leave axis 0 as it is, or change both in the data set"
+        )
 
 
 def _check_outputs(plan: Plan, outputs: Any, samples: int) -> None:
