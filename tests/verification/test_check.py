@@ -44,6 +44,15 @@ def naive_slope(x: Any) -> Any:
     return np.exp(-x) / (1 + np.exp(-x)) ** 2
 
 
+def in_float32(name: str) -> Any:
+    """Return an activation of torch that computes in float32 whatever it is given."""
+    return lambda x: getattr(torch.nn.functional, name)(x.float())
+
+
+def slope_of_hardswish(end: float) -> Any:
+    return lambda x: torch.where(x <= -3, 0.0, torch.where(x < end, x / 3 + 0.5, 1.0))
+
+
 def keeps_zero_d(x: Any) -> Any:
     return np.atleast_1d(np.where(x > 0, 1.0, 0.0))
 
@@ -53,6 +62,18 @@ def keeps_zero_d(x: Any) -> Any:
     [
         (leaky, one_number, "input", "returns one number for the whole array"),
         (leaky, threshold, "input", "switches at 0.01 where the function switches at 0"),
+        (
+            lambda x: np.maximum(x - 30, 0),
+            lambda x: x > 30.00003,
+            "input",
+            "switches at 30.00003 where the function switches at 30",  # in six digits both are 30
+        ),
+        (
+            in_float32("hardswish"),
+            slope_of_hardswish(2.99),
+            "input",
+            "switches at 2.99 where the function switches at 3",
+        ),
         (sigmoid, lambda s: s * (1 - s), "input", "is given the input but computes from the output"),
         (sigmoid, reference.sigmoid.df, "output", "is given the output but computes from the input"),
         (relu, np.ones_like, "input", "returns 1 whatever it is given"),
@@ -146,6 +167,9 @@ def test_a_mistake_is_caught_and_named(f: Any, df: Any, of: Any, cause: str) -> 
         # whatever it is given, it computes in float32
         (lambda x: np.tanh(np.float32(x)), lambda x: 1 - np.tanh(np.float32(x)) ** 2, "input"),
         (lambda x: torch.relu(x.float()), lambda x: x.float() > 0, "input"),
+        (in_float32("hardswish"), slope_of_hardswish(3.0), "input"),
+        (in_float32("gelu"), lambda x: torch.special.ndtr(x) + x * (-x * x / 2).exp() / math.tau**0.5, "input"),
+        (in_float32("hardtanh"), lambda x: x.abs() < 1, "input"),
     ],
 )
 def test_what_is_right_passes(f: Any, df: Any, of: Any) -> None:

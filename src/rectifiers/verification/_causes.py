@@ -10,7 +10,7 @@ import numpy as np
 
 from rectifiers.verification._calling import Array
 from rectifiers.verification._result import Row
-from rectifiers.verification._slopes import find_kinks
+from rectifiers.verification._slopes import Kink, find_kinks
 from rectifiers.verification._subject import Subject
 
 __all__ = ["likely_cause"]
@@ -60,19 +60,26 @@ class _Case:
         return bool(close[np.isfinite(expected.error)].mean() > 0.99)
 
 
-def _without(places: list[float], others: list[float]) -> list[float]:
-    return [x for x in places if all(abs(x - other) > 1e-7 * max(1.0, abs(x)) for other in others)]
+def _without(places: list[Kink], others: list[Kink]) -> list[float]:
+    """Return where kinks are that are at none of the others', as closely as both are known."""
+    return [
+        one.x
+        for one in places
+        if all(
+            abs(one.x - other.x) > 1e-7 * max(1.0, abs(one.x)) + one.within + other.within for other in others
+        )
+    ]
 
 
 def _switch(case: _Case) -> str:
     """Where the derivative switches and the function does not."""
-    found = find_kinks(case.subject.claimed)
-    jumps = [kink.x for kink in found if kink.jump and abs(kink.x) <= case.subject.horizon]
-    kinks = [kink.x for kink in case.subject.kinks]
+    found, kinks = find_kinks(case.subject.claimed), list(case.subject.kinks)
+    jumps = [kink for kink in found if kink.jump and abs(kink.x) <= case.subject.horizon]
     strange, missing = _without(jumps, kinks), _without(kinks, jumps)
     if strange and missing:
         nearest = min(missing, key=lambda kink: abs(kink - strange[0]))
-        return f"switches at {strange[0]:.6g} where the function switches at {nearest:.6g}"
+        digits = next((d for d in range(6, 17) if f"{nearest:.{d}g}" != f"{strange[0]:.{d}g}"), 17)
+        return f"switches at {strange[0]:.{digits}g} where the function switches at {nearest:.{digits}g}"
     return f"switches at {strange[0]:.6g}, where the function does not" if strange else ""
 
 

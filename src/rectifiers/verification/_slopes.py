@@ -57,7 +57,9 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
     centre = _GRID[1:-1][at]
     step = np.maximum(np.diff(_GRID)[at], np.diff(_GRID)[at + 1])
     first = change[at]
-    finest = _FINEST * np.maximum(1.0, np.abs(centre))
+    # where pieces are so short that rounding alone, of float32 say, is a tenth of the change, it halts
+    noise = 80 * Slopes(evaluate, ()).noise_of(values[1:-1][at])
+    finest = np.maximum(_FINEST * np.maximum(1.0, np.abs(centre)), noise / first)
     for _ in range(45):
         if not (step > finest).any():
             break
@@ -66,11 +68,12 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
         with np.errstate(all="ignore"):
             changes = np.abs(y[:, 2:] - 2 * y[:, 1:-1] + y[:, :-2]) / (step[:, np.newaxis] / 2)
         changes = np.where(np.isfinite(changes), changes, 0.0)
-        best = changes.argmax(axis=1)
-        centre = centre + (best - 1) * step / 2
-        step, now = step / 2, changes.max(axis=1)
+        best, now = changes.argmax(axis=1), changes.max(axis=1)
+        halved = step > finest
+        centre = np.where(halved, centre + (best - 1) * step / 2, centre)
+        step = np.where(halved, step / 2, step)
         # a kink keeps at least half of its change of slope however often it is halved
-        stays = (now > 0.2 * first) & (now > 5e-4 * scale)
+        stays = ~halved | (now > 0.2 * first) & (now > 5e-4 * scale)
         centre, step, first, finest = (a[stays] for a in (centre, step, first, finest))
     if not centre.size:
         return ()
@@ -81,7 +84,7 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
     found: list[Kink] = []
     kinks = [part[narrow > 0.4 * wide].tolist() for part in (centre, step, jumps)]
     for x, width, jump in zip(*kinks, strict=True):
-        if found and abs(x - found[-1].x) < 1e-6 * max(1.0, abs(x)):
+        if found and abs(x - found[-1].x) < max(1e-6 * max(1.0, abs(x)), 4 * width + found[-1].within):
             continue
         digits = next((d for d in (0, 1, 2, 3, 4, 5) if abs(round(x, d) - x) <= 4 * width), None)
         found.append(Kink(x, 4 * width, jump) if digits is None else Kink(round(x, digits) + 0.0, 0.0, jump))
@@ -131,6 +134,10 @@ class Slopes:
         found = self._noise(_INNER, np.full(_INNER.shape, 1e-3), 0)
         return float(np.quantile(found[np.isfinite(found)], 0.75)) if np.isfinite(found).any() else 0.0
 
+    def noise_of(self, y: Array) -> Array:
+        """Return the rounding error of values as large as these."""
+        return self.usual_noise * np.maximum(1.0, np.abs(y) / self._usual_size)
+
     @cached_property
     def _usual_size(self) -> float:
         y = np.abs(self.evaluate(_INNER))
@@ -165,8 +172,7 @@ class Slopes:
             settled = np.concatenate((settled, settled[:, -1:]), axis=1)
             shortest, doubt = tableau[:, -1:], 4 * gaps[:, -1:] + noise[:, -1:]
             # a single place may show no noise by chance
-            usual = self.usual_noise * np.maximum(1.0, np.abs(upper) / self._usual_size)
-            noise = np.maximum(noise, 9 * usual / np.abs(steps))
+            noise = np.maximum(noise, 9 * self.noise_of(upper) / np.abs(steps))
             base = 4.0 if side == 0 else 2.0
             estimates, errors = [], []
             for order in range(1, _LEVELS):
