@@ -118,6 +118,20 @@ def test_a_report_is_printed_by_a_browser_or_it_is_said(result, tmp_path, monkey
         assert float(box.split()[2]) == pytest.approx(252, abs=1)  # points: 3.5 inches
 
 
+@pytest.mark.parametrize(
+    "script", ["exit 0", "for given; do case $given in *=*) echo half > ${given#*=}; esac; done; exit 1"]
+)
+def test_a_browser_that_prints_nothing_leaves_the_pages_before(script, result, tmp_path, monkeypatch) -> None:
+    browser, printed = tmp_path / "browser", tmp_path / "report.pdf"
+    browser.write_text(f"#!/bin/sh\n{script}\n")
+    browser.chmod(0o755)
+    printed.write_text("before")
+    monkeypatch.setattr(shutil, "which", lambda name: str(browser))
+    with pytest.raises(MissingDependencyError, match="browser could not print"):
+        export.printed(result.write(tmp_path).report, printed)
+    assert printed.read_text() == "before"
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="prints with Chromium")
 def test_the_printed_report_has_few_pages(result, tmp_path) -> None:

@@ -263,7 +263,7 @@ UNPAIRING = {
 def test_augmentation_that_unpairs_inputs_and_targets_is_refused(
     augment: Callable[[Tensor], Tensor],
 ) -> None:
-    said = r"augment: inputs stay in their order, which their targets keep, but \d of 5 samples came out at an"
+    said = r"augment: inputs stay in their order, which their targets keep, but \d of 5 samples came out"
     with pytest.raises(ArgumentError, match=said):
         planned(data=data, augment=augment)
 

@@ -168,7 +168,11 @@ def test_a_mistake_is_caught_and_named(f: Any, df: Any, of: Any, cause: str) -> 
         (lambda x: np.tanh(np.float32(x)), lambda x: 1 - np.tanh(np.float32(x)) ** 2, "input"),
         (lambda x: torch.relu(x.float()), lambda x: x.float() > 0, "input"),
         (in_float32("hardswish"), slope_of_hardswish(3.0), "input"),
-        (in_float32("gelu"), lambda x: torch.special.ndtr(x) + x * (-x * x / 2).exp() / math.tau**0.5, "input"),
+        (
+            in_float32("gelu"),
+            lambda x: torch.special.ndtr(x) + x * (-x * x / 2).exp() / math.tau**0.5,
+            "input",
+        ),
         (in_float32("hardtanh"), lambda x: x.abs() < 1, "input"),
     ],
 )

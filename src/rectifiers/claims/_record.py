@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from rectifiers.claims._claim import SCALES, Verdict
 from rectifiers.claims._readings import Measured
-from rectifiers.errors import SchemaError, StoreError
+from rectifiers.errors import SchemaError
+from rectifiers.records.saving import make_directory, save
 
 __all__ = ["COMMITTED", "PartRecord", "Record", "recorded", "short"]
 
@@ -101,14 +102,9 @@ class Record:
 
     def write(self, directory: str | Path) -> Path:
         """Write it as ``NAME.SCALE.json`` and return the path."""
-        path = Path(directory) / f"{self.claim}.{self.scale}.json"
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{text}\n")
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}; choose another --out") from error
-        return path
+        place = make_directory(directory) / f"{self.claim}.{self.scale}.json"
+        return save(f"{text}\n", place)
 
     def __str__(self) -> str:
         told = [f"{self.claim}: {self.text}, at scale {self.scale}"]
@@ -123,7 +119,7 @@ class Record:
 def recorded(name: str, directory: Path = COMMITTED) -> dict[str, Record]:
     """Return the records of a claim that come with the package, by scale, the smallest first."""
     paths = [directory / f"{name}.{scale}.json" for scale in SCALES]
-    found = [Record.from_json(json.loads(path.read_text())) for path in paths if path.is_file()]
+    found = [Record.from_json(json.loads(path.read_bytes())) for path in paths if path.is_file()]
     return {record.scale: record for record in found}
 
 

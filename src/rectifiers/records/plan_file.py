@@ -9,8 +9,9 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
-from rectifiers.errors import ArgumentError, StoreError
+from rectifiers.errors import ArgumentError
 from rectifiers.records.plan import OBJECT, Plan
+from rectifiers.records.saving import save
 
 __all__ = ["NAME", "named", "read", "text", "unnamed", "write"]
 
@@ -51,10 +52,7 @@ def text(plan: Plan, options: Mapping[str, Any] | None) -> str:
 
 def write(directory: Path, plan: Plan, options: Mapping[str, Any] | None) -> None:
     """Write the file into a study's directory."""
-    try:
-        (directory / NAME).write_text(text(plan, options), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {directory / NAME}: {error.strerror or error}") from error
+    save(text(plan, options), directory / NAME)
 
 
 def read(path: Path, known: Container[str]) -> dict[str, Any]:

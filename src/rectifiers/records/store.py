@@ -17,21 +17,12 @@ from rectifiers.errors import PlanMismatchError, StoreError
 from rectifiers.records import _file, _rows
 from rectifiers.records.collector import uncollected
 from rectifiers.records.differences import differences
+from rectifiers.records.saving import make_directory
 from rectifiers.records.values import Margin, Notice, Plan, Run, Study, Trial
 
-__all__ = ["NAME", "Store", "make_directory"]
+__all__ = ["NAME", "Store"]
 
 NAME = "study.db"
-
-
-def make_directory(path: str | Path) -> Path:
-    """Make a directory unless it is there; `StoreError` where that is not possible."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"cannot make the directory {path}: {reason}; choose another --out") from error
-    return Path(path)
 
 
 class Store:

@@ -14,12 +14,13 @@ from typing import Any
 
 from rectifiers._version import __version__
 from rectifiers.errors import StoreError
+from rectifiers.records.saving import make_directory, save
 from rectifiers.report import glossary
 from rectifiers.report._looks import TOKENS
 from rectifiers.report.charts import Chart
 from rectifiers.report.colours import Style
 
-__all__ = ["Entry", "PageChart", "legend", "render", "save"]
+__all__ = ["Entry", "PageChart", "legend", "render"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 # Markers of the legend, around (0, 0); the names are Vega's.
@@ -111,17 +112,6 @@ def render(template: str, charts: Sequence[PageChart], entries: Sequence[Entry],
     return environment.get_template(template).render(page=page, **context)
 
 
-def save(content: str | bytes, path: str | Path) -> Path:
-    """Write a page or a chart; `StoreError` where that is not possible."""
-    place = Path(path)
-    try:
-        place.write_bytes(content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"a file that can be written is needed, but {place}: {reason}") from None
-    return place
-
-
 @functools.cache
 def _library() -> str:
     """Return Vega, Vega-Lite and vega-embed as one script: bundled once, which takes seconds, and kept."""
@@ -136,11 +126,8 @@ def _library() -> str:
         return kept.read_bytes().decode()
     script = vl_convert.javascript_bundle(_SNIPPET)
     script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    with contextlib.suppress(OSError):  # where nothing can be kept it is bundled every time
-        cache.mkdir(parents=True, exist_ok=True)
-        draft = kept.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(script.encode())
-        draft.replace(kept)  # whole, or not at all
+    with contextlib.suppress(StoreError):  # where nothing can be kept it is bundled every time
+        save(script, make_directory(cache) / kept.name)
     return script
 
 

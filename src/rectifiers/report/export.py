@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rectifiers.errors import MissingDependencyError, UnknownNameError
-from rectifiers.records.store import make_directory
+from rectifiers.records.saving import make_directory, save
 from rectifiers.records.values import Study
-from rectifiers.report import _page, colours, files, words
+from rectifiers.report import colours, files, words
 from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import catalogue
 from rectifiers.report.methods import methods
@@ -120,10 +121,10 @@ def _tables(result: Result, place: Path, kind: str) -> list[Path]:
     for name, frame in frames.items():
         path = place / f"{name}.{kind}"
         if kind == "csv":
-            written.append(_page.save(frame.to_csv(index=False), path))
+            written.append(save(frame.to_csv(index=False), path))
             continue
         try:
-            written.append(_page.save(frame.to_parquet(None, index=False), path))
+            written.append(save(frame.to_parquet(None, index=False), path))
         except ImportError:
             raise MissingDependencyError(
                 "Parquet is written by pyarrow: pip install pyarrow, or --to csv"
@@ -132,7 +133,7 @@ def _tables(result: Result, place: Path, kind: str) -> list[Path]:
 
 
 def _text(result: Result, place: Path, name: str, write: Callable[[Summary, Study], str]) -> list[Path]:
-    return [_page.save(write(result.summary, result.study), place / name)]
+    return [save(write(result.summary, result.study), place / name)]
 
 
 def _pictures(result: Result, place: Path, kind: str) -> Sequence[Path]:
@@ -146,7 +147,7 @@ def _pdf(result: Result, place: Path) -> list[Path]:
     written, look = [], on_paper(colours.styles(result.study.plan.arms))
     for chart in catalogue(result.summary):
         drawing = _as_wide(files.to_svg(chart.draw(look)), _COLUMN)
-        written.append(_page.save(vl_convert.svg_to_pdf(drawing), place / f"{chart.name}.pdf"))
+        written.append(save(vl_convert.svg_to_pdf(drawing), place / f"{chart.name}.pdf"))
     return [printed(files.write(result.study, place), place / "report.pdf"), *written]
 
 
@@ -167,11 +168,15 @@ def printed(report: Path, path: Path) -> Path:
             f"print {report} from yours"
         )
     words_ = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
-    target = f"--print-to-pdf={path.resolve()}"
-    done = subprocess.run([*words_, target, report.resolve().as_uri()], capture_output=True, check=False)
-    if done.returncode or not path.is_file():
-        raise MissingDependencyError(f"{browser} could not print {report}: print it from a browser of yours")
-    return path
+    with tempfile.TemporaryDirectory(prefix="printing-", dir=path.resolve().parent) as directory:
+        draft = Path(directory) / path.name
+        given = [*words_, f"--print-to-pdf={draft}", report.resolve().as_uri()]
+        done = subprocess.run(given, capture_output=True, check=False)
+        if done.returncode or not draft.is_file():
+            raise MissingDependencyError(
+                f"{browser} could not print {report}: print it from a browser of yours"
+            )
+        return save(draft.read_bytes(), path)
 
 
 def _escaped(text: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rectifiers.records.store import make_directory
+from rectifiers.records import saving
 from rectifiers.records.values import Study
-from rectifiers.report import _page, colours, html
+from rectifiers.report import colours, html
 from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import Chart, catalogue
 from rectifiers.report.colours import Style
@@ -33,7 +33,7 @@ def write(study: Study, directory: str | Path, *, svg: bool = False, png: bool =
     StoreError
         The directory cannot be made, or a file not be written.
     """
-    place = make_directory(directory)
+    place = saving.make_directory(directory)
     if svg or png:
         export(catalogue(summarize(study)), colours.styles(study.plan.arms), place, svg, png)
     return html.write(study, place / REPORT)
@@ -72,16 +72,16 @@ def export(
     for chart in charts if svg or png else ():
         place, drawing = Path(directory) / chart.name, to_svg(chart.draw(look))
         if svg:
-            written.append(_page.save(drawing, place.with_suffix(".svg")))
+            written.append(saving.save(drawing, place.with_suffix(".svg")))
         if png:
-            written.append(_page.save(to_png(drawing), place.with_suffix(".png")))
+            written.append(saving.save(to_png(drawing), place.with_suffix(".png")))
     return written
 
 
 def save(spec: Mapping[str, Any], path: Path) -> Path:
     """Write a Vega-Lite specification as the SVG or PNG that the name ends in."""
     drawing = to_svg(spec)
-    return _page.save(to_png(drawing) if path.suffix.lower() == ".png" else drawing, path)
+    return saving.save(to_png(drawing) if path.suffix.lower() == ".png" else drawing, path)
 
 
 def to_svg(spec: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rectifiers.activations import Activation, Uniform, aliases, registry
 from rectifiers.arms._text import head_and_arguments
 from rectifiers.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from rectifiers.records.saving import save
 from rectifiers.records.values import ArmSpec
 from rectifiers.report import _arm_lines, _page, _sampling, colours, files
 from rectifiers.report._arm_lines import Line
@@ -68,7 +69,7 @@ class FunctionsPage:
         if kind not in _SUFFIXES:
             raise ArgumentError(f"a drawing is an .html, .svg or .png file, but got {str(path)!r}")
         if kind == ".html":
-            return _page.save(self.html, place)
+            return save(self.html, place)
         return files.save(self._static, place)
 
     @cached_property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rectifiers.records.saving import save
 from rectifiers.records.values import Plan, Study
 from rectifiers.report import _page, colours, glossary, words
 from rectifiers.report._looks import on_page
@@ -26,7 +27,7 @@ Items = list[tuple[str, str | None]]
 
 def write(study: Study, path: str | Path) -> Path:
     """Write the report of a study, finished or not; `StoreError` where that is not possible."""
-    return _page.save(render(study), path)
+    return save(render(study), path)
 
 
 def render(study: Study) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rectifiers.records.store import make_directory
+from rectifiers.records.saving import make_directory, save
 from rectifiers.records.values import ArmSpec
 from rectifiers.report import _arm_rows, _page, colours, files, words
 from rectifiers.report._looks import Look, on_page
@@ -34,7 +34,7 @@ def write(
     entries = _page.legend(styles)
     looks = {entry.label: entry for entry in entries}
     text = _page.render("tasks.html.j2", drawn, entries, found=found, words=words, arms=looks)
-    return _page.save(text, place / "tasks.html")
+    return save(text, place / "tasks.html")
 
 
 def _charts(found: Together) -> tuple[Chart, Chart]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rectifiers.records.saving import save
 from rectifiers.report import _page
 from rectifiers.report._looks import Look, on_page
 from rectifiers.report._pieces import altair, data
@@ -55,7 +56,7 @@ def write(
         about = f"Where the pre-activations of {site} were (bars), and the activation (line)."
         charts.append(Chart(f"site-{index}", "sites", site, about, drawing))
     drawn = [_page.PageChart(chart, chart.draw(look)) for chart in charts]
-    return _page.save(_page.render("watched.html.j2", drawn, [], table=table, advice=advice), path)
+    return save(_page.render("watched.html.j2", drawn, [], table=table, advice=advice), path)
 
 
 def _map(name: str, rows: Sequence[Row], order: Sequence[str], look: Look) -> Any:
