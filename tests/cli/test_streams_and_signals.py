@@ -20,10 +20,7 @@ STUDY = (
     "compare xor --arms relu,elu --lr 0.3,1 --tuning-seeds 1 --epochs 8 --margin 20 --no-report --jobs 1 "
     "--out study"
 )
-FULL = (
-    "rectifiers: error: standard output cannot be written: No space left on device; what was measured is "
-    "kept\n"
-)
+FULL = "rectifiers: error: standard output cannot be written: No space left on device"
 
 
 def shell(line: str, place: Path) -> subprocess.CompletedProcess[str]:
@@ -36,7 +33,7 @@ def shell(line: str, place: Path) -> subprocess.CompletedProcess[str]:
         (">&-", 0, ""),
         ("2>&-", 0, ""),
         ("0>&- >&- 2>&-", 0, ""),
-        (">/dev/full", 1, FULL),
+        (">/dev/full", 2, f"{FULL}\n"),
         ("2>/dev/full", 0, ""),
     ],
 )
@@ -57,11 +54,23 @@ def test_json_that_has_nowhere_to_go_is_refused_before_anything_is_trained(tmp_p
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.parametrize("derivative", ["np.cos", "np.sin"])
+def test_a_check_that_cannot_be_written_is_neither_right_nor_wrong(derivative: str, tmp_path: Path) -> None:
+    (tmp_path / "sine.py").write_text(f"import numpy as np\nf, df = np.sin, {derivative}\n")
+    found = shell(f"{RECTIFIERS} check sine.py:f sine.py:df >/dev/full", tmp_path)
+    assert (found.returncode, found.stderr) == (2, f"{FULL}\n")
+
+
+@pytest.mark.parametrize("command", [f"{STUDY} --dry-run", "compare --help", "claims"])
+def test_what_trains_nothing_keeps_nothing(command: str, tmp_path: Path) -> None:
+    assert shell(f"{RECTIFIERS} {command} >/dev/full", tmp_path).stderr.endswith(f"{FULL}\n")
+
+
 def test_a_study_is_kept_whose_result_cannot_be_printed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open("/dev/full", "w") as output, open("/dev/full", "w", buffering=1) as errors:
         monkeypatch.setattr(sys, "stdout", output)
         monkeypatch.setattr(sys, "stderr", errors)
-        assert main([*STUDY.split(), "--seeds", "1"]) == 1
+        assert main([*STUDY.split(), "--seeds", "1"]) == 2
     assert len(ComparisonResult.load("study").study.of("test")) == 2
 
 

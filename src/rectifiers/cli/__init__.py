@@ -1,7 +1,7 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 1 the study's file was lost, its disk is full or the result could not be written, 2 bad
-input (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C, 129 and 143
+Exit codes: 0 done, 1 the study's file was lost or its disk is full (of `check`: wrong), 2 bad input, or what
+was found could not be written (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C, 129 and 143
 stopped by SIGHUP and SIGTERM, which do what Ctrl-C does; anything unforeseen is a bug and shows its
 traceback.
 """
@@ -61,9 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.flush()
         # A reader that is gone (`| head`) has seen enough.
         if output.lost is not None and not isinstance(output.lost, BrokenPipeError):
-            _fail(f"standard output cannot be written: {output.lost.strerror}; what was measured is kept")
-            return _LOST
+            kept = "; what was measured is kept" if _measures(given) else ""
+            return _fail(f"standard output cannot be written: {output.lost.strerror}{kept}")
         return int(code or 0)
+
+
+def _measures(given: Sequence[str]) -> bool:
+    """Return whether a command line trains, and so leaves a study behind."""
+    trains = given[:1] == ["compare"] or given[:2] == ["claims", "run"]
+    return trains and {"--dry-run", "--help", "-h"}.isdisjoint(given)
 
 
 class _Stream:

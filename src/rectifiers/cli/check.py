@@ -27,7 +27,7 @@ def check(
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help=_PLOT)] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
-    """Is this the derivative of that function? Exit code 0 right, 1 wrong, 2 could not run."""
+    """Is this the derivative of that function? Exit code 0 right, 1 wrong, 2 could not run or be written."""
     import rectifiers
     from rectifiers.arms import load_object
 
