@@ -149,8 +149,8 @@ def compare(
         The direction of `metric`, unless torchmetrics states it; of what `train` returns it is to be said
         where the name is that of a loss.
     augment : str or callable, optional
-        Changes the inputs of each batch that is trained on, ``augment(x)``; its draws are the same for every
-        arm.
+        Changes the inputs of each batch that is trained on, ``augment(x)``, and keeps their order; its draws
+        are the same for every arm.
     patience : int, optional
         Early stopping: a run ends after so many epochs without a better score on samples held out for that,
         and its best epoch is measured.

@@ -130,19 +130,13 @@ def test_a_stream_that_knows_only_ascii_gets_the_like_and_no_error(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+@pytest.mark.usefixtures("usual_signals")
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(say: Say, place: Path) -> None:
     command = [
         sys.executable, "-m", "rectifiers", "compare", "xor", "--arms", "relu,elu", "--lr", "0.3,1",
         "--tuning-seeds", "1", "--epochs", "8", "--seeds", "24", "--out", "study", "--no-report",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that starts the tests in the background has them ignore Ctrl-C, and all they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for text in process.stderr:
         if "learning rate" in text:

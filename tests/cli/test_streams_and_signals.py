@@ -74,6 +74,7 @@ def test_a_study_is_kept_whose_result_cannot_be_printed(place: Path, monkeypatch
     assert len(ComparisonResult.load("study").study.of("test")) == 2
 
 
+@pytest.mark.usefixtures("usual_signals")
 def test_a_terminal_that_goes_away(tmp_path: Path) -> None:
     """SIGHUP comes, and whatever is written then has no reader: the study is kept."""
     line = f"{RECTIFIERS} {STUDY} --seeds 40"
@@ -92,6 +93,7 @@ def test_a_terminal_that_goes_away(tmp_path: Path) -> None:
     assert len(ComparisonResult.load(tmp_path / "study").study.of("test")) < 80
 
 
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_does_what_ctrl_c_does(name: str, say, monkeypatch: pytest.MonkeyPatch) -> None:
     number = getattr(signal, name)

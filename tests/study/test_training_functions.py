@@ -340,6 +340,7 @@ def test_a_trial_that_nobody_waits_for_is_stopped_and_leaves_no_record(compare) 
         assert result.recommendation.status == "open"
 
 
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("swallowed", [lambda: None, sys.exit])
 def test_ctrl_c_that_a_training_swallows_stops_the_study_and_leaves_no_record(
     compare, swallowed, tmp_path

@@ -1,9 +1,9 @@
 """The command line: one command per file, each of which only calls the public API.
 
-Exit codes: 0 done, 1 the study's file was lost or its disk is full (of `check`: wrong), 2 bad input, or what
-was found could not be written (one line on the error stream), 3 done but the study is invalid, 130 stopped with Ctrl-C, 129 and 143
-stopped by SIGHUP and SIGTERM, which do what Ctrl-C does; anything unforeseen is a bug and shows its
-traceback.
+Exit codes: 0 done, 1 the study's file was lost or its disk is full (of `check`: wrong), 2 bad input or
+output that cannot be written (one line on the error stream), 3 done but the study is invalid, 130 stopped
+with Ctrl-C, 129 and 143 stopped by SIGHUP and SIGTERM, which do what Ctrl-C does; anything unforeseen is a
+bug and shows its traceback.
 """
 
 from __future__ import annotations
