@@ -49,8 +49,8 @@ def in_float32(name: str) -> Any:
     return lambda x: getattr(torch.nn.functional, name)(x.float())
 
 
-def slope_of_hardswish(end: float) -> Any:
-    return lambda x: torch.where(x <= -3, 0.0, torch.where(x < end, x / 3 + 0.5, 1.0))
+def slope_of_hardswish(end: float, start: float = -3.0) -> Any:
+    return lambda x: torch.where(x <= start, 0.0, torch.where(x < end, x / 3 + 0.5, 1.0))
 
 
 def keeps_zero_d(x: Any) -> Any:
@@ -73,6 +73,14 @@ def keeps_zero_d(x: Any) -> Any:
             slope_of_hardswish(2.99),
             "input",
             "switches at 2.99 where the function switches at 3",
+        ),
+        (
+            in_float32(
+                "hardswish"
+            ),  # at rest there, where rounding hides slopes that are a millionth of others
+            slope_of_hardswish(3.0, start=-3.01),
+            "input",
+            "switches at -3.01 where the function switches at -3",
         ),
         (sigmoid, lambda s: s * (1 - s), "input", "is given the input but computes from the output"),
         (sigmoid, reference.sigmoid.df, "output", "is given the output but computes from the input"),
@@ -174,6 +182,7 @@ def test_a_mistake_is_caught_and_named(f: Any, df: Any, of: Any, cause: str) -> 
             "input",
         ),
         (in_float32("hardtanh"), lambda x: x.abs() < 1, "input"),
+        (lambda x: (x.float() - 1 / 3).relu(), lambda x: x > 1 / 3, "input"),  # a place that is not round
     ],
 )
 def test_what_is_right_passes(f: Any, df: Any, of: Any) -> None:

@@ -86,7 +86,9 @@ def find_kinks(evaluate: Evaluate) -> tuple[Kink, ...]:
     for x, width, jump in zip(*kinks, strict=True):
         if found and abs(x - found[-1].x) < max(1e-6 * max(1.0, abs(x)), 4 * width + found[-1].within):
             continue
-        digits = next((d for d in (0, 1, 2, 3, 4, 5) if abs(round(x, d) - x) <= 4 * width), None)
+        # a hundredth of what it is rounded by, or anything would be near a round number
+        near = (d for d in (0, 1, 2, 3, 4, 5) if abs(round(x, d) - x) <= 4 * width <= 0.01 * 10.0**-d)
+        digits = next(near, None)
         found.append(Kink(x, 4 * width, jump) if digits is None else Kink(round(x, digits) + 0.0, 0.0, jump))
     return tuple(found)
 

@@ -86,7 +86,9 @@ class Subject:
                 left, right, error = self.slopes.beside[kink]
                 low[here], high[here] = min(left, right), max(left, right)
                 errors = np.where(here, error, errors)
-        rough = errors > 1e-3 * np.maximum(np.abs(slopes), 1e-3 * self.scale)
+        # of what computes in float32 no slope is known to a millionth of the largest
+        least = 1e-3 if self.widest == "float64" else 0.1
+        rough = errors > 1e-3 * np.maximum(np.abs(slopes), least * self.scale)
         rough |= np.abs(x) > self.horizon
         errors = np.where(rough | ~np.isfinite(self.value(x)), np.inf, errors)
         return Expected(x, low, high, errors)
