@@ -18,6 +18,7 @@ from rectifiers import nn
 from rectifiers.activations import Elementwise, registry
 from rectifiers.backends import using
 from rectifiers.backends._eligible import has_kernel
+from rectifiers.tasks._samples import draws
 
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA GPU", allow_module_level=True)
@@ -320,3 +321,10 @@ def test_what_is_said() -> None:
     assert rectifiers.explain(nn.ReLU(), x).backend == "triton"
     with pytest.raises(rectifiers.errors.BackendError, match="CPU"), using("llvm"):
         F.relu(x)
+
+
+def test_what_draws_on_the_gpu_is_seeded() -> None:
+    """As an `augment` does that adds ``torch.randn_like(x)``: data and model are on the GPU."""
+    x = numbers(3)
+    assert draws(lambda: (x + torch.randn_like(x),), "augment")
+    assert not draws(lambda: (x + 1,), "augment")

@@ -111,7 +111,10 @@ def draws(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
     found = []
     for reading in (tuple, read, read):
         with seeded(0):
-            found.append((digest(reading()), torch.rand(1).item(), random.random(), np.random.rand()))
+            on_gpus = [torch.rand(1, device=f"cuda:{gpu}").item() for gpu in _gpus()]
+            found.append(
+                (digest(reading()), *on_gpus, torch.rand(1).item(), random.random(), np.random.rand())
+            )
     untouched, first, again = found
     if first != again:
         raise ArgumentError(
@@ -124,11 +127,19 @@ def draws(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed the generators of torch, Python and NumPy for a block, and give them back as they were."""
-    with random_states():
+    with random_states(_gpus()):
         torch.default_generator.manual_seed(seed)
+        for gpu in _gpus():
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)
         yield
+
+
+def _gpus() -> list[int]:
+    """Return the numbers of the GPUs that may draw: to ask for them before the first is used takes seconds."""
+    return [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []
 
 
 class Drawn(NamedTuple):
