@@ -325,6 +325,6 @@ def test_what_is_said() -> None:
 
 def test_what_draws_on_the_gpu_is_seeded() -> None:
     """As an `augment` does that adds ``torch.randn_like(x)``: data and model are on the GPU."""
-    x = numbers(3)
+    x = numbers(3).cuda()
     assert draws(lambda: (x + torch.randn_like(x),), "augment")
     assert not draws(lambda: (x + 1,), "augment")

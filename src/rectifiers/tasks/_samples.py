@@ -111,10 +111,9 @@ def draws(read: Callable[[], tuple[Inputs, Any]], name: str) -> bool:
     found = []
     for reading in (tuple, read, read):
         with seeded(0):
+            content = digest(reading())
             on_gpus = [torch.rand(1, device=f"cuda:{gpu}").item() for gpu in _gpus()]
-            found.append(
-                (digest(reading()), *on_gpus, torch.rand(1).item(), random.random(), np.random.rand())
-            )
+            found.append((content, torch.rand(1).item(), random.random(), np.random.rand(), *on_gpus))
     untouched, first, again = found
     if first != again:
         raise ArgumentError(
@@ -138,8 +137,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _gpus() -> list[int]:
-    """Return the numbers of the GPUs that may draw: to ask for them before the first is used takes seconds."""
-    return [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []
+    """Return the numbers of the GPUs that may draw; none before torch uses one: to begin takes seconds."""
+    used: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return [*range(torch.cuda.device_count())] if used else []
 
 
 class Drawn(NamedTuple):
