@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rectifiers import claims
 from rectifiers.cli import main
-from rectifiers.comparison import ComparisonResult
+from rectifiers.comparison import ComparisonResult, Interrupted
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells and signals of POSIX")
 
@@ -116,3 +117,15 @@ def test_a_signal_that_is_ignored_stays_ignored(say, monkeypatch: pytest.MonkeyP
         assert say("list").code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_claim_that_is_stopped_says_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*given: object, **named: object) -> None:
+        raise Interrupted(3, 9, Path("runs"))
+
+    monkeypatch.setattr(claims, "run", stopped)
+    assert main(["claims", "run", "softmax-shift"]) == 130
+    kept = "stopped: 3 of at most 9 trials are kept in runs; the same command goes on\n"
+    assert capsys.readouterr() == ("", kept)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +10,7 @@ import typer
 
 from rectifiers.cli._help import Command
 from rectifiers.cli._options import argument, takes
+from rectifiers.cli._result import training
 from rectifiers.records.options import OUT, Option
 
 __all__ = ["app"]
@@ -67,6 +66,6 @@ def run(
     for claim in found:
         if names == ["all"] and scale not in claim.scales:
             continue
-        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        with training(as_json=as_json):
             record = claims.run(claim, **given)
         typer.echo(json.dumps(record.to_json(), ensure_ascii=False) if as_json else str(record))

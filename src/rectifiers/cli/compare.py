@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rectifiers.cli._options import argument, takes
-from rectifiers.cli._result import end
+from rectifiers.cli._result import end, training
 from rectifiers.errors import ArgumentError, UnknownNameError
 from rectifiers.records.options import COMPARE, WHAT
 
@@ -67,17 +65,12 @@ def compare(
         ),
     }
     _training(planned)
-    # What the user's code prints while it trains must not get between the JSON.
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        try:
-            if dry_run:
-                typer.echo(comparison.outlook(**planned))
-                return
-            callbacks = list(_callbacks(tensorboard, mlflow))
-            result = comparison.compare(**planned, callbacks=callbacks, **shown)
-        except KeyboardInterrupt as stop:  # `Interrupted` says what is kept; before training there is nothing
-            typer.echo(str(stop) or "stopped", err=True)
-            raise typer.Exit(130) from None
+    with training(as_json=as_json):
+        if dry_run:
+            typer.echo(comparison.outlook(**planned))
+            return
+        callbacks = list(_callbacks(tensorboard, mlflow))
+        result = comparison.compare(**planned, callbacks=callbacks, **shown)
     end(result, as_json=as_json)
 
 
