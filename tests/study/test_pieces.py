@@ -728,10 +728,43 @@ def test_scores_over_chunks_are_those_of_the_whole() -> None:
     assert loss.score(*joined) == loss.score(*loss.rows(outputs, targets))
 
 
-def test_a_metric_of_ones_own_has_no_standard_error() -> None:
+@pytest.mark.parametrize(
+    ("preset", "made"),
+    [("token-labels", tokens_of), ("segmentation", pictures), ("several-labels", labels_of)],
+)
+def test_what_the_most_frequent_answer_is_worth_is_known(preset: str, made: Any) -> None:
+    outputs, targets = made(torch.Generator().manual_seed(5))
+    targets[targets == 2] = 1  # which is the most frequent then, and 2 never occurs
+    if preset == "several-labels":
+        targets[:, 1], targets[:, 2] = 1 - targets[:, 1], 0
+        always = torch.tensor([-1.0, 1.0, -1.0, -1.0])
+    else:
+        always = torch.tensor([0.0, 1.0, 0.0])
+    loss = tasks.objective(preset, None, None)
+    assert loss is not None
+    same = always.view(1, 3, 1, 1) if preset == "segmentation" else always
+    expected = loss.score(*loss.rows(same.expand_as(outputs), targets))
+    assert loss.constant(targets) == pytest.approx(expected)
+    assert expected > 0
+    if preset != "several-labels":
+        assert loss.constant(torch.full_like(targets, -100)) is None
+
+
+def test_a_segmentation_that_learned_nothing_has_no_verdict(tmp_path: Path) -> None:
+    result = rectifiers.compare(
+        arms="relu,elu", data=shapes.load, model=shapes.build, loss="segmentation(255)", learning_rate=1e-6,
+        seeds=3, epochs=1, margin=20, out=tmp_path, report=False, execution=rectifiers.Execution(jobs=1),
+    )  # fmt: skip
+    assert result.recommendation.status == "invalid"
+    assert "no arm learned: mean IoU" in result.recommendation.sentence
+    assert "the most frequent class alone gives" in result.recommendation.sentence
+
+
+def test_a_metric_of_ones_own_has_neither_a_standard_error_nor_a_constant_answer() -> None:
     own = tasks.objective(nn.MSELoss(), lambda o, y: (o - y).abs().mean(), False)
     assert own is not None
     assert own.standard_error(torch.zeros(400, 1), torch.ones(400, 1)) is None
+    assert own.constant(torch.ones(400, 1)) is None
 
 
 # ------------------------------------------------------------------------------------ the loop

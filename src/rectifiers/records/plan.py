@@ -209,7 +209,7 @@ class Plan:
     labels : tuple of str
         What the user's own data call the classes, in order; empty where they were numbers 0, 1, ...
     baseline : float or None
-        The metric of the best constant answer on the test set; None where it is not known.
+        The metric of the most frequent answer, or the mean, on the test set; None where it is not known.
     vary : {"seeds", "split"}
         Whether a seed changes weights, order and noise only, or draws another split into training and test
         samples as well.

@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from rectifiers.tasks import Data, losses
 from rectifiers.tasks._trees import Inputs
 
-__all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "constant_score", "score"]
+__all__ = ["HOPELESS", "HopelessError", "NotFiniteError", "Score", "constant_loss", "score"]
 
 _CHUNK = 1024  # samples evaluated at once: bounds the memory, and is large enough to cost no time
 HOPELESS = 3.0  # times the loss of a constant answer: what is worse has diverged
@@ -51,18 +51,6 @@ def constant_loss(data: Data, loss: losses.Loss) -> float:
     else:
         answer = torch.zeros(len(y), data.outputs, device=y.device)
     return float(loss.loss(answer, y))
-
-
-def constant_score(data: Data) -> float | None:
-    """Return the test metric of the best constant answer: its most frequent class alone; 0 for R2.
-
-    None for a metric of the user's own.
-    """
-    if losses.of(data).metric not in ("accuracy", "R2"):
-        return None
-    if data.classes is None:
-        return 0.0
-    return 100.0 * float(torch.bincount(data.test_y.long().cpu()).max()) / len(data.test_y)
 
 
 def score(

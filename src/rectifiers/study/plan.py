@@ -15,7 +15,6 @@ from rectifiers.records.values import MAX_SEEDS, Notice, Plan
 from rectifiers.study import arguments
 from rectifiers.study.data import to_device
 from rectifiers.study.environment import environment
-from rectifiers.study.evaluation import constant_score
 from rectifiers.study.isolation import prepare_device
 from rectifiers.study.optimisers import ADAPTIVE_RATES, OPTIMIZERS, SCHEDULES
 from rectifiers.study.pieces import Piece, named, piece
@@ -163,7 +162,7 @@ def make_plan(
         device=str(place),
         vary="split" if one_set else "seeds",
         labels=loaded.labels,
-        baseline=constant_score(loaded),
+        baseline=measured.constant(loaded.test_y),
         data_code=None if own_data is None else own_data.code,
         loss=named(loss, "loss"),
         measure=named(metric, "metric"),

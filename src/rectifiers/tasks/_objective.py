@@ -225,6 +225,10 @@ class Own(Loss):
         """Return that of the base's metric; one of the user's is known as a whole alone."""
         return None if self.measure is not None else self.follows.standard_error(outputs, targets)
 
+    def constant(self, targets: Tensor) -> float | None:
+        """Return that of the base's metric; of one of the user's it is not known."""
+        return None if self.measure is not None else self.follows.constant(targets)
+
 
 def _one_number(what: str, value: Any) -> Any:
     """Return what a loss or metric gave; a loss is a tensor."""

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rectifiers.tasks._task import Data, LossName
 
-__all__ = ["Loss", "Ratios", "by_name", "of"]
+__all__ = ["Loss", "Ratios", "by_name", "most_frequent", "of"]
 
 
 class Loss(ABC):
@@ -74,6 +74,10 @@ class Loss(ABC):
         """Return the standard error of the metric over the samples; None where its level tells it."""
         return None
 
+    def constant(self, targets: Tensor) -> float | None:
+        """Return the metric of the most frequent answer, given to every sample; None where it is not known."""
+        return 100.0 * most_frequent(targets)
+
 
 class CrossEntropy(Loss):
     """One output per class; wrong where the largest is another's."""
@@ -118,6 +122,10 @@ class MeanSquaredError(Loss):
         spread = (targets - targets.mean(0)).square().sum()
         return float(100 * (1 - (outputs - targets).square().sum() / spread))
 
+    def constant(self, targets: Tensor) -> float:
+        """Return 0, the score of the mean."""
+        return 0.0
+
     def standard_error(self, outputs: Tensor, targets: Tensor) -> float | None:
         """Return 100 sd(squared error) / (sqrt(n) variance of the targets); None of a single sample."""
         n = len(targets)
@@ -149,6 +157,11 @@ class Ratios(Loss):
         ratios = outputs.sum(0) / targets.sum(0)
         influence = ((outputs - ratios * targets) / targets.sum(0)).nanmean(1)
         return float(100 * influence.norm())
+
+
+def most_frequent(targets: Tensor) -> float:
+    """Return the share of the most frequent class."""
+    return int(targets.unique(return_counts=True)[1].max()) / len(targets)
 
 
 _LOSSES: dict[LossName, Loss] = {

@@ -11,6 +11,10 @@ from rectifiers.validity._check import Check, Finding
 from rectifiers.validity._runs import ENOUGH, Runs, finished
 
 _MOST = 5.0  # points: one standard error of a tiny test set would hide whatever was learned
+_CONSTANT = {
+    "R2": "the mean of the targets alone gives",
+    "macro F1": "the labels that most samples have alone give",
+}
 _HALFWAY = 0.5  # of what is left above a constant answer: a run that gets there has learned
 
 
@@ -25,8 +29,8 @@ def _find(study: Study, runs: Runs) -> Iterator[Finding]:
         measured += bool(cells)
         if cells and not any(_learned(study, found) for found in cells):
             best[norm] = max(statistics.fmean(finished(found)) for found in cells)
-    answer = "the most frequent class" if plan.metric == "accuracy" else "the mean of the targets"
-    constant = f"{answer} alone gives {baseline:.1f} {plan.unit}"
+    answer = _CONSTANT.get(plan.metric, "the most frequent class alone gives")
+    constant = f"{answer} {baseline:.1f} {plan.unit}"
     if best and len(best) == measured:
         level = max(best.values())
         yield Finding(f"no arm learned: {plan.metric} {level:.1f} {plan.unit}, {constant}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,3 +38,10 @@ class SeveralLabels(Ratios):
         """Return both sides of each label's F1: twice those found, and those said plus those there."""
         said, true = outputs > 0, targets > 0
         return 2.0 * (said & true).double(), said.double() + true.double()
+
+    def constant(self, targets: Tensor) -> float | None:
+        """Return that of the labels that most samples have; None where there are no labels."""
+        share = (targets > 0).double().mean(0)
+        share = share[share > 0]
+        found = torch.where(share > 0.5, 2.0 * share / (1.0 + share), 0.0)
+        return 100.0 * float(found.mean()) if len(share) else None

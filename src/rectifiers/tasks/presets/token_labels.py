@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rectifiers.errors import ArgumentError, ShapeError
-from rectifiers.tasks.losses import Ratios
+from rectifiers.tasks.losses import Ratios, most_frequent
 
 __all__ = ["TokenLabels"]
 
@@ -51,6 +51,11 @@ class TokenLabels(Ratios):
         last, classes, counts = self._aligned(outputs, targets)
         right, counted = (one.flatten(1) for one in ((last.argmax(-1) == classes) & counts, counts))
         return right.sum(1, keepdim=True).double(), counted.sum(1, keepdim=True).double()
+
+    def constant(self, targets: Tensor) -> float | None:
+        """Return the share of the most frequent class; None where no token counts."""
+        counted = targets[targets != self.ignore_index]
+        return 100.0 * most_frequent(counted) if len(counted) else None
 
     def _aligned(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return outputs with their classes last, targets, and which of them count; raise unless they fit."""
