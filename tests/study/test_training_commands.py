@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import sys
@@ -198,6 +199,34 @@ def test_a_first_run_without_a_metric_ends_it_in_one_line(compare, more: dict, s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["nan", "NaN", "-inf", "Infinity"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["acc: ([0-9.]+)", r"\(acc\): ([0-9.]+)", r"[(a]cc(?:\)|): ([0-9.]+)", r"(?<=acc).*?: (?P<x>[0-9.]+)%?"],
+)
+def test_a_run_whose_last_epoch_is_nan_does_not_have_an_earlier_ones_metric(number, pattern) -> None:
+    command = rectifiers.Command("train {arm}", pattern)
+    (found,) = command.read(f"(acc): 91.5\nacc: 93.5\nacc: {number}\n(acc): {number}\n", {}).values()
+    assert not math.isfinite(found)
+    (found,) = command.read(f"(acc): 91.5\nacc: {number}\nacc: 93.5\n(acc): 93.5\n", {}).values()
+    assert found == 93.5
+
+
+@pytest.mark.parametrize("printed", ["1.2e-05", "1.2E5", "1.2.3"])
+def test_a_number_that_a_pattern_cuts_short_is_refused(printed: str) -> None:
+    with pytest.raises(ArgumentError, match=f"is '1.2', but the number goes on, '{printed}': let the group"):
+        rectifiers.Command("train {arm}", r"loss: (\d\.\d)").read(f"test loss: {printed} at the end", {})
+    whole = rectifiers.Command("train {arm}", "loss: ([-+.e0-9]+)").read("test loss: 1.2e-05, ok", {})
+    assert whole == {"loss": 1.2e-05}
+
+
+def test_a_file_that_a_run_did_not_write_is_not_read(compare, tmp_path) -> None:
+    words = {"metric": None, "metric_file": "{arm}-{seed}.json:accuracy"}
+    (tmp_path / "ReLU-0.json").write_text('{"accuracy": 99.0}')
+    with pytest.raises(UserCodeError, match=r"ReLU-0\.json, but this run did not write it"):
+        compare(**words, seeds=1)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -215,6 +244,8 @@ def test_a_first_run_without_a_metric_ends_it_in_one_line(compare, more: dict, s
         ({"metric": "acc: [0-9.]+"}, "has one group, around the number, but 'acc: [0-9.]+' has 0"),
         ({"metric": None}, "give one"),
         ({"metric": None, "metric_file": "result.json"}, "FILE:KEY"),
+        ({"metric": None, "metric_file": "result.json:f1"}, "put {out} into it, or {arm} and {seed}"),
+        ({"metric": None, "metric_file": "{arm}.json:f1"}, "'{arm}.json:f1' is the same for several"),
         ({"learning_rates": [0.1, 0.2]}, "go together, but got no {lr}"),
         ({"line": f"{LINE} {{lr}}"}, "go together, but got no rates"),
         ({"metric": "val loss: ([0-9.]+)"}, "leaves open whether higher is better"),

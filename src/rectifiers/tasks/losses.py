@@ -75,7 +75,7 @@ class Loss(ABC):
         return None
 
     def constant(self, targets: Tensor) -> float | None:
-        """Return the metric of the most frequent answer, given to every sample; None where it is not known."""
+        """Return the metric of the most frequent answer, given to all samples; None where it is unknown."""
         return 100.0 * most_frequent(targets)
 
 

@@ -32,6 +32,10 @@ __all__ = ["Command", "CommandWork"]
 _FIELD = re.compile(r"\{(\w+)\}")
 _FIELDS = ("arm", "lr", "seed", "out", "device")
 _SCRIPTS = (".py", ".sh", ".R", ".jl", ".pl", ".rb", ".js", ".lua", ".m")
+# Up to the group of a pattern: escapes, sets and groups that are not kept may hold parentheses.
+_TO_GROUP = re.compile(r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?!P<)|[^\\\[(])*\((?:\?P<\w+>)?", re.DOTALL)
+_NOT_FINITE = r"(?i:[-+]?(?:nan|inf(?:inity)?)\b)|"
+_MORE = re.compile(r"[eE][-+]?\d|\.?\d")  # of a number that a match has cut short
 _TICK = 0.05  # seconds between two looks at a process
 _GUARD = ("sh", "-c", "read _; kill -KILL 0")
 _GRACE = 5.0  # seconds between asking a process to end and ending it
@@ -85,6 +89,16 @@ class Command:
                 f"a metric's file is FILE:KEY, such as {{out}}/result.json:accuracy, but got "
                 f"{self.metric_file!r}"
             )
+        own = [f"{{{name}}}" for name in ("arm", "seed", "lr") if name != "lr" or self.takes(name)]
+        if (
+            self.metric_file
+            and "{out}" not in self.metric_file
+            and any(f not in self.metric_file for f in own)
+        ):
+            raise ArgumentError(
+                f"a metric's file is one run's alone, but {self.metric_file!r} is the same for several: put "
+                f"{{out}} into it, or {' and '.join(own)}"
+            )
         groups = 1 if self.metric is None else self._pattern(self.metric).groups
         if groups > 1 or (not groups and re.search(r"[\\[*+?^$|]", self.metric or "")):
             raise ArgumentError(
@@ -100,6 +114,14 @@ class Command:
             raise ArgumentError(
                 f"a metric is a regular expression or a key, but {metric!r} is neither: {error}"
             ) from None
+
+    @classmethod
+    def _with_nan(cls, metric: str) -> re.Pattern[str]:
+        """Let the group take nan and inf, too: else a run that diverged has an earlier epoch's metric."""
+        to_group = _TO_GROUP.match(metric)
+        if to_group is None:  # a pattern of verbose style, say
+            return cls._pattern(metric)
+        return cls._pattern(metric[: to_group.end()] + _NOT_FINITE + metric[to_group.end() :])
 
     @property
     def words(self) -> list[str]:
@@ -154,6 +176,13 @@ class Command:
         """Return the words with their fields filled in; a value is never split, nor read by a shell."""
         return [_FIELD.sub(lambda match: values[match[1]], word) for word in self.words]
 
+    def file(self, values: Mapping[str, str]) -> Path | None:
+        """Return the file with the metric, fields filled in; None where the metric is in the output."""
+        if self.metric_file is None:
+            return None
+        name = self.metric_file.rpartition(":")[0]
+        return Path(_FIELD.sub(lambda match: values[match[1]], name))
+
     def read(self, output: str, values: Mapping[str, str]) -> dict[str, float]:
         """Return the metric, by its name, and "validation" where the JSON file or line has it beside.
 
@@ -162,11 +191,10 @@ class Command:
         ArgumentError
             If there is no metric, or it is no number.
         """
-        if self.metric_file is not None:
-            name, _, key = self.metric_file.rpartition(":")
-            file = Path(_FIELD.sub(lambda match: values[match[1]], name))
+        file = self.file(values)
+        if file is not None:
             try:
-                return _of_json(json.loads(file.read_text(encoding="utf-8")), key, str(file))
+                return _of_json(json.loads(file.read_text(encoding="utf-8")), self.metric_name, str(file))
             except OSError as error:
                 raise ArgumentError(
                     f"the metric is in {file}, but it cannot be read: {error.strerror}"
@@ -183,13 +211,20 @@ class Command:
                 f"no line of JSON with the key {self.metric!r} in the output: where it is a pattern, put a "
                 f"group around the number, such as '{self.metric.rstrip(': ')}: ([0-9.]+)'"
             )
-        found = pattern.findall(output)
-        if not found:
+        matches = [*self._with_nan(self.metric).finditer(output)]
+        if not matches:
             raise ArgumentError(f"no match of {self.metric!r} in the output")
+        last = matches[-1]
         try:
-            value = float(found[-1])
-        except ValueError:
-            raise ArgumentError(f"the last match of {self.metric!r} is no number: {found[-1]!r}") from None
+            value = float(last[1])
+        except (TypeError, ValueError):
+            raise ArgumentError(f"the last match of {self.metric!r} is no number: {last[1]!r}") from None
+        if _MORE.match(output, last.end(1)):
+            whole = output[last.start(1) :].split(maxsplit=1)[0]
+            raise ArgumentError(
+                f"the last match of {self.metric!r} is {last[1]!r}, but the number goes on, {whole!r}: let "
+                "the group take all of it, as ([-+.e0-9]+) does"
+            )
         return {self.metric_name: value, **_numbers(beside or {}, [], "its last line of JSON")}
 
 
@@ -244,7 +279,8 @@ class CommandWork(OwnWork):
             "out": str(self.place(trial)),
             "device": self.plan.device,
         }
-        log = self.log(trial)
+        log, file = self.log(trial), self.command.file(values)
+        before = _written(file)
         try:
             with log.open("wb") as stream:
                 code = _run(self.command.filled(values), stream, lambda: wanted(trial))
@@ -258,6 +294,10 @@ class CommandWork(OwnWork):
         if code:
             how = f"exit code {code}" if code > 0 else f"ended by {_signal(-code)}"
             yield Run(trial, "crashed", how + _end_of(output), **known)
+            return
+        if before is not None and before == _written(file):
+            reason = f"the metric is in {file}, but this run did not write it: it is an earlier one's"
+            yield Run(trial, "crashed", reason + _end_of(output), **known)
             return
         try:
             measures = self.command.read(output, values)
@@ -273,6 +313,11 @@ class CommandWork(OwnWork):
             value = measures.get(VALIDATION, value)
         metric = -value if self.plan.metric.startswith("minus ") else value
         yield Run(trial, "finished", metric=metric, measures=tuple(measures.items()), **known)
+
+
+def _written(file: Path | None) -> int | None:
+    """Return when a file was written last; None where there is none."""
+    return file.stat().st_mtime_ns if file is not None and file.exists() else None
 
 
 def _text(file: Path) -> str:
