@@ -62,6 +62,18 @@ def test_a_frame_has_a_row_per_seed(result) -> None:
         result.to_frame(per="seeds")  # type: ignore[arg-type]
 
 
+def test_a_row_per_seed_is_of_the_runs_that_decide_alone(tmp_path) -> None:
+    words = {"epochs": 2, "report": False, "out": tmp_path}
+    rectifiers.compare("xor", "relu,elu", seeds=4, learning_rate=0.1, **words)
+    for asked in ({"seeds": 3, "learning_rate": 0.2}, {"seeds": 2, "learning_rate": 0.2}):
+        result = rectifiers.compare("xor", "relu,elu", **asked, **words)
+        frame = result.to_frame(per="seed")
+        assert set(frame["learning_rate"]) == {0.2}  # and not of the earlier question's
+        assert list(frame.groupby("arm", sort=False).size()) == [arm["n"] for arm in result.to_json()["arms"]]
+        means = frame.groupby("arm", sort=False)["metric"].mean()
+        assert list(means) == pytest.approx([arm["mean"] for arm in result.to_json()["arms"]])
+
+
 def test_tables_for_programs(result, tmp_path) -> None:
     arms, seeds = export.export(result, "csv", tmp_path / "new")
     found = list(csv.DictReader(arms.read_text().splitlines()))

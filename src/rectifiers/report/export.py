@@ -12,8 +12,9 @@ from typing import Any
 
 from rectifiers.errors import MissingDependencyError, UnknownNameError
 from rectifiers.records.saving import make_directory, save
+from rectifiers.records.standings import against_control
 from rectifiers.records.values import Study
-from rectifiers.report import colours, files, words
+from rectifiers.report import colours, files, rows, words
 from rectifiers.report._looks import on_paper
 from rectifiers.report.charts import catalogue
 from rectifiers.report.methods import methods
@@ -29,7 +30,11 @@ _LATEX |= {c: f"\\{c}" for c in "&%$#_{}"} | {words.MINUS: "$-$", "±": r"$\pm$"
 
 
 def per_seed(study: Study) -> list[dict[str, Any]]:
-    """Return a row per deciding run: the trial, its outcome, its metric and everything else it returned."""
+    """Return a row per run that verdicts rest on: its trial, outcome, metric and what else it returned.
+
+    Runs at a rate that was chosen before the study grew, and seeds beyond a decision, are in the store alone.
+    """
+    deciding = rows.deciding(study, against_control(study))
     return [
         {
             "arm": run.trial.arm,
@@ -42,7 +47,7 @@ def per_seed(study: Study) -> list[dict[str, Any]]:
             **dict(run.measures),
         }
         for cell in study.plan.cells
-        for run in study.of("test", *cell)
+        for run in deciding[cell]
     ]
 
 
