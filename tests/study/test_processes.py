@@ -18,6 +18,7 @@ import torch
 from rectifiers.errors import ArgumentError
 from rectifiers.records.values import Notice, Run
 from rectifiers.study import Execution, InProcess, Processes
+from rectifiers.study.runners.processes import _Process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -217,6 +218,33 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+SIGNALS = """
+import multiprocessing, signal, torch
+def tells(path):
+    def mine(x):
+        if multiprocessing.parent_process() is not None:
+            ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+            open(path, "w").write(f"{ignored} {held}")
+        return torch.relu(x)
+    return mine
+arm = tells(__file__ + ".told")
+"""
+
+
+def test_an_interruption_waits_while_a_worker_starts_and_is_not_its_own_to_answer(prepare, write_module):
+    process = _Process(target=signal.raise_signal, args=(signal.SIGINT,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0  # it was held back: a worker that starts is not ended by it
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    path = write_module(SIGNALS)
+    prepared = prepare(arms=[f"{path}:arm", "relu"], seeds=1)
+    with Processes(1) as runner:
+        assert all(item.outcome == "finished" for item in told(runner, prepared))
+    assert Path(f"{path}.told").read_text() == "True False"  # ignored, and not held back from what it starts
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")

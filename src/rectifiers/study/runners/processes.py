@@ -20,6 +20,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -36,6 +37,7 @@ from rectifiers.study.work import TRIES, Wanted, Work, always
 __all__ = ["Processes", "limit"]
 
 _LONGEST_START = 120.0  # seconds: torch on a slow disk
+_INTERRUPT, _MASKS = {signal.SIGINT}, hasattr(signal, "pthread_sigmask")  # Windows has no masks
 _TICK = 0.2  # seconds between two chances to stop
 
 
@@ -210,7 +212,8 @@ class _Process(SpawnProcess):
     """A spawned process that does not run the caller's script again, which need not be guarded for that.
 
     It is no daemon, so that a training may start processes of its own (a `DataLoader` with workers); it ends
-    with this process all the same, which it watches.
+    with this process all the same, which it watches. Ctrl-C is this process's to answer: a worker ignores it
+    once it runs, and it waits while the worker starts, which would end in a traceback.
     """
 
     @property
@@ -225,9 +228,13 @@ class _Process(SpawnProcess):
     def start(self) -> None:
         main = sys.modules["__main__"]
         sys.modules["__main__"] = types.ModuleType("__main__")
+        resource_tracker.ensure_running()  # whose own start would let signals through
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT) if _MASKS else set()
         try:
             super().start()
         finally:
+            if _MASKS:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             sys.modules["__main__"] = main
 
 
@@ -244,6 +251,10 @@ _problem: str | None = None
 
 def _begin(payload: bytes, shared: dict[str, Any], stops: str, memory: int | None) -> None:
     global _work, _stops, _problem
+    if _MASKS:
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, _INTERRUPT
+        )  # it is ignored by now
     threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.showwarning = Once(warnings.showwarning)
     import cloudpickle
