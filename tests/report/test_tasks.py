@@ -19,10 +19,16 @@ from rectifiers.report.tasks import together
 SCRIPT = "<script>document.title='owned'</script>"
 
 
-def made(study: Study, task: str, margin: float, gains: dict[str, float]) -> Study:
+def made(study: Study, task: str, margin: float, gains: dict[str, float], data: str = "") -> Study:
     """A study of a few seeds whose arms gain so much over the control at every seed; None: they fail."""
     plan = dataclasses.replace(
-        study.plan, task=task, norms=("none",), seeds=4, learning_rates=(0.1,), racing=False
+        study.plan,
+        task=task,
+        data_hash=data or task,
+        norms=("none",),
+        seeds=4,
+        learning_rates=(0.1,),
+        racing=False,
     )
     runs = []
     for arm in plan.arms:
@@ -65,18 +71,23 @@ def test_where_too_many_runs_failed_there_is_no_mean_and_the_arm_is_last(pair) -
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["rows"][-1]["iqm"] is None
 
 
-def test_a_seed_at_which_the_control_failed_counts_for_whoever_finished(pair) -> None:
+def test_a_seed_at_which_the_control_failed_counts_for_whoever_finished(study, pair) -> None:
     """Left out, a control that fails on every second seed would look as good as one that never does."""
     one, _, others = pair
     control = one.plan.control
     fails = {(control, 0), (control, 1), (others[1], 0)}
-    runs = tuple(
-        dataclasses.replace(run, outcome="diverged", metric=None)
-        if (run.trial.arm, run.trial.seed) in fails
-        else run
-        for run in one.runs
-    )
-    found = together([dataclasses.replace(one, runs=runs)] * 2)
+
+    def failing(study: Study) -> Study:
+        runs = tuple(
+            dataclasses.replace(run, outcome="diverged", metric=None)
+            if (run.trial.arm, run.trial.seed) in fails
+            else run
+            for run in study.runs
+        )
+        return dataclasses.replace(study, runs=runs)
+
+    same = made(study, "as easy", 0.5, {others[0]: 1.0, others[1]: -0.25})
+    found = together([failing(one), failing(same)])
     rows = {row.arm: row for row in found.rows}
     assert found.seeds == 4
     assert rows[others[1]].profile[-1] == 0.25  # finished at seed 1, where the control did not
@@ -87,15 +98,17 @@ def test_a_seed_at_which_the_control_failed_counts_for_whoever_finished(pair) ->
     )  # half of its runs: infinitely better
 
 
-def test_all_have_as_many_seeds_and_what_is_left_out_is_said(pair) -> None:
-    one = pair[0]
-    short = dataclasses.replace(one, runs=tuple(run for run in one.runs if run.trial.seed < 3))
+def test_all_have_as_many_seeds_and_what_is_left_out_is_said(study, pair) -> None:
+    one, _, (better, worse, *_) = pair
+    other = made(study, "easy", 0.5, {better: 1.0, worse: -0.25}, data="others")
+    short = dataclasses.replace(other, runs=tuple(run for run in other.runs if run.trial.seed < 3))
     found = together([one, short])
     assert (found.seeds, found.tasks) == (3, ("easy (1)", "easy (2)"))
     assert found.left_out == (
         f"Left out: {len(one.plan.arms)} runs of seeds that not every arm has on every task.",
     )
-    fewer = dataclasses.replace(one, plan=dataclasses.replace(one.plan, arms=one.plan.arms[:2], racing=True))
+    plan = dataclasses.replace(other.plan, arms=other.plan.arms[:2], racing=True)
+    fewer = dataclasses.replace(other, plan=plan)
     found = together([one, fewer])
     assert len(found.rows) == 2
     assert found.left_out[0].startswith(f"Left out, as not every study has them: {one.plan.arms[2].label}")
@@ -104,8 +117,9 @@ def test_all_have_as_many_seeds_and_what_is_left_out_is_said(pair) -> None:
 
 def test_what_has_too_little_in_common_is_refused_in_a_line(pair) -> None:
     one, two, others = pair
+    control = re.escape(one.plan.control)
     other = dataclasses.replace(two, plan=dataclasses.replace(two.plan, control=others[0]))
-    with pytest.raises(ArgumentError, match="have one control"):
+    with pytest.raises(ArgumentError, match=f"have one control.*: the same command with --control {control}"):
         together([one, other])
     with pytest.raises(ArgumentError, match="means nothing by itself: No verdict: too few"):
         together([one, dataclasses.replace(two, warnings=(Notice("few", "too few", "withheld"),))])
@@ -116,6 +130,8 @@ def test_what_has_too_little_in_common_is_refused_in_a_line(pair) -> None:
         together([one, dataclasses.replace(two, margin=None)])
     with pytest.raises(ArgumentError, match="needs two seeds"):
         together([one, dataclasses.replace(two, runs=())])
+    with pytest.raises(ArgumentError, match=r"two of easy have \d+ in common, which would count twice"):
+        together([one, two, one])
 
 
 def test_the_command_prints_a_table_or_json_and_draws_profiles(

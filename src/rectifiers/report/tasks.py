@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -154,11 +155,18 @@ def together(studies: Sequence[Study], *, seed: int = 0, confidence: float = 0.9
             raise ArgumentError(
                 f"studies side by side have one control ({control}), one normalisation ({norm}) and a "
                 f"margin, but got {study.plan.task} with control {study.plan.control}, "
-                f"{', '.join(study.plan.norms)} and {margin}"
+                f"{', '.join(study.plan.norms)} and {margin}: the same command with --control {control} and "
+                "the same --out asks a study for it"
             )
         if not (summary := summarize(study)).valid:
             raise ArgumentError(
                 f"{study.plan.task} means nothing by itself: {summary.recommendation.sentence}"
+            )
+    for one, other in combinations(studies, 2):
+        if same := one.by_key.keys() & other.by_key.keys():
+            raise ArgumentError(
+                f"studies side by side have runs of their own, but two of {one.plan.task} have {len(same)} "
+                "in common, which would count twice: name one of them"
             )
     for arm in common:
         if len(meant := {study.plan.arm(arm).identity for study in studies}) > 1:

@@ -252,9 +252,7 @@ _problem: str | None = None
 def _begin(payload: bytes, shared: dict[str, Any], stops: str, memory: int | None) -> None:
     global _work, _stops, _problem
     if _MASKS:
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, _INTERRUPT
-        )  # it is ignored by now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)  # it is ignored by now
     threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.showwarning = Once(warnings.showwarning)
     import cloudpickle
