@@ -220,6 +220,18 @@ def test_a_number_that_a_pattern_cuts_short_is_refused(printed: str) -> None:
     assert whole == {"loss": 1.2e-05}
 
 
+@pytest.mark.parametrize(
+    "last", ["{'f1': 0.93}", 'INFO {"f1": 0.93}', '{\n "f1": 0.93\n}', '{"f1": float32(0.93)}']
+)
+def test_an_earlier_line_of_json_is_not_read_for_a_last_one_that_is_none(last: str) -> None:
+    command = rectifiers.Command("train {arm}", "f1")
+    with pytest.raises(
+        ArgumentError, match="'f1' comes again after the last line that is JSON: print it last"
+    ):
+        command.read(f'{{"f1": 0.5}}\n{last}\n', {})
+    assert command.read('{"f1": 0.5}\n{"f1": 0.93}\nthe f1 is good: {}\n', {}) == {"f1": 0.93}
+
+
 def test_a_file_that_a_run_did_not_write_is_not_read(compare, tmp_path) -> None:
     words = {"metric": None, "metric_file": "{arm}-{seed}.json:accuracy"}
     (tmp_path / "ReLU-0.json").write_text('{"accuracy": 99.0}')

@@ -161,7 +161,7 @@ class Ratios(Loss):
 
 def most_frequent(targets: Tensor) -> float:
     """Return the share of the most frequent class."""
-    return int(targets.unique(return_counts=True)[1].max()) / len(targets)
+    return int(torch.unique(targets, return_counts=True)[1].max()) / len(targets)
 
 
 _LOSSES: dict[LossName, Loss] = {

@@ -203,9 +203,14 @@ class Command:
                 raise ArgumentError(f"the metric is in {file}, but that is no JSON object") from None
         assert self.metric is not None
         pattern = self._pattern(self.metric)
-        beside = _last_json(output)
+        beside, rest = _last_json(output)
         if not pattern.groups:
             if beside is not None:
+                if re.search(rf"""['"]{re.escape(self.metric)}['"]\s*:""", rest):
+                    raise ArgumentError(
+                        f"{self.metric!r} comes again after the last line that is JSON: print it last, as "
+                        "one line that json.dumps makes"
+                    )
                 return _of_json(beside, self.metric, "its last line of JSON")
             raise ArgumentError(
                 f"no line of JSON with the key {self.metric!r} in the output: where it is a pattern, put a "
@@ -228,12 +233,14 @@ class Command:
         return {self.metric_name: value, **_numbers(beside or {}, [], "its last line of JSON")}
 
 
-def _last_json(output: str) -> dict[str, Any] | None:
-    for line in reversed(output.splitlines()):
-        if line.lstrip().startswith("{"):
+def _last_json(output: str) -> tuple[dict[str, Any] | None, str]:
+    """Return the last line that is a JSON object, None if none is, and what comes after it."""
+    lines = output.splitlines()
+    for i in reversed(range(len(lines))):
+        if lines[i].lstrip().startswith("{"):
             with contextlib.suppress(json.JSONDecodeError):
-                return dict(json.loads(line))
-    return None
+                return dict(json.loads(lines[i])), "\n".join(lines[i + 1 :])
+    return None, output
 
 
 def _of_json(found: Any, key: str, where: str) -> dict[str, float]:

@@ -35,5 +35,5 @@ class Segmentation(TokenLabels):
 
     def constant(self, targets: Tensor) -> float | None:
         """Return the share of the most frequent class, its IoU, over the number of classes that occur."""
-        share, occur = super().constant(targets), targets[targets != self.ignore_index].unique()
+        share, occur = super().constant(targets), torch.unique(targets[targets != self.ignore_index])
         return None if share is None else share / len(occur)
