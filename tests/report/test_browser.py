@@ -118,7 +118,11 @@ def test_drawn_quiet_and_offline(visit: Visitor, report: Path, size: tuple[int, 
 
 
 def test_several_studies_side_by_side_fit_a_phone(visit: Visitor, study: Study, tmp_path: Path) -> None:
-    studies = [dataclasses.replace(study, plan=dataclasses.replace(study.plan, task=one)) for one in "ab"]
+    plan = dataclasses.replace(study.plan, task="another", data_hash="another")
+    trials = (run.trial for run in study.runs)
+    others = (plan.trial(t.phase, t.arm, t.norm, t.learning_rate, t.seed) for t in trials)
+    runs = [dataclasses.replace(run, trial=trial) for run, trial in zip(study.runs, others, strict=True)]
+    studies = [study, dataclasses.replace(study, plan=plan, runs=tuple(runs))]
     page = tasks_page.write(tasks.together(studies), study.plan.arms, tmp_path)
     found = visit(page, PHONE)
     marks = found.page.eval_on_selector_all(
