@@ -26,10 +26,7 @@ DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 # multiples of (machine epsilon, smallest normal number). activations.md lists them as known.
 LOST_VALUE = {
     "sigmoid": (0, 1),  # below -87
-    "gelu": (
-        11,
-        0,
-    ),  # 1 + erf, below -1: by torch 4, by oneDNN on processors with AVX-512 10.3 (2 million points)
+    "gelu": (11, 0),  # 1 + erf, below -1: 4 by torch, but 10.3 by oneDNN on processors with AVX-512
     "silu": (0, 100),  # below -87
     "mish": (0, 100),
 }
