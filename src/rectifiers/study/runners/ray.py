@@ -257,6 +257,8 @@ class _Session:
         except exceptions.NodeDiedError:
             yield from self._end(stream, "")
         except exceptions.RayTaskError as error:
+            if isinstance(error.cause, exceptions.RaySystemError):  # another head is at its address, say
+                self._runner.gone(one_line(error.cause, 120))
             if not task.cancelled:
                 raise ClusterError(
                     f"a node cannot carry out trials: {error_line(error.cause, 300)}"
