@@ -40,11 +40,14 @@ class Nodes:
         self.address: str = self._cluster.address
         self.there: list[tuple[int, Any]] = []
 
-    @no_terminal()
-    def restart(self) -> None:
-        """Kill the head and all nodes, and start another head in its place, without nodes."""
+    def end(self) -> None:
+        """Kill the head and all nodes."""
         self.only(0)
         self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+
+    @no_terminal()
+    def begin(self) -> None:
+        """Start another head in the place of the one that was killed, without nodes."""
         self._cluster.add_node(**HEAD, gcs_server_port=int(self.address.rpartition(":")[2]))
 
     @no_terminal()

@@ -230,10 +230,11 @@ def test_a_study_goes_on_where_it_was(nodes, measured, tmp_path):
 
     _, first = stopped(lambda driver: driver.send_signal(signal.SIGKILL), 3)
     assert 3 <= len(first) < 12
-    said, second = stopped(lambda _: nodes.restart(), 2)
+    said, second = stopped(lambda _: nodes.end(), 2)
     assert any(line.startswith("rectifiers.errors.ClusterError: Ray's head at") for line in said), said
     assert second[: len(first)] == first
     assert len(first) + 2 <= len(second) < 12
+    nodes.begin()
     nodes.have(2)
     execution = Execution(runner=Ray(nodes.address))
     rectifiers.compare("digits", "relu,elu,rrelu", out=out, execution=execution, **words)
